@@ -1,0 +1,70 @@
+"""Every exception that the house raises, in one small tree.
+
+MapCoderError                 exit 70   a fault of ours, with cause and remedy
+├── InputError                exit 6    a file or text that cannot be understood
+├── ConfigError               exit 2    a setting that does not exist or does not fit
+├── StoreError                exit 6    a run directory that does not fit the command
+├── EngineError               exit 3    no completion could be had
+│   ├── PromptTooLong         exit 3    prompt and reply do not fit the context
+│   ├── UnknownAdapter        exit 3    a request names an adapter that is not loaded
+│   └── ReplayMiss            exit 3    the recording holds no answer to this request
+├── SandboxError              exit 5    programs cannot be isolated, or the judge broke
+└── FormatError               (data)    a reply that cannot be parsed; recorded, never fatal
+
+Knows: what can go wrong and the exit code it ends in.
+Does not know: where it happens.
+"""
+
+
+class MapCoderError(Exception):
+    """A fault with a message that says what happened, why, and what mends it."""
+
+    exit_code = 70
+
+
+class InputError(MapCoderError, ValueError):
+    """A file or text from outside that cannot be understood."""
+
+    exit_code = 6
+
+
+class ConfigError(MapCoderError, ValueError):
+    """A setting that does not exist or does not fit the others."""
+
+    exit_code = 2
+
+
+class StoreError(MapCoderError):
+    """A run directory that is damaged or belongs to another command."""
+
+    exit_code = 6
+
+
+class EngineError(MapCoderError):
+    """An engine that could not complete a request."""
+
+    exit_code = 3
+
+
+class PromptTooLong(EngineError):
+    """Prompt and requested reply do not fit the context; nothing was cut."""
+
+
+class UnknownAdapter(EngineError, LookupError):
+    """A request names an adapter that the engine has not loaded."""
+
+
+class ReplayMiss(EngineError, LookupError):
+    """The recording holds no completion for a request."""
+
+
+class SandboxError(MapCoderError):
+    """Programs cannot be isolated here, or the judge itself failed; never a verdict."""
+
+    exit_code = 5
+
+
+class FormatError(MapCoderError, ValueError):
+    """A model's reply that cannot be parsed: data on the trajectory, not a crash."""
+
+    exit_code = 4

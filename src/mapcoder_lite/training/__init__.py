@@ -1,0 +1,5 @@
+"""Rows become adapters.
+
+Knows: rows, LoRA, TRL.
+Does not know: problems, judges, trajectories.
+"""

@@ -1,0 +1,289 @@
+"""What is said to a model and what became of it: requests, calls, trials, trajectories.
+
+Knows: roles, messages, completions, the ordered steps of one attempt at one problem.
+Does not know: engines, prompts, parsing, files.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Annotated, Literal, Protocol
+
+from pydantic import Field
+
+from mapcoder_lite.problem import Language, Record
+from mapcoder_lite.verdict import Judgement
+
+SCHEMA_VERSION = 1
+
+
+class Role(StrEnum):
+    """The four agents, in the order of the pipeline (MapCoder 2405.11403, section 3)."""
+
+    RETRIEVAL = "retrieval"
+    PLANNING = "planning"
+    CODING = "coding"
+    DEBUGGING = "debugging"
+
+
+class CallKind(StrEnum):
+    """What a role was asked for; planning is asked for two things."""
+
+    RETRIEVAL = "retrieval"
+    PLAN = "plan"
+    CONFIDENCE = "confidence"
+    CODING = "coding"
+    DEBUGGING = "debugging"
+
+    @property
+    def role(self) -> Role:
+        """The role whose adapter answers."""
+        if self in (CallKind.PLAN, CallKind.CONFIDENCE):
+            return Role.PLANNING
+        return Role(self.value)
+
+
+class Message(Record):
+    """One turn of a chat."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class Sampling(Record):
+    """How a reply is drawn; every field is always sent, so no server default slips in."""
+
+    temperature: Annotated[float, Field(ge=0)] = 0.0
+    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
+    max_tokens: Annotated[int, Field(gt=0)] = 2048
+    seed: int = 0
+    stop: tuple[str, ...] = ()
+
+
+class Request(Record):
+    """One question to a model: to the backbone (adapter None) or to a role's adapter."""
+
+    messages: tuple[Message, ...]
+    adapter: str | None = None
+    sampling: Sampling = Sampling()
+    grammar: str | None = None
+    attempt: int = 0
+    """Tells otherwise equal requests apart: the sample number and the re-ask."""
+    guidance: str | None = None
+    """A supervisor's feedback; sent to the model, yet no part of the key or of a trained prompt."""
+
+    @property
+    def key(self) -> str:
+        """Digest of everything that changes the answer, guidance excluded."""
+        fields = self.model_dump(mode="json", exclude={"guidance"})
+        return digest(fields)
+
+    @property
+    def messages_sent(self) -> tuple[Message, ...]:
+        """The messages as the model sees them, guidance appended to the last one."""
+        if self.guidance is None:
+            return self.messages
+        last = self.messages[-1]
+        guided = last.model_copy(update={"content": f"{last.content}\n\n{self.guidance}"})
+        return (*self.messages[:-1], guided)
+
+
+class Usage(Record):
+    """Tokens of one completion."""
+
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    completion_tokens: int = 0
+
+
+class Completion(Record):
+    """A model's reply."""
+
+    text: str
+    finish_reason: Literal["stop", "length"]
+    usage: Usage = Usage()
+    seconds: float = 0.0
+    model: str = ""
+    """Name of the backbone or endpoint that answered."""
+    adapter_digest: str | None = None
+
+
+class Exemplar(Record):
+    """A recalled problem and how to solve it."""
+
+    description: str
+    planning: str
+
+
+class Recall(Record):
+    """A parsed retrieval reply."""
+
+    exemplars: Annotated[tuple[Exemplar, ...], Field(min_length=1)]
+    algorithm: str
+
+
+class Plan(Record):
+    """A plan with the planner's own confidence, 0 to 100."""
+
+    text: str
+    confidence: Annotated[int, Field(ge=0, le=100)]
+
+
+class FormatFailure(Record):
+    """Why a reply could not be parsed."""
+
+    kind: str
+    """Stable short name, such as `no_root`, `no_program`, `bad_confidence`, `cut_off`."""
+    detail: str
+
+
+class Call(Record):
+    """A step: one question to one role and its reply."""
+
+    step: Literal["call"] = "call"
+    kind: CallKind
+    request: Request
+    completion: Completion
+    failure: FormatFailure | None = None
+    plan_index: int | None = None
+    """Which recalled exemplar, hence which plan, the call belongs to."""
+    round: int = 0
+    """Debug round, from 1; 0 outside debugging."""
+
+    @property
+    def role(self) -> Role:
+        """The role that was asked."""
+        return self.kind.role
+
+
+class Trial(Record):
+    """A step: one program judged on the public tests."""
+
+    step: Literal["trial"] = "trial"
+    program: str
+    language: Language
+    judgement: Judgement
+    plan_index: int
+    round: int = 0
+
+
+Step = Annotated[Call | Trial, Field(discriminator="step")]
+
+
+class StopReason(StrEnum):
+    """Why a traversal ended."""
+
+    SOLVED = "solved"
+    """A program passed every public test; the hidden tests are not known here."""
+    EXHAUSTED = "exhausted"
+    """All plans and debug rounds were used."""
+    UNTESTED = "untested"
+    """The problem has no public tests; the first program was taken, and not called solved."""
+    NO_RECALL = "no_recall"
+    """The retrieval replies could not be parsed."""
+    NO_PLAN = "no_plan"
+    """No plan came back."""
+    NO_PROGRAM = "no_program"
+    """No reply held a program."""
+    ERROR = "error"
+    """The house failed; see `error`."""
+
+
+class Trajectory(Record):
+    """One attempt at one problem, in the order in which things happened."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    problem_id: str
+    sample: int = 0
+    """n-th attempt at the problem, as in pass@k."""
+    steps: tuple[Step, ...] = ()
+    program: str | None = None
+    """The chosen program: the one that passes most public tests, the earliest on a tie."""
+    language: Language = Language.PYTHON
+    stop: StopReason
+    error: str | None = None
+    seconds: float = 0.0
+
+    @property
+    def calls(self) -> tuple[Call, ...]:
+        """All calls, in order."""
+        return tuple(step for step in self.steps if isinstance(step, Call))
+
+    @property
+    def trials(self) -> tuple[Trial, ...]:
+        """All trials, in order."""
+        return tuple(step for step in self.steps if isinstance(step, Trial))
+
+
+class Grade(Record):
+    """A trajectory's program judged on the hidden tests; kept in its own file."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    problem_id: str
+    sample: int = 0
+    judgement: Judgement | None = None
+    """None when the trajectory holds no program."""
+
+    @property
+    def is_passed(self) -> bool:
+        """Whether the program passed every hidden test."""
+        return self.judgement is not None and self.judgement.is_accepted
+
+
+class Blame(Record):
+    """A supervisor's word on a failed trajectory (MapCoder-Lite 2509.17489)."""
+
+    call_index: int
+    role: Role
+    feedback: str
+    reason: str
+
+
+class Provenance(Record):
+    """Where a training row comes from."""
+
+    run: str
+    problem_id: str
+    sample: int
+    call_index: int
+    kept_by: str
+    """The filter that let the row pass."""
+
+
+class Example(Record):
+    """A training row in TRL's conversational prompt/completion form."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    prompt: tuple[Message, ...]
+    completion: tuple[Message, ...]
+    role: Role
+    kind: CallKind
+    provenance: Provenance
+
+
+class Engine(Protocol):
+    """Answers requests; safe to call from many threads, and a batch may mix adapters."""
+
+    @property
+    def identity(self) -> str:
+        """Names backbone, adapters and their digests; changes when any answer may change."""
+        ...
+
+    def complete(self, requests: Sequence[Request]) -> list[Completion]:
+        """Answer every request, in order.
+
+        Raises:
+            EngineError: a request cannot be answered; nothing is cut or skipped in silence.
+        """
+        ...
+
+    def close(self) -> None:
+        """Free the model or the connections; pending requests fail."""
+        ...
+
+
+def digest(value: object) -> str:
+    """Hex SHA-256 of a value's canonical JSON."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
