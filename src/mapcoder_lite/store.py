@@ -1,0 +1,246 @@
+"""Run directories: append-only JSON lines, resume, one writer, a manifest written last.
+
+Knows: files of a run, durability, locks, who the unit of a line is.
+Does not know: how a unit is solved, graded or counted.
+"""
+
+import fcntl
+import hashlib
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Lock
+from typing import IO, Literal, NamedTuple
+
+from mapcoder_lite.config import Config, differences
+from mapcoder_lite.errors import StoreError
+from mapcoder_lite.jsonl import JsonLines, read_lines, read_record, write_lines, write_record
+from mapcoder_lite.problem import Record
+from mapcoder_lite.trajectory import Completion, Grade, Request, Trajectory
+from mapcoder_lite.verdict import Isolation
+
+SCHEMA_VERSION = 1
+
+
+class Unit(NamedTuple):
+    """What a run does once: one attempt at one problem, named by identity, never by index."""
+
+    problem_id: str
+    sample: int
+
+
+class StoredCall(Record):
+    """One completion under the key of its request."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    key: str
+    request: Request
+    completion: Completion
+
+
+class RunProblem(Record):
+    """What a report must know of a problem of the run, so that it needs no other file."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    problem_id: str
+    title: str = ""
+    tags: tuple[str, ...] = ()
+    difficulty: int | None = None
+    num_public_tests: int = 0
+    num_hidden_tests: int | None = None
+    """None: the run does not grade."""
+    defect: str | None = None
+    """Known fault of the hidden tests; the sound subset leaves the problem out."""
+
+
+class RunHeader(Record):
+    """config.json: everything that decides a run's results; a resume must bring the same."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    config: Config
+    config_digest: str
+    problems_digest: str
+    """Digest of problems and hidden tests, as read."""
+    engine_identity: str
+    version: str
+    commit: str | None = None
+
+
+class Manifest(Record):
+    """manifest.json: the run is complete."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    config_digest: str
+    num_problems: int
+    num_samples: int
+    num_units: int
+    finished: str
+    """ISO 8601, UTC."""
+    isolation: Isolation | None = None
+    """How the judge kept programs in while grading."""
+    digests: dict[str, str]
+    """Hex SHA-256 of each result file."""
+
+
+class CallStore:
+    """Completions under their requests' keys; a stored one is never asked for again."""
+
+    def __init__(self, path: Path) -> None:
+        self._lines = JsonLines(path, StoredCall)
+        self._completions = {call.key: call.completion for call in self._lines.read()}
+        self._lock = Lock()  # protects `_completions` against a second writer of the same key
+
+    def __len__(self) -> int:
+        return len(self._completions)
+
+    @property
+    def num_torn_bytes(self) -> int:
+        """Bytes of a half-written call that were removed at opening."""
+        return self._lines.num_torn_bytes
+
+    def get(self, key: str) -> Completion | None:
+        """Return the stored completion, or None when there is none."""
+        return self._completions.get(key)
+
+    def put(self, key: str, request: Request, completion: Completion) -> None:
+        """Store a completion durably; the first one of a key stays."""
+        with self._lock:
+            if key in self._completions:
+                return
+            self._lines.append(StoredCall(key=key, request=request, completion=completion))
+            self._completions[key] = completion
+
+    def close(self) -> None:
+        """Close the file."""
+        self._lines.close()
+
+
+class RunDirectory:
+    """One run on disk, held by one writer; opening it again resumes it."""
+
+    def __init__(self, path: Path, header: RunHeader, problems: Iterable[RunProblem]) -> None:
+        """Create the directory, or resume it.
+
+        Raises:
+            StoreError: another command made it, another process holds it, or a line is damaged.
+        """
+        path.mkdir(parents=True, exist_ok=True)
+        self.path = path
+        self.header = header
+        self._lock_file = _lock(path)
+        try:
+            self.is_resumed = _claim(path, header)
+            write_lines(path / "problems.jsonl", problems)
+            self.trajectories = JsonLines(path / "trajectories.jsonl", Trajectory)
+            self._drop_grades_without_trajectory()
+            self.grades = JsonLines(path / "grades.jsonl", Grade)
+            self.errors = JsonLines(path / "errors.jsonl", Trajectory)
+            self.calls = CallStore(path / "calls.jsonl")
+        except BaseException:
+            self._lock_file.close()
+            raise
+        self._say_torn_lines()
+
+    def log(self, text: str) -> None:
+        """Append one line, with the time, to log.txt."""
+        with (self.path / "log.txt").open("a", encoding="utf-8") as file:
+            file.write(f"{_now()} {text}\n")
+
+    def finish(self, num_problems: int, num_samples: int, isolation: Isolation | None) -> None:
+        """Write the manifest, the last file of a complete run."""
+        names = ("problems.jsonl", "trajectories.jsonl", "grades.jsonl", "calls.jsonl")
+        manifest = Manifest(
+            config_digest=self.header.config_digest,
+            num_problems=num_problems,
+            num_samples=num_samples,
+            num_units=num_problems * num_samples,
+            finished=_now(),
+            isolation=isolation,
+            digests={name: _file_digest(self.path / name) for name in names},
+        )
+        write_record(self.path / "manifest.json", manifest)
+
+    def reopen(self) -> None:
+        """Take back the manifest: units are owed."""
+        (self.path / "manifest.json").unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Close all files and let another process in."""
+        for lines in (self.trajectories, self.grades, self.errors, self.calls):
+            lines.close()
+        self._lock_file.close()
+
+    def __enter__(self) -> "RunDirectory":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _drop_grades_without_trajectory(self) -> None:
+        """Forget grades of units that are owed again: they speak of a program that is gone."""
+        path = self.path / "grades.jsonl"
+        solved = {(record.problem_id, record.sample) for record in self.trajectories.read()}
+        grades = list(read_lines(path, Grade))
+        kept = [grade for grade in grades if (grade.problem_id, grade.sample) in solved]
+        if len(kept) < len(grades):
+            write_lines(path, kept)
+            self.log(f"grades.jsonl: dropped {len(grades) - len(kept)} without a trajectory")
+
+    def _say_torn_lines(self) -> None:
+        files = {
+            "trajectories.jsonl": self.trajectories,
+            "grades.jsonl": self.grades,
+            "errors.jsonl": self.errors,
+            "calls.jsonl": self.calls,
+        }
+        for name, lines in files.items():
+            if lines.num_torn_bytes:
+                self.log(f"{name}: cut a torn last line of {lines.num_torn_bytes} bytes")
+
+
+def _claim(path: Path, header: RunHeader) -> bool:
+    """Save the header, or check that a resume brings the same; tell whether this is a resume."""
+    saved = path / "config.json"
+    if not saved.exists():
+        write_record(saved, header)
+        return False
+    old = read_record(saved, RunHeader)
+    changes = _changes(old, header)
+    if changes:
+        raise StoreError(
+            f"{path} belongs to another command; what differs: {'; '.join(changes)}. "
+            "Give the same settings to resume, or another --name"
+        )
+    return True
+
+
+def _changes(old: RunHeader, new: RunHeader) -> list[str]:
+    changes = list(differences(old.config, new.config))
+    if not changes and old.config_digest != new.config_digest:
+        changes.append(f"config digest: {old.config_digest} -> {new.config_digest}")
+    if old.problems_digest != new.problems_digest:
+        changes.append("the problems or hidden tests (same file name, other content)")
+    if old.engine_identity != new.engine_identity:
+        changes.append(f"the engine: {old.engine_identity} -> {new.engine_identity}")
+    return changes
+
+
+def _lock(path: Path) -> IO[str]:
+    file = (path / ".lock").open("a")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        file.close()
+        raise StoreError(
+            f"{path} is being written by another process: wait for it, or take another --name"
+        ) from error
+    return file
+
+
+def _file_digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
