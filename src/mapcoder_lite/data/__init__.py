@@ -1,5 +1,5 @@
-"""Foreign problem files become Problem and HiddenTests, one importer a file.
+"""Foreign problem files turned into our records, one importer a file.
 
-Knows: file formats of others and ours.
-Does not know: models, programs, verdicts.
+Knows: formats from outside, their quirks and defects.
+Does not know: how problems are solved or judged.
 """
