@@ -106,6 +106,11 @@ def debugging(
     )
 
 
+def problem_text(problem: Problem, *, show_tests: bool) -> str:
+    """Return the problem as every prompt shows it."""
+    return _render("problem", {"problem": problem, "show_tests": show_tests})
+
+
 def report(tests: Sequence[Test], judgement: Judgement) -> tuple[ReportEntry, ...]:
     """Return one entry for every public test that was run.
 

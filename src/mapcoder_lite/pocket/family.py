@@ -1,0 +1,69 @@
+"""What a problem family is: dimensions to choose from and a function that writes the problem.
+
+Knows: dimensions, choices, single changes of a choice (the seeded mistakes).
+Does not know: which families there are, how problems are split or judged.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from random import Random
+
+from mapcoder_lite.pocket.words import Choices, Wording
+
+Dimensions = dict[str, tuple[str | int, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A problem as its family writes it."""
+
+    statement: str
+    input_spec: str
+    output_spec: str
+    recall: str
+    """The task in one plain sentence, as a teacher would recall it."""
+    plan: tuple[str, ...]
+    """Steps in order, without numbers."""
+    program: str
+    make_input: Callable[[Random, int], str]
+    """Input for a level: 0 small, 1 typical, 2 edge case."""
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Problems of one kind, told apart by independent choices."""
+
+    name: str
+    title: str
+    algorithm: str
+    """Name of the algorithm, a colon, how it works."""
+    tags: tuple[str, ...]
+    difficulty: int
+    dimensions: Dimensions
+    write: Callable[[Choices, Wording], Draft]
+
+    def choose(self, random: Random) -> Choices:
+        """Draw one option of every dimension."""
+        return {name: random.choice(options) for name, options in self.dimensions.items()}
+
+    def composition(self, choices: Choices) -> str:
+        """Name the choices without their constants; the unit by which problems are split."""
+        words = [f"{name}={value}" for name, value in choices.items() if isinstance(value, str)]
+        return f"{self.name}({', '.join(words)})"
+
+    def mistakes(self, choices: Choices) -> Iterator[Choices]:
+        """Every set of choices that differs from the given one in one dimension."""
+        for name, options in self.dimensions.items():
+            for option in options:
+                if option != choices[name]:
+                    yield {**choices, name: option}
+
+
+def numbered(plan: tuple[str, ...]) -> str:
+    """The plan as text, one numbered step a line."""
+    return "\n".join(f"{number}. {step}" for number, step in enumerate(plan, 1))
+
+
+def lines(*parts: str) -> str:
+    """A program of the given lines."""
+    return "\n".join(parts)
