@@ -68,3 +68,8 @@ class FormatError(MapCoderError, ValueError):
     """A model's reply that cannot be parsed: data on the trajectory, not a crash."""
 
     exit_code = 4
+
+    def __init__(self, detail: str, *, kind: str = "bad_format"):
+        super().__init__(detail)
+        self.kind = kind
+        """Stable short name, such as `no_root`, `no_program`, `bad_confidence`, `cut_off`."""

@@ -146,6 +146,8 @@ class Call(Record):
     request: Request
     completion: Completion
     failure: FormatFailure | None = None
+    note: str | None = None
+    """What of a parsed reply is not used, such as exemplars beyond k."""
     plan_index: int | None = None
     """Which recalled exemplar, hence which plan, the call belongs to."""
     round: int = 0

@@ -1,0 +1,200 @@
+"""Turn replies into values and values into replies: one parser and one renderer a kind of reply.
+
+Every parser returns a whole value or raises FormatError; nothing else comes out, whatever the model
+wrote. A reply that reached its token limit is never taken for whole, except that a program whose
+end fence was seen is one. The renderers write what the prompts ask for, and parsing gives it back.
+
+Knows: what each kind of reply holds.
+Does not know: prompts, engines, what becomes of the values.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from mapcoder_lite.agents import fences, markup
+from mapcoder_lite.agents.markup import Event, Grammar, Mark
+from mapcoder_lite.errors import FormatError
+from mapcoder_lite.problem import Language
+from mapcoder_lite.trajectory import Completion, Exemplar, Recall
+
+_RECALL = Grammar(
+    "root", frozenset({"problem"}), frozenset({"description", "planning", "algorithm"})
+)
+_CONFIDENCE = Grammar("root", frozenset(), frozenset({"explanation", "confidence"}))
+_NUMBER = re.compile(r"([0-9]{1,4}(?:\.[0-9]{0,9})?|\.[0-9]{1,9})\s*(%|/\s*100|out of 100)?\.?")
+_HEADING = re.compile(r"^\W*(?:modified |corrected )?(?:plan|planning|program|code)\W*$", re.I)
+_EXEMPLAR = ("description", "planning")
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """What a debugging reply holds."""
+
+    plan: str | None
+    """The corrected plan; None when the reply holds a program only."""
+    program: str
+
+
+def recall(completion: Completion) -> Recall:
+    """Return the recalled problems, however many, and the algorithm.
+
+    Raises:
+        FormatError: `cut_off`, `no_root`, `mismatched_tag`, `bad_exemplar`, `no_exemplar`,
+            `no_algorithm`.
+    """
+    events = list(markup.read(_whole(completion), _RECALL))
+    exemplars = tuple(_exemplar(parts) for parts in _exemplar_parts(events))
+    if not exemplars:
+        raise FormatError("no recalled problem in <problem> tags", kind="no_exemplar")
+    algorithms = {e.text for e in events if e.name == "algorithm" and e.text}
+    if len(algorithms) != 1:
+        detail = f"{len(algorithms)} different algorithms where one is asked for"
+        raise FormatError(detail, kind="no_algorithm")
+    return Recall(exemplars=exemplars, algorithm=algorithms.pop())
+
+
+def confidence(completion: Completion) -> int:
+    """Return the confidence in per cent; `85%`, `85/100` and `0.85` all mean 85.
+
+    Raises:
+        FormatError: `cut_off`, `no_root`, `mismatched_tag`, `bad_confidence`.
+    """
+    events = markup.read(_whole(completion), _CONFIDENCE)
+    values = {e.text for e in events if e.name == "confidence"}
+    if len(values) != 1:
+        detail = f"{len(values)} different confidences where one is asked for"
+        raise FormatError(detail, kind="bad_confidence")
+    return _per_cent(values.pop())
+
+
+def plan(completion: Completion) -> str:
+    """Return the plan as text; fence lines are taken off, their content stays.
+
+    Raises:
+        FormatError: `cut_off`, or `no_plan` for an empty reply or a bare program.
+    """
+    text = _whole(completion).strip()
+    stripped = fences.strip_fences(text)
+    if not stripped:
+        raise FormatError("the reply is empty", kind="no_plan")
+    if fences.is_whole_python(stripped):
+        raise FormatError("the reply is a program, not a plan", kind="no_plan")
+    return stripped
+
+
+def program(completion: Completion, language: Language) -> str:
+    """Return the program in the reply, also one that does not compile.
+
+    Raises:
+        FormatError: `cut_off` when the limit was reached before an end fence, `no_program`.
+    """
+    return _program(completion, language).text
+
+
+def fix(completion: Completion, language: Language) -> Fix:
+    """Return the corrected plan, if any, and the corrected program.
+
+    Raises:
+        FormatError: `cut_off` when the limit was reached before an end fence, `no_program`.
+    """
+    block = _program(completion, language)
+    before = fences.strip_fences(completion.text[: block.start])
+    return Fix(_without_headings(before) or None, block.text)
+
+
+def render_recall(recall: Recall) -> str:
+    """Return the XML that the retrieval prompt asks for."""
+    problems = [
+        f"<problem>\n<description>{markup.escape(e.description)}</description>\n"
+        f"<planning>{markup.escape(e.planning)}</planning>\n</problem>"
+        for e in recall.exemplars
+    ]
+    algorithm = f"<algorithm>{markup.escape(recall.algorithm)}</algorithm>"
+    return "\n".join(["<root>", *problems, algorithm, "</root>"])
+
+
+def render_confidence(confidence: int, explanation: str) -> str:
+    """Return the XML that the confidence prompt asks for."""
+    explained = f"<explanation>{markup.escape(explanation)}</explanation>"
+    return f"<root>\n{explained}\n<confidence>{confidence}</confidence>\n</root>"
+
+
+def render_program(program: str, language: Language) -> str:
+    """Return the program in the fenced block that the coding prompt asks for."""
+    return fences.fence(program, language)
+
+
+def render_debugging(plan: str, program: str, language: Language) -> str:
+    """Return the plan, a blank line, and the program in a fenced block."""
+    return f"{plan}\n\n{fences.fence(program, language)}"
+
+
+def _whole(completion: Completion) -> str:
+    if completion.finish_reason == "length":
+        raise _cut_off(completion)
+    return completion.text
+
+
+def _cut_off(completion: Completion) -> FormatError:
+    num_tokens = completion.usage.completion_tokens
+    detail = f"the reply reached its limit of tokens ({num_tokens} written)"
+    return FormatError(detail, kind="cut_off")
+
+
+def _program(completion: Completion, language: Language) -> fences.Block:
+    is_cut = completion.finish_reason == "length"
+    block = fences.find_program(completion.text, language, is_cut=is_cut)
+    if block is not None:
+        return block
+    if is_cut:
+        raise _cut_off(completion)
+    detail = f"no {language.value} program; the reply begins {completion.text[:60]!r}"
+    raise FormatError(detail, kind="no_program")
+
+
+def _without_headings(text: str) -> str:
+    """Drop a first line such as `Plan:` and a last one such as `## Code:`."""
+    lines = text.splitlines()
+    start = 1 if lines and _HEADING.match(lines[0]) else 0
+    end = len(lines) - 1 if lines[start:] and _HEADING.match(lines[-1]) else len(lines)
+    return "\n".join(lines[start:end]).strip()
+
+
+def _exemplar_parts(events: Iterable[Event]) -> list[dict[str, str]]:
+    """Group leaves into recalled problems; a tag starts one, and so does a second description."""
+    groups: list[dict[str, str]] = []
+    is_open = False
+    for event in events:
+        if event.mark is not Mark.LEAF:
+            is_open = False
+        elif event.name in _EXEMPLAR:
+            if not is_open or len(groups[-1]) == len(_EXEMPLAR):
+                groups.append({})
+                is_open = True
+            if event.name in groups[-1]:
+                raise FormatError(f"two <{event.name}> in one <problem>", kind="bad_exemplar")
+            groups[-1][event.name] = event.text
+    return groups
+
+
+def _exemplar(parts: dict[str, str]) -> Exemplar:
+    missing = [name for name in _EXEMPLAR if not parts.get(name)]
+    if missing:
+        raise FormatError(f"a recalled problem lacks its {missing[0]}", kind="bad_exemplar")
+    return Exemplar(description=parts["description"], planning=parts["planning"])
+
+
+def _per_cent(text: str) -> int:
+    match = _NUMBER.fullmatch(text)
+    if match is None:
+        raise FormatError(f"confidence {text[:60]!r} is no number", kind="bad_confidence")
+    value = float(match.group(1))
+    # "0.9" is a fraction; "1" means one per cent as asked, and "1.0" could mean either.
+    if match.group(2) is None and "." in match.group(1):
+        if value == 1:
+            raise FormatError(f"confidence {text!r} may mean 1 or 100", kind="bad_confidence")
+        value = value * 100 if value < 1 else value
+    if value > 100:
+        raise FormatError(f"confidence {text!r} is above 100", kind="bad_confidence")
+    return round(value)
