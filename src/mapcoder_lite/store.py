@@ -160,6 +160,11 @@ class RunDirectory:
         )
         write_record(self.path / "manifest.json", manifest)
 
+    @property
+    def is_finished(self) -> bool:
+        """Whether the manifest is there."""
+        return (self.path / "manifest.json").exists()
+
     def reopen(self) -> None:
         """Take back the manifest: units are owed."""
         (self.path / "manifest.json").unlink(missing_ok=True)

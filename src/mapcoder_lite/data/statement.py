@@ -18,12 +18,14 @@ EXPECTED = (
 
 _UNIT_BYTES = {"k": 2**10, "m": 2**20, "g": 2**30}
 _TIME = re.compile(
-    r"^[^\w\n]*(?:cpu )?time limit(?: per test)?\W*?\s*(\d+(?:\.\d+)?)\s*(ms|milliseconds?|s|sec|seconds?)\b",
+    r"^[^\w\n]*(?:cpu )?time limit(?: per test)?\W*?\s*"
+    r"(\d+(?:\.\d+)?)\s*(ms|milliseconds?|s|sec|seconds?)\b",
     re.IGNORECASE | re.MULTILINE,
 )
 # AtCoder writes both limits on one line, so memory need not begin a line.
 _MEMORY = re.compile(
-    r"(?:^|/)[^\w\n]*memory limit(?: per test)?\W*?\s*(\d+(?:\.\d+)?)\s*([kmg])(?:i?b|(?:ilo|ega|iga)bytes?)\b",
+    r"(?:^|/)[^\w\n]*memory limit(?: per test)?\W*?\s*"
+    r"(\d+(?:\.\d+)?)\s*([kmg])(?:i?b|(?:ilo|ega|iga)bytes?)\b",
     re.IGNORECASE | re.MULTILINE,
 )
 # A Codeforces page opens with "input / standard input / output / standard output".
