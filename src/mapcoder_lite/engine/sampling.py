@@ -1,0 +1,74 @@
+"""The next token of every row of a batch, each row with its own randomness.
+
+Knows: logits, temperature, top-p, one generator a row.
+Does not know: models, text, when a reply ends.
+"""
+
+# torch and transformers are only partly typed, hence not strict.
+# pyright: basic
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from mapcoder_lite.trajectory import Sampling
+
+
+@dataclass(frozen=True, slots=True)
+class Sampler:
+    """How one row draws; the generator advances with every draw."""
+
+    temperature: float
+    top_p: float
+    generator: torch.Generator
+
+    @classmethod
+    def seeded(cls, sampling: Sampling, seed: int) -> "Sampler":
+        """Make a sampler whose draws depend on the seed alone, never on the neighbours."""
+        generator = torch.Generator().manual_seed(seed)
+        return cls(sampling.temperature, sampling.top_p, generator)
+
+
+def draw(logits: Tensor, samplers: Sequence[Sampler]) -> list[int | None]:
+    """Return a token a row; None where the logits are not finite.
+
+    A sampled token is argmax p/e with exponential noise e per token id: unlike the inverse of the
+    cumulative distribution, rounding in the logits cannot shift the choice to a neighbouring token.
+    """
+    tokens = logits.argmax(dim=-1)  # (B,)
+    best = logits.gather(1, tokens[:, None])[:, 0]  # (B,); NaN wins an argmax
+    chosen: list[int | None] = tokens.tolist()
+    sampled = [i for i, sampler in enumerate(samplers) if sampler.temperature > 0]
+    if sampled:
+        drawn = _sample(logits[sampled].float().cpu(), [samplers[i] for i in sampled])
+        for i, token in zip(sampled, drawn, strict=True):
+            chosen[i] = token
+    finite = torch.isfinite(best).tolist()
+    return [token if ok else None for token, ok in zip(chosen, finite, strict=True)]
+
+
+def _sample(logits: Tensor, samplers: Sequence[Sampler]) -> list[int]:
+    temperatures = torch.tensor([sampler.temperature for sampler in samplers])[:, None]
+    shifted = logits - logits.amax(dim=-1, keepdim=True)  # first, so that a tiny T cannot overflow
+    probabilities = torch.softmax(shifted / temperatures, dim=-1)  # (B, V)
+    noise = torch.stack(
+        [
+            torch.empty(logits.shape[-1]).exponential_(generator=sampler.generator)
+            for sampler in samplers
+        ]
+    ).clamp_min_(torch.finfo(torch.float32).tiny)
+    nuclei = torch.tensor([sampler.top_p for sampler in samplers])
+    return (_cut(probabilities, nuclei) / noise).argmax(dim=-1).tolist()
+
+
+def _cut(probabilities: Tensor, top_p: Tensor) -> Tensor:
+    """Zero what lies outside each row's nucleus: the fewest likeliest tokens that reach top_p."""
+    if bool((top_p >= 1).all()):
+        return probabilities
+    ordered, order = probabilities.sort(dim=-1, descending=True)
+    before = ordered.cumsum(dim=-1) - ordered
+    is_outside = (before >= top_p[:, None]) & (top_p[:, None] < 1)
+    is_outside[:, 0] = False
+    return torch.zeros_like(probabilities).scatter_(1, order, ordered.masked_fill(is_outside, 0.0))
