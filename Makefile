@@ -1,0 +1,59 @@
+# The README's two commands are `make demo` and `make test`; each sets up what it needs in .venv.
+
+# The first Python that is new enough; `make PYTHON=/path/to/python` chooses another.
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 15))' \
+	2>/dev/null && echo $$python && break; done)
+
+# torch comes first and by pip, so that a machine's own build (CPU or CUDA) serves; the version is
+# the lock's. `make TORCH=/path/to/torch.whl` takes another build.
+TORCH ?= torch==$(shell sed -n '/^name = "torch"$$/{n;s/^version = "\(.*\)"$$/\1/p;}' uv.lock)
+
+BIN := .venv/bin
+READY := .venv/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint check format bench pocket clean
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
+
+setup: $(READY)  ## everything into .venv (each target below does this first)
+
+demo: $(READY)  ## four agents solve five held-out problems, live, judged in the sandbox
+	$(BIN)/mapcoder demo
+
+test: $(READY)  ## the default test suite
+	$(BIN)/python -m pytest
+
+lint: $(READY)  ## formatting, style, types, import arrows, lock
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+	$(BIN)/uv lock --check --offline --quiet
+
+check: lint test  ## what a change must pass: lint and test
+
+format: $(READY)  ## mend what can be mended by itself
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+bench: $(READY)  ## every driver of benchmarks/, one after another
+	@for driver in benchmarks/*.py; do \
+	  test -e "$$driver" || { echo "no driver in benchmarks/ yet"; exit 0; }; \
+	  echo "== $$driver"; $(BIN)/python "$$driver" || exit 1; done
+
+clean:  ## remove .venv and caches; runs, data sets and adapters stay
+	rm -rf .venv .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(READY): pyproject.toml uv.lock
+	@test -n "$(PYTHON)" || { echo "Python 3.11 to 3.14 is needed and none was found;" \
+	  "install one, or name it: make PYTHON=/path/to/python" >&2; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$(TORCH)"
+	UV_PROJECT_ENVIRONMENT=.venv UV_PYTHON_DOWNLOADS=never $(BIN)/uv sync --quiet --frozen \
+	  --inexact --no-install-package torch --all-extras --group dev
+	@touch $(READY)
