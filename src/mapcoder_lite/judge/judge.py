@@ -1,0 +1,297 @@
+"""Judge programs: run them on every test in the sandbox and say a verdict nobody can forge.
+
+Knows: limits, the precedence of verdicts, retries, what may be shown.
+Does not know: how a worker is locked in, how outputs are compared.
+"""
+
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+from mapcoder_lite.errors import InputError, SandboxError
+from mapcoder_lite.judge import execeval
+from mapcoder_lite.judge.checker import check, rule_for
+from mapcoder_lite.judge.outcome import Outcome, first_failure, limits_of_run, outcome_of
+from mapcoder_lite.judge.pool import Pool, Slot
+from mapcoder_lite.judge.sandbox import Tier
+from mapcoder_lite.judge.selftest import SelftestReport, run_selftest
+from mapcoder_lite.judge.zygote import CompileFailure, Template, WorkerLost
+from mapcoder_lite.problem import Checker, CheckerKind, Io, Language, Limits, Test
+from mapcoder_lite.verdict import Compilation, Isolation, Judgement, Verdict
+
+MAX_RETRIES = 2
+"""How often a fault of the judge is retried before it is reported as IE."""
+
+COMPILER_ENDED = "the compiler was ended: it took too much time or memory, or crashed"
+
+
+class SandboxJudge:
+    """Judges Python programs in a pool of sandboxed workers; safe to call from many threads."""
+
+    def __init__(
+        self,
+        num_workers: int | None = None,
+        *,
+        tier: Tier | None = None,
+        interpreter: str | None = None,
+        unsafe: bool = False,
+        speed_factor: float = 1.0,
+    ) -> None:
+        """Start the first worker; by default there is one per core, in the strongest tier here.
+
+        `speed_factor` is this machine's measured slowness: CPU limits are multiplied by it.
+
+        Raises:
+            SandboxError: programs cannot be isolated here; says what each tier met.
+        """
+        count = num_workers or num_cores()
+        self._pool = Pool(count, tier=tier, interpreter=interpreter, unsafe=unsafe)
+        self._speed_factor = speed_factor
+
+    def judge(  # noqa: PLR0913 -- the Judge protocol
+        self,
+        program: str,
+        language: Language,
+        tests: Sequence[Test],
+        *,
+        limits: Limits,
+        checker: Checker,
+        io: Io = Io(),  # noqa: B008 -- a frozen record
+        stop_early: bool = False,
+        show_tests: bool = True,
+    ) -> Judgement:
+        """Run a program on every test and compare its outputs.
+
+        With the `execeval` checker the published limits and semantics replace the given ones.
+        `stop_early` ends at the first failure: `num_run` says how far it came.
+
+        Raises:
+            InputError: the kind of test or checker is not supported yet.
+            SandboxError: the language is unavailable, or no worker could be started.
+        """
+        refuse_unsupported(language, checker, io)
+        case = Case(program, tuple(tests), limits, checker, stop_early, show_tests)
+        if checker.kind is CheckerKind.EXECEVAL:
+            case = execeval_case(case)
+        if not tests:
+            return case.judgement(self.isolation, Compilation(), [], 0, self._speed_factor)
+        with self._pool.lend() as slot:
+            return Sitting(self._pool, slot, case, self._speed_factor).judge()
+
+    @property
+    def isolation(self) -> Isolation:
+        """How programs are kept in."""
+        return self._pool.isolation
+
+    def selftest(self) -> SelftestReport:
+        """Judge programs whose verdicts are known; run before any accuracy is printed."""
+        return run_selftest(self)
+
+    def close(self) -> None:
+        """Wait for the programs being judged, then end all workers."""
+        self._pool.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One question to the judge."""
+
+    program: str
+    tests: tuple[Test, ...]
+    limits: Limits
+    checker: Checker
+    stop_early: bool
+    show_tests: bool
+
+    @property
+    def is_execeval(self) -> bool:
+        """Whether published verdicts are being reproduced."""
+        return self.checker.kind is CheckerKind.EXECEVAL
+
+    def judgement(
+        self,
+        isolation: Isolation,
+        compilation: Compilation,
+        outcomes: list[Outcome],
+        num_retried: int,
+        speed_factor: float,
+    ) -> Judgement:
+        """Put the answer together; a definite failure outranks a fault of the judge."""
+        failed = [i for i, outcome in enumerate(outcomes) if outcome.verdict is not Verdict.AC]
+        definite = [i for i in failed if outcomes[i].verdict is not Verdict.IE]
+        worst = next(iter(definite or failed), None)
+        if not compilation.is_ok:
+            verdict = Verdict.CE
+        elif worst is not None:
+            verdict = outcomes[worst].verdict
+        else:
+            verdict = Verdict.AC if self.tests else Verdict.SK
+        failure = None
+        if worst is not None:
+            failure = first_failure(worst, self.tests[worst], outcomes[worst], self.show_tests)
+        return Judgement(
+            verdict=verdict,
+            num_run=len(outcomes),
+            num_total=len(self.tests),
+            num_passed=len(outcomes) - len(failed),
+            results=tuple(outcome.result(self.show_tests) for outcome in outcomes),
+            first_failure=failure,
+            compilation=compilation,
+            isolation=isolation,
+            checker=self.checker.kind.value,
+            speed_factor=speed_factor,
+            num_retried=num_retried,
+        )
+
+
+@dataclass(slots=True)
+class Sitting:
+    """One program before one worker, which is replaced when it is lost."""
+
+    pool: Pool
+    slot: Slot
+    case: Case
+    speed_factor: float
+    template: Template | None = None
+    num_retried: int = 0
+    outcomes: list[Outcome] = field(default_factory=list[Outcome])
+
+    def judge(self) -> Judgement:
+        """Compile, then run the tests in order."""
+        try:
+            compilation = self.compile()
+            if compilation.is_ok:
+                self.run_tests()
+        finally:
+            self.close_template()
+        isolation = self.pool.isolation
+        args = (isolation, compilation, self.outcomes, self.num_retried, self.speed_factor)
+        return self.case.judgement(*args)
+
+    def compile(self) -> Compilation:
+        """Compile with retries.
+
+        Raises:
+            SandboxError: no worker could compile anything.
+        """
+        started = time.monotonic()
+        for _ in range(MAX_RETRIES + 1):
+            try:
+                failure = self.open_template()
+            except WorkerLost as error:
+                self.lose_worker()
+                lost = error
+                continue
+            milliseconds = (time.monotonic() - started) * 1000
+            log = failure.log if failure else ""
+            return Compilation(is_ok=failure is None, log=log, milliseconds=milliseconds)
+        raise SandboxError(f"no worker could compile: {lost}") from lost
+
+    def open_template(self) -> CompileFailure | None:
+        """Start a template unless one is open; a compiler that dies is the program's fault only
+        if the same worker then compiles an honest program."""
+        if self.template is not None:
+            return None
+        worker = self.pool.worker_of(self.slot)
+        optimize = 2 if self.case.is_execeval else 0
+        source = self.case.program.encode("utf-8", "surrogatepass")
+        found = worker.template(source, optimize=optimize)
+        if isinstance(found, Template):
+            self.template = found
+            return None
+        if found.log:
+            return found
+        with_honest = worker.template(b"pass")
+        if isinstance(with_honest, CompileFailure):
+            raise WorkerLost("a worker compiles nothing any more")
+        with_honest.close()
+        return CompileFailure(COMPILER_ENDED)
+
+    def run_tests(self) -> None:
+        """Run the tests in order, to the first failure when asked to stop there."""
+        for test in self.case.tests:
+            outcome = self.run_test(test)
+            if outcome.is_doubtful:
+                self.num_retried += 1
+                outcome = self.run_test(test)
+            self.outcomes.append(outcome)
+            if self.case.stop_early and outcome.verdict is not Verdict.AC:
+                return
+
+    def run_test(self, test: Test) -> Outcome:
+        """Run one test with retries; a fault of the judge that stays is IE."""
+        limits = limits_of_run(self.case.limits, self.speed_factor, self.case.is_execeval)
+        reason = ""
+        for _ in range(MAX_RETRIES + 1):
+            try:
+                failure = self.open_template()
+                if self.template is None:
+                    raise WorkerLost(f"what compiled once does not now: {failure}")
+                run = self.template.run(test.input.encode("utf-8", "surrogatepass"), limits)
+            except WorkerLost as error:
+                reason = str(error)
+                self.lose_worker()
+                continue
+            outcome = outcome_of(run, self.case.limits, self.speed_factor)
+            if outcome.verdict is Verdict.AC:
+                mismatch = check(self.case.checker, run.stdout, test.outputs)
+                outcome = outcome.compared(mismatch)
+            return outcome
+        return Outcome(Verdict.IE, reason=reason)
+
+    def lose_worker(self) -> None:
+        """Give up a worker that failed."""
+        self.num_retried += 1
+        self.close_template()
+        self.pool.discard(self.slot)
+
+    def close_template(self) -> None:
+        """End the template, if one is open."""
+        if self.template is not None:
+            self.template.close()
+            self.template = None
+
+
+def execeval_case(case: Case) -> Case:
+    """Return the case as the published judge ran it: its limits, no carriage returns."""
+    tests = tuple(
+        test.model_copy(update={"input": test.input.replace("\r", "")}) for test in case.tests
+    )
+    program = case.program.replace("\r", "")
+    limits = execeval.LIMITS
+    return Case(program, tests, limits, case.checker, case.stop_early, case.show_tests)
+
+
+def refuse_unsupported(language: Language, checker: Checker, io: Io) -> None:
+    """Refuse what this version cannot judge.
+
+    Raises:
+        InputError: the kind of test or checker is not supported yet.
+        SandboxError: the language is unavailable.
+    """
+    if language is not Language.PYTHON:
+        raise SandboxError(f"language {language.value!r} is not supported yet; python is")
+    if io.kind != "stdio":
+        raise InputError(f"{io.kind} tests are not supported yet; stdio tests are")
+    rule_for(checker.kind)
+
+
+def num_cores() -> int:
+    """Count the cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,153 @@
+"""What one run amounts to: the precedence of verdicts, and what of it may be shown.
+
+Knows: limits and their margins, signals, excerpts.
+Does not know: workers, checkers, whole programs.
+"""
+
+import hashlib
+import math
+import signal
+from dataclasses import dataclass, replace
+
+from mapcoder_lite.judge.checker import Mismatch
+from mapcoder_lite.judge.zygote import Ended, Run, RunLimits
+from mapcoder_lite.problem import Limits, Test
+from mapcoder_lite.verdict import FirstFailure, TestResult, Verdict
+
+ADDRESS_SPACE_MARGIN_BYTES = 768 << 20
+"""Above the memory limit: interpreter, libraries, and a 512 MB thread stack that is reserved but
+hardly touched, a common contest idiom. What is touched counts by resident memory."""
+
+KILL_FACTOR = 1.15
+"""A run goes on this far past its CPU limit, so that a near miss can be told from a loop."""
+
+MIN_STARVED_SHARE, MAX_STARVED_SHARE = 0.05, 0.5
+"""A run that met its deadline with this share of its CPU limit used was starved by other
+processes; below, it slept."""
+
+EXCERPT_CHARACTERS = 500
+STDERR_CHARACTERS = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A verdict on one run, with the run unless there was none."""
+
+    verdict: Verdict
+    run: Run | None = None
+    reason: str = ""
+    is_doubtful: bool = False
+    """Whether a busy machine may have caused it; run again once."""
+
+    def compared(self, mismatch: Mismatch | None) -> "Outcome":
+        """Return the outcome after the checker's word."""
+        if mismatch is None:
+            return self
+        return replace(self, verdict=Verdict.WA, reason=mismatch.reason)
+
+    def result(self, show_tests: bool) -> TestResult:
+        """Return the record; without the streams, which may echo a hidden test, unless shown."""
+        run = self.run
+        if run is None:
+            return TestResult(verdict=self.verdict)
+        return TestResult(
+            verdict=self.verdict,
+            cpu_ms=run.cpu_ms,
+            wall_ms=run.wall_ms,
+            rss_kb=run.rss_kb,
+            exit_code=run.exit_code,
+            signal=run.signal,
+            stdout_sha256=hashlib.sha256(run.stdout).hexdigest(),
+            stdout_bytes=run.stdout_bytes,
+            stdout_excerpt=excerpt(run.stdout) if show_tests else "",
+            is_truncated=self.verdict is Verdict.OLE,
+            stderr_tail=stderr_text(run)[-STDERR_CHARACTERS:] if show_tests else "",
+        )
+
+
+def limits_of_run(limits: Limits, speed_factor: float, is_execeval: bool) -> RunLimits:
+    """Return what the kernel enforces: CPU a little above the limit, wall time for sleepers."""
+    cpu_seconds = limits.cpu_seconds * speed_factor
+    margin = 0 if is_execeval else ADDRESS_SPACE_MARGIN_BYTES
+    return RunLimits(
+        cpu_ms=math.ceil(cpu_seconds * KILL_FACTOR * 1000),
+        wall_ms=math.ceil((3 * cpu_seconds + 2) * 1000),
+        address_space_bytes=limits.memory_bytes + margin,
+        output_bytes=limits.output_bytes,
+        has_site=not is_execeval,
+    )
+
+
+def outcome_of(run: Run, limits: Limits, speed_factor: float) -> Outcome:
+    """Say what ended a run: TLE, OLE, MLE, SEC, RE in this order; AC leaves it to the checker."""
+    cpu_limit_ms = limits.cpu_seconds * speed_factor * 1000
+    used = f"{run.cpu_ms / 1000:.2f} s of CPU time, limit {cpu_limit_ms / 1000:.2f} s"
+    if run.ended is Ended.BY_DEADLINE:
+        share = run.cpu_ms / cpu_limit_ms
+        is_starved = MIN_STARVED_SHARE < share < MAX_STARVED_SHARE
+        reason = f"still running after {run.wall_ms / 1000:.2f} s ({used})"
+        return Outcome(Verdict.TLE, run, reason, is_doubtful=is_starved)
+    is_killed = run.ended is Ended.BY_CPU_LIMIT or run.signal == signal.SIGXCPU
+    if is_killed or run.cpu_ms > cpu_limit_ms:
+        return Outcome(Verdict.TLE, run, used, is_doubtful=not is_killed)
+    if max(run.stdout_bytes, run.stderr_bytes) >= limits.output_bytes:
+        return Outcome(Verdict.OLE, run, f"wrote the limit of {limits.output_bytes} bytes")
+    if run.rss_kb * 1024 > limits.memory_bytes or is_out_of_memory(run):
+        limit = f"limit {limits.memory_bytes >> 20} MB"
+        return Outcome(Verdict.MLE, run, f"{run.rss_kb >> 10} MB of memory at its peak, {limit}")
+    if run.signal == signal.SIGSYS:
+        return Outcome(Verdict.SEC, run, "made a forbidden system call")
+    if run.signal is not None:
+        return Outcome(Verdict.RE, run, f"ended by {signal_name(run.signal)}")
+    if run.exit_code != 0:
+        return Outcome(Verdict.RE, run, f"exit code {run.exit_code}")
+    return Outcome(Verdict.AC, run)
+
+
+def is_out_of_memory(run: Run) -> bool:
+    """Whether Python ended in MemoryError; a program that feigns it only accuses itself."""
+    last_line = run.stderr_tail.rstrip().rpartition(b"\n")[2]
+    return run.exit_code == 1 and last_line.startswith(b"MemoryError")
+
+
+def first_failure(index: int, test: Test, outcome: Outcome, show_tests: bool) -> FirstFailure:
+    """Describe the first failure; of a hidden test only its index and verdict."""
+    if not show_tests:
+        return FirstFailure(index=index, verdict=outcome.verdict)
+    reason = outcome.reason
+    if outcome.verdict is Verdict.RE and outcome.run:
+        last_line = stderr_text(outcome.run).rstrip().rpartition("\n")[2]
+        reason = f"{reason}: {last_line}" if last_line else reason
+    return FirstFailure(
+        index=index,
+        verdict=outcome.verdict,
+        input_excerpt=shorten(test.input),
+        expected_excerpt=shorten(test.outputs[0]),
+        got_excerpt=excerpt(outcome.run.stdout) if outcome.run else None,
+        reason=reason,
+    )
+
+
+def excerpt(stream: bytes) -> str:
+    """Return the start of a stream as text, marked where it was cut."""
+    return shorten(stream[: 8 * EXCERPT_CHARACTERS].decode("utf-8", "replace"))
+
+
+def shorten(text: str) -> str:
+    """Cut a text to the excerpt's length and say so."""
+    if len(text) <= EXCERPT_CHARACTERS:
+        return text
+    return text[:EXCERPT_CHARACTERS] + "… (cut)"
+
+
+def stderr_text(run: Run) -> str:
+    """Return the end of the error stream as text."""
+    return run.stderr_tail.decode("utf-8", "replace")
+
+
+def signal_name(number: int) -> str:
+    """Return a signal's name, or its number when it has none here."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -1,0 +1,128 @@
+"""A bounded number of workers, lent to one thread each; dead ones are replaced.
+
+Knows: the tiers to try, how many workers, which core each is pinned to.
+Does not know: programs, tests, verdicts.
+"""
+
+import contextlib
+import os
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+from mapcoder_lite.errors import SandboxError
+from mapcoder_lite.judge.sandbox import Launch, Tier, plan_launch
+from mapcoder_lite.judge.zygote import Worker
+from mapcoder_lite.verdict import Isolation
+
+REMEDIES = """\
+Any one of these mends it:
+  - install bubblewrap; where AppArmor forbids user namespaces, give bwrap a profile with `userns`
+  - a kernel with Landlock, Linux >= 5.13 (`landlock` in the lsm= boot parameter)
+  - run in a container whose seccomp profile allows Landlock, as Docker's does
+  - --unsafe runs programs without isolation: only for programs that you wrote yourself"""
+
+
+class Slot:
+    """A place for one worker, started when first asked for."""
+
+    def __init__(self, core: int | None) -> None:
+        self.core = core
+        self.worker: Worker | None = None
+
+
+class Pool:
+    """Lends workers to threads; at most `num_workers` exist at a time."""
+
+    def __init__(
+        self, num_workers: int, *, tier: Tier | None, interpreter: str | None, unsafe: bool
+    ) -> None:
+        """Start the first worker, which decides the tier.
+
+        Raises:
+            SandboxError: no tier works here, with what each met.
+        """
+        cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+        # a smaller pool is left to the scheduler, so that two pools do not share one core
+        is_pinned = num_workers == len(cores) > 1
+        self._slots = [Slot(cores[i] if is_pinned else None) for i in range(num_workers)]
+        self._idle = list(reversed(self._slots))
+        self._changed = threading.Condition()
+        self._is_closed = False
+        # a worker dies with the thread that started it, so one thread outlives them all
+        self._starter = ThreadPoolExecutor(1, thread_name_prefix="judge-starter")
+        tiers: list[Tier] = [tier] if tier else ["bubblewrap", "landlock"]
+        if unsafe and tier is None:
+            tiers.append("none")
+        try:
+            self._launch, self.isolation = self._start_first(tiers, interpreter, unsafe=unsafe)
+        except SandboxError:
+            self._starter.shutdown()
+            raise
+
+    def _start_first(
+        self, tiers: list[Tier], interpreter: str | None, *, unsafe: bool
+    ) -> tuple[Launch, Isolation]:
+        met: list[str] = []
+        for tier in tiers:
+            if tier == "none" and not unsafe:
+                raise SandboxError("running without isolation must be asked for with --unsafe")
+            try:
+                launch = plan_launch(tier, interpreter, len(self._slots))
+                worker = self._start(launch, self._slots[0])
+            except SandboxError as error:
+                met.append(f"  {tier}: {error}")
+                continue
+            return launch, worker.isolation
+        raise SandboxError(
+            "programs cannot be isolated here, so none is run:\n" + "\n".join([*met, REMEDIES])
+        )
+
+    def _start(self, launch: Launch, slot: Slot) -> Worker:
+        slot.worker = self._starter.submit(Worker, launch, slot.core).result()
+        return slot.worker
+
+    def worker_of(self, slot: Slot) -> Worker:
+        """Return the slot's worker, started if need be.
+
+        Raises:
+            SandboxError: it does not start.
+        """
+        return slot.worker or self._start(self._launch, slot)
+
+    def discard(self, slot: Slot) -> None:
+        """End the slot's worker; the next use starts another."""
+        if slot.worker is not None:
+            slot.worker.close()
+            slot.worker = None
+
+    @contextlib.contextmanager
+    def lend(self) -> Iterator[Slot]:
+        """Hold a slot; waits until one is idle.
+
+        Raises:
+            SandboxError: the pool is closed.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._idle or self._is_closed)
+            if self._is_closed:
+                raise SandboxError("the judge is closed; make a new one")
+            slot = self._idle.pop()
+        try:
+            yield slot
+        finally:
+            with self._changed:
+                self._idle.append(slot)
+                self._changed.notify()
+
+    def close(self) -> None:
+        """Wait for the slots that are lent, then end all workers."""
+        with self._changed:
+            if self._is_closed:
+                return
+            self._is_closed = True
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: len(self._idle) == len(self._slots))
+        for slot in self._slots:
+            self.discard(slot)
+        self._starter.shutdown()

@@ -1,0 +1,254 @@
+"""The host's end of a worker: start it, give it programs, run them on inputs, read what came out.
+
+Knows: descriptors, the wire to the worker, starting and ending it.
+Does not know: expected outputs, verdicts, tiers beyond what a launch says.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import socket
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+
+from mapcoder_lite.errors import SandboxError
+from mapcoder_lite.judge.inside.wire import COMPILE, FLAG_NO_SITE, REPLY, REQUEST
+from mapcoder_lite.judge.sandbox import ENVIRONMENT, Launch, identity, worker_texts
+from mapcoder_lite.verdict import Isolation
+
+START_SECONDS = 30.0
+COMPILE_CPU_SECONDS = 10
+COMPILE_WALL_SECONDS = 45.0
+COMPILE_MEMORY_BYTES = 1 << 30
+GRACE_SECONDS = 15.0
+"""How much later than its deadline a reply may come on a busy machine."""
+STDERR_BYTES = 8192
+
+
+class WorkerLost(SandboxError):
+    """A worker died or fell silent; another one may do. Never leaves this room."""
+
+
+class Ended(IntEnum):
+    """What ended a run."""
+
+    BY_ITSELF = 0
+    BY_CPU_LIMIT = 1
+    BY_DEADLINE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class RunLimits:
+    """Limits of one run as the kernel gets them."""
+
+    cpu_ms: int
+    wall_ms: int
+    address_space_bytes: int
+    output_bytes: int
+    has_site: bool = True
+    """Whether exit() and quit() exist."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What the kernel and the streams say of one run."""
+
+    ended: Ended
+    exit_code: int | None
+    signal: int | None
+    cpu_ms: float
+    wall_ms: float
+    rss_kb: int
+    stdout: bytes
+    """At most the output limit."""
+    stdout_bytes: int
+    stderr_bytes: int
+    stderr_tail: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class CompileFailure:
+    """A program that did not compile; the log is empty when the compiler itself died."""
+
+    log: str
+
+
+class Worker:
+    """One zygote in its sandbox. Used by one thread at a time."""
+
+    def __init__(self, launch: Launch, core: int | None = None) -> None:
+        """Start it; call from a thread that outlives it, whose end would end it.
+
+        Raises:
+            SandboxError: it did not start, or its canary escaped.
+        """
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._socket = ours
+        with memory_file(worker_texts()) as texts, memory_file() as log:
+            fds = (theirs.fileno(), texts)
+            self._process = subprocess.Popen(
+                launch.command(*fds),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+                pass_fds=fds,
+                cwd="/",
+                env=ENVIRONMENT,
+                **identity(launch.user),
+            )
+            theirs.close()
+            try:
+                self.isolation = self._greet(launch, core, log)
+            except BaseException:
+                self.close()
+                raise
+
+    def _greet(self, launch: Launch, core: int | None, log: int) -> Isolation:
+        self._socket.settimeout(START_SECONDS)
+        try:
+            self._socket.send(launch.configuration(core))
+            message = self._socket.recv(8192)
+        except OSError as error:
+            message, reason = b"", str(error)
+        else:
+            reason = "it hung up"
+        if not message:
+            said = os.pread(log, 1 << 16, 0).decode("utf-8", "replace").strip().splitlines()
+            raise SandboxError(f"a worker did not start: {said[-1] if said else reason}")
+        told = json.loads(message)
+        return trusted_isolation(launch, told["landlock_abi"], told["uid"], told["canary"])
+
+    def template(self, source: bytes, *, optimize: int = 0) -> "Template | CompileFailure":
+        """Compile a program in a process of its own.
+
+        Raises:
+            WorkerLost: the worker died or fell silent.
+        """
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        message = COMPILE.pack(optimize, COMPILE_CPU_SECONDS, COMPILE_MEMORY_BYTES)
+        try:
+            with theirs, memory_file(source) as code:
+                socket.send_fds(self._socket, [message], [theirs.fileno(), code])
+            ours.settimeout(COMPILE_WALL_SECONDS)
+            reply = ours.recv(8192)
+        except OSError as error:
+            ours.close()
+            raise WorkerLost(f"a worker did not compile: {error}") from error
+        if reply == b"K":
+            return Template(ours)
+        ours.close()
+        return CompileFailure(reply[1:].decode("utf-8", "replace"))
+
+    def close(self) -> None:
+        """Hang up, which ends it; kill it when it does not end."""
+        self._socket.close()
+        try:
+            self._process.wait(2.0)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+class Template:
+    """One compiled program, ready to run once per input."""
+
+    def __init__(self, control: socket.socket) -> None:
+        self._socket = control
+
+    def close(self) -> None:
+        """Hang up, which ends the template."""
+        self._socket.close()
+
+    def run(self, stdin: bytes, limits: RunLimits) -> Run:
+        """Run the program on an input.
+
+        Raises:
+            WorkerLost: no reply came, or the child was never fully locked in.
+        """
+        flags = 0 if limits.has_site else FLAG_NO_SITE
+        message = REQUEST.pack(
+            limits.cpu_ms, limits.wall_ms, flags, limits.address_space_bytes, limits.output_bytes
+        )
+        with (
+            memory_file(stdin, is_sealed=True) as source,
+            memory_file() as out,
+            memory_file() as err,
+        ):
+            try:
+                socket.send_fds(self._socket, [message], [source, out, err])
+                self._socket.settimeout(limits.wall_ms / 1000 + GRACE_SECONDS)
+                reply = self._socket.recv(256)
+            except OSError as error:
+                raise WorkerLost(f"a template fell silent: {error}") from error
+            if len(reply) != REPLY.size:
+                raise WorkerLost("a template hung up in the middle of a run")
+            return read_run(reply, out, err, limits.output_bytes)
+
+
+def trusted_isolation(
+    launch: Launch, landlock_abi: int, uid: int, canary: dict[str, str]
+) -> Isolation:
+    """Return how a worker is kept in, if it truly is.
+
+    Raises:
+        SandboxError: it runs as root, lacks Landlock in tier 2, or its canary escaped.
+    """
+    if launch.tier == "none":
+        return Isolation(tier="none")
+    if uid == 0:
+        raise SandboxError("a worker runs as root; refused")
+    if launch.tier == "landlock" and landlock_abi < 1:
+        name = os.strerror(-landlock_abi)
+        raise SandboxError(f"Landlock: {name} (errno {-landlock_abi}); it needs Linux >= 5.13")
+    found = " ".join(f"{attempt}={met}" for attempt, met in canary.items())
+    if not canary or any(met.startswith("OPEN") for met in canary.values()):
+        raise SandboxError(f"the escape canary got out: {found or 'no report'}; refused")
+    return Isolation(
+        tier=launch.tier,
+        landlock_abi=max(landlock_abi, 0),
+        filter_sha256=launch.filter_sha256,
+        canary=found,
+    )
+
+
+def read_run(reply: bytes, out: int, err: int, max_bytes: int) -> Run:
+    """Put the kernel's word and the streams together.
+
+    Raises:
+        WorkerLost: the child was never fully locked in, so the program did not run.
+    """
+    ended, is_ready, status, user_us, system_us, rss_kb, wall_us = REPLY.unpack(reply)
+    if not is_ready:
+        raise WorkerLost("a child could not be locked in")
+    stdout_bytes, stderr_bytes = os.fstat(out).st_size, os.fstat(err).st_size
+    return Run(
+        ended=Ended(ended),
+        exit_code=os.WEXITSTATUS(status) if os.WIFEXITED(status) else None,
+        signal=os.WTERMSIG(status) if os.WIFSIGNALED(status) else None,
+        cpu_ms=(user_us + system_us) / 1000,
+        wall_ms=wall_us / 1000,
+        rss_kb=rss_kb,
+        stdout=os.pread(out, min(stdout_bytes, max_bytes), 0),
+        stdout_bytes=stdout_bytes,
+        stderr_bytes=stderr_bytes,
+        stderr_tail=os.pread(err, STDERR_BYTES, max(0, stderr_bytes - STDERR_BYTES)),
+    )
+
+
+@contextlib.contextmanager
+def memory_file(content: bytes = b"", *, is_sealed: bool = False) -> Iterator[int]:
+    """Hold a file in memory, at its start; sealed, nobody can change it any more."""
+    fd = os.memfd_create("judge", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    try:
+        view = memoryview(content)
+        while view:
+            view = view[os.pwrite(fd, view, len(content) - len(view)) :]
+        if is_sealed:
+            size = fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK
+            fcntl.fcntl(fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SEAL | size)
+        yield fd
+    finally:
+        os.close(fd)
