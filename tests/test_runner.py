@@ -20,7 +20,6 @@ from mapcoder_lite.store import Manifest, RunDirectory, RunHeader, RunProblem, U
 from mapcoder_lite.trajectory import Grade, StopReason, Trajectory
 from mapcoder_lite.verdict import Isolation, Judgement, Verdict
 
-
 STDIO = Io()
 
 

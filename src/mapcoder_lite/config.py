@@ -74,8 +74,8 @@ class TraversalConfig(Record):
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
     max_tokens: Annotated[int, Field(gt=0)] = 4096
     seed: int = 0
-    retry_temperature: Annotated[float, Field(ge=0)] = 0.7
-    """Used when an unreadable reply is asked for once more; at 0 the same reply would return."""
+    retry_temperature: Annotated[float, Field(ge=0)] = 0.8
+    """Least temperature of a second ask; at 0 the same unreadable reply would return."""
 
     @property
     def sampling(self) -> Sampling:
@@ -116,6 +116,36 @@ class RunConfig(Record):
     language: Language = Language.PYTHON
 
 
+class TrainConfig(Record):
+    """How adapters are trained; rank and alpha as in MapCoder-Lite 2509.17489."""
+
+    backbone: str | None = None
+    """Folder of the backbone; frozen, never written."""
+    rank: Annotated[int, Field(gt=0)] = 32
+    alpha: Annotated[int, Field(gt=0)] = 64
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    target_modules: str | list[str] = "all-linear"
+    learning_rate: Annotated[float, Field(gt=0)] = 2e-4
+    epochs: Annotated[float, Field(gt=0)] = 3.0
+    batch_rows: Annotated[int, Field(gt=0)] = 4
+    accumulation_steps: Annotated[int, Field(gt=0)] = 4
+    warmup_steps: Annotated[int, Field(ge=0)] = 20
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    max_tokens: Annotated[int, Field(gt=0)] = 4096
+    """Longest row, reply included; a longer one is refused, never cut."""
+    max_dropped: Annotated[int, Field(ge=0)] = 0
+    """Rows a role that may be left out, by name, for being too long."""
+    dtype: Literal["float32", "bfloat16"] = "bfloat16"
+    """Of the frozen backbone; adapters always train in float32."""
+    save_dtype: Literal["float32", "bfloat16"] = "bfloat16"
+    autocast: bool = True
+    """Compute in bfloat16."""
+    gradient_checkpointing: bool = True
+    checkpoint_steps: Annotated[int, Field(gt=0)] = 50
+    seed: int = 0
+    num_threads: Annotated[int, Field(gt=0)] | None = None
+
+
 class Config(Record):
     """All settings of one experiment."""
 
@@ -124,6 +154,7 @@ class Config(Record):
     traversal: TraversalConfig = TraversalConfig()
     judge: JudgeConfig = JudgeConfig()
     run: RunConfig = RunConfig()
+    train: TrainConfig = TrainConfig()
 
     @property
     def digest(self) -> str:

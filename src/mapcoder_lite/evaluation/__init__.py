@@ -1,5 +1,5 @@
-"""Run directories become numbers with intervals.
+"""What a finished run says: rates with intervals, costs, failures, paired comparisons.
 
-Knows: runs, statistics.
-Does not know: how runs were made.
+Knows: run directories.
+Does not know: how a run was made.
 """

@@ -1,0 +1,135 @@
+"""Metrics and comparisons as plain text that reads well on a terminal and in a log.
+
+Knows: words, columns, percent signs.
+Does not know: where numbers come from, terminals, colours.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from mapcoder_lite.evaluation.compare import Comparison, Pairs
+from mapcoder_lite.evaluation.metrics import Metrics, Rate
+
+
+def run_report(metrics: Metrics) -> str:
+    """Say everything that one run's metrics hold, what is left out first."""
+    return "\n".join(
+        [
+            f"run {metrics.run}   engine {metrics.engine}",
+            *_left_out(metrics),
+            "",
+            *_table([("", "passed", "of", "share", "95 % interval"), *_rates(metrics)]),
+            "",
+            *_table(_costs(metrics)),
+            "",
+            *_table(_roles(metrics)),
+            "",
+            f"verdicts on hidden tests: {_listed(metrics.verdicts)}",
+            f"ends: {_listed(metrics.stops)}",
+        ]
+    )
+
+
+def comparison_report(comparison: Comparison) -> str:
+    """Say who solved what and how likely such a difference is by chance."""
+    head = ("paired by problem", "both", "only A", "only B", "neither", "A", "B", "p")
+    rows = [head, _pairs_row("raw", comparison.raw)]
+    if comparison.sound is not None:
+        rows.append(_pairs_row("sound subset", comparison.sound))
+    lines = [f"A = {comparison.first}", f"B = {comparison.second}", *_table(rows)]
+    if comparison.num_left_out:
+        lines.append(
+            f"left out: {comparison.num_left_out} problems that are not graded in both runs"
+        )
+    if not comparison.has_same_problems:
+        lines.append("the runs did not read the same files: problems are paired by id alone")
+    return "\n".join([*lines, "p: exact McNemar test, two-sided, on first samples"])
+
+
+def _left_out(metrics: Metrics) -> list[str]:
+    owed = metrics.num_units - metrics.num_solved_units
+    lines = [
+        f"{metrics.num_problems} problems x {metrics.num_samples} samples = "
+        f"{metrics.num_units} units, {metrics.num_solved_units} solved to their end"
+    ]
+    if owed:
+        lines.append(f"incomplete: {owed} units are owed; the same command goes on with them")
+    if metrics.num_errors:
+        lines.append(f"errors of the house, not scored: {metrics.num_errors} units (errors.jsonl)")
+    if metrics.num_internal:
+        lines.append(f"internal errors of the judge, not scored: {metrics.num_internal} grades")
+    if metrics.passed is None:
+        lines.append("not graded: the run had no hidden tests")
+    elif metrics.num_ungraded:
+        lines.append(f"not graded yet: {metrics.num_ungraded} units")
+    if metrics.num_defective:
+        lines.append(f"problems with defective hidden tests: {metrics.num_defective}")
+    return lines
+
+
+def _rates(metrics: Metrics) -> Iterable[Sequence[str]]:
+    if metrics.passed is not None:
+        yield _rate_row("pass@1, hidden tests", metrics.passed)
+    if metrics.passed_sound is not None:
+        yield _rate_row("pass@1, sound subset", metrics.passed_sound)
+    yield _rate_row("solved on samples", metrics.public)
+
+
+def _rate_row(name: str, rate: Rate) -> Sequence[str]:
+    share = "-" if rate.share is None else f"{100 * rate.share:.1f} %"
+    interval = "-"
+    if rate.low is not None and rate.high is not None:
+        interval = f"{100 * rate.low:.1f} .. {100 * rate.high:.1f} %"
+    return (name, str(rate.num_passed), str(rate.num_total), share, interval)
+
+
+def _costs(metrics: Metrics) -> list[Sequence[str]]:
+    costs = metrics.costs
+    return [
+        ("a unit, on average", "calls", "prompt tokens", "reply tokens", "seconds"),
+        (
+            "",
+            f"{costs.calls:.2f}",
+            f"{costs.prompt_tokens:.0f}",
+            f"{costs.completion_tokens:.0f}",
+            f"{costs.seconds:.2f}",
+        ),
+    ]
+
+
+def _roles(metrics: Metrics) -> list[Sequence[str]]:
+    rows: list[Sequence[str]] = [("role", "calls", "format failures", "share", "kinds")]
+    for role, failures in metrics.roles.items():
+        share = "-"
+        if failures.num_calls:
+            share = f"{100 * failures.num_failures / failures.num_calls:.1f} %"
+        counts = (str(failures.num_calls), str(failures.num_failures), share)
+        rows.append((role.value, *counts, _listed(failures.kinds)))
+    return rows
+
+
+def _pairs_row(name: str, pairs: Pairs) -> Sequence[str]:
+    counts = (pairs.num_both, pairs.num_only_first, pairs.num_only_second, pairs.num_neither)
+    totals = (pairs.num_both + pairs.num_only_first, pairs.num_both + pairs.num_only_second)
+    return (
+        name,
+        *map(str, counts),
+        *(f"{total}/{pairs.num_total}" for total in totals),
+        f"{pairs.p:.3g}",
+    )
+
+
+def _listed(counts: dict[str, int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in counts.items()) or "none"
+
+
+def _table(rows: Iterable[Sequence[str]]) -> list[str]:
+    """Align the first column left, the others right."""
+    cells = [list(row) for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return [
+        "  ".join(
+            cell.ljust(width) if index == 0 else cell.rjust(width)
+            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in cells
+    ]

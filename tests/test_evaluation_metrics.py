@@ -1,0 +1,164 @@
+from pathlib import Path
+
+import pytest
+from test_runner import FunctionJudge, opened
+
+from mapcoder_lite.errors import StoreError
+from mapcoder_lite.evaluation.compare import compare
+from mapcoder_lite.evaluation.metrics import Metrics, measure
+from mapcoder_lite.evaluation.report import comparison_report, run_report
+from mapcoder_lite.evaluation.statistics import mcnemar, wilson
+from mapcoder_lite.problem import HiddenTests, Problem, Test
+from mapcoder_lite.runner import Work, run
+from mapcoder_lite.trajectory import (
+    Call,
+    CallKind,
+    Completion,
+    FormatFailure,
+    Message,
+    Request,
+    Role,
+    StopReason,
+    Trajectory,
+    Usage,
+)
+from mapcoder_lite.verdict import Verdict
+
+JUDGE = FunctionJudge(lambda program, wanted: Verdict(program))
+
+
+def call(kind: CallKind, failure: str | None = None) -> Call:
+    return Call(
+        kind=kind,
+        request=Request(messages=(Message(role="user", content="?"),)),
+        completion=Completion(
+            text="x",
+            finish_reason="stop",
+            usage=Usage(prompt_tokens=10, completion_tokens=4),
+        ),
+        failure=FormatFailure(kind=failure, detail="") if failure else None,
+    )
+
+
+def make_run(path: Path, verdicts: list[Verdict | None], defective: int = 0) -> Path:
+    """A run whose n-th problem ends in the n-th verdict; None = no program, the house failed on SK."""
+    problems = tuple(Problem(id=f"p{n}", statement="s") for n in range(len(verdicts)))
+    hidden = {
+        p.id: HiddenTests(
+            problem_id=p.id,
+            tests=(Test(input="", outputs=("1",)),),
+            defect="cut" if n < defective else None,
+        )
+        for n, p in enumerate(problems)
+    }
+    todo = Work(problems, hidden)
+
+    def solve(problem: Problem, sample: int) -> Trajectory:
+        verdict = verdicts[int(problem.id[1:])]
+        if verdict is Verdict.SK:
+            raise OSError("gone")
+        steps = (
+            call(CallKind.RETRIEVAL, "no_root" if verdict is None else None),
+            call(CallKind.PLAN),
+            call(CallKind.CONFIDENCE, "bad_confidence"),
+        )
+        return Trajectory(
+            problem_id=problem.id,
+            steps=steps,
+            program=verdict,
+            stop=StopReason.SOLVED if verdict is Verdict.AC else StopReason.EXHAUSTED,
+            seconds=2.0,
+        )
+
+    with opened(path, todo) as directory:
+        run(todo, solve, JUDGE, directory, max_errors=100)
+    return path
+
+
+AC, WA, IE, SK = Verdict.AC, Verdict.WA, Verdict.IE, Verdict.SK
+
+
+def test_internal_errors_and_failed_units_are_never_wrong(tmp_path: Path):
+    metrics = measure(make_run(tmp_path / "r", [AC, WA, IE, SK, None, AC]))
+    assert metrics.passed is not None
+    assert (metrics.passed.num_passed, metrics.passed.num_total) == (2, 4)
+    assert (metrics.num_units, metrics.num_solved_units) == (6, 5)
+    assert (metrics.num_errors, metrics.num_internal, metrics.num_ungraded) == (1, 1, 0)
+    assert metrics.verdicts == {"AC": 2, "WA": 1, "IE": 1, "no program": 1}
+    assert metrics.stops == {"exhausted": 3, "solved": 2}
+
+
+def test_the_sound_subset_leaves_defective_problems_out(tmp_path: Path):
+    metrics = measure(make_run(tmp_path / "r", [WA, WA, AC, AC], defective=2))
+    assert metrics.passed is not None and metrics.passed_sound is not None
+    assert metrics.passed.share == 0.5
+    assert (metrics.passed_sound.num_passed, metrics.passed_sound.num_total) == (2, 2)
+    assert metrics.num_defective == 2
+
+
+def test_costs_and_format_failures_a_role(tmp_path: Path):
+    metrics = measure(make_run(tmp_path / "r", [AC, None]))
+    assert metrics.costs.calls == 3
+    assert (metrics.costs.prompt_tokens, metrics.costs.completion_tokens) == (30, 12)
+    assert metrics.costs.seconds == 2.0
+    retrieval, planning = metrics.roles[Role.RETRIEVAL], metrics.roles[Role.PLANNING]
+    assert (retrieval.num_calls, retrieval.num_failures, retrieval.kinds) == (2, 1, {"no_root": 1})
+    assert (planning.num_calls, planning.kinds) == (4, {"bad_confidence": 2})
+    assert metrics.roles[Role.DEBUGGING].num_calls == 0
+
+
+def test_wilson_and_mcnemar_against_textbook_values():
+    # Newcombe 1998, table I, method 3: 81 of 263
+    low, high = wilson(81, 263)
+    assert (round(low, 4), round(high, 4)) == (0.2553, 0.3662)
+    assert wilson(0, 0) == (0.0, 1.0)
+    # exact two-sided binomial: 2 * (1 + 10 + 45) / 2**10
+    assert mcnemar(2, 8) == pytest.approx(2 * 56 / 1024)
+    assert mcnemar(0, 0) == 1.0
+
+
+def test_two_runs_are_paired_by_problem(tmp_path: Path):
+    first = make_run(tmp_path / "a", [AC, AC, WA, WA, IE, AC], defective=1)
+    second = make_run(tmp_path / "b", [AC, WA, AC, None, AC, SK], defective=1)
+    comparison = compare(first, second)
+    raw = comparison.raw
+    assert (raw.num_both, raw.num_only_first, raw.num_only_second, raw.num_neither) == (1, 1, 1, 1)
+    assert raw.p == 1.0
+    assert comparison.sound is not None
+    assert comparison.sound.num_total == 3
+    assert comparison.num_left_out == 2
+    assert comparison.has_same_problems
+    text = comparison_report(comparison)
+    assert "left out: 2 problems" in text
+    assert "2/4" in text
+
+
+def test_runs_without_common_problems_cannot_be_paired(tmp_path: Path):
+    first = make_run(tmp_path / "a", [AC, SK])
+    second = make_run(tmp_path / "b", [SK, AC])
+    with pytest.raises(StoreError, match="share no graded problem"):
+        compare(first, second)
+
+
+def test_a_report_says_what_is_left_out(tmp_path: Path):
+    metrics = measure(make_run(tmp_path / "r", [AC, WA, IE, SK], defective=1))
+    text = run_report(metrics)
+    assert "4 problems x 1 samples = 4 units, 3 solved to their end" in text
+    assert "incomplete: 1 units are owed" in text
+    assert "errors of the house, not scored: 1 units" in text
+    assert "internal errors of the judge, not scored: 1 grades" in text
+    assert "50.0 %" in text
+    assert "bad_confidence 3" in text
+    assert Metrics.model_validate_json(metrics.model_dump_json()) == metrics
+
+
+def test_without_intervals_shares_still_stand(tmp_path: Path):
+    metrics = measure(make_run(tmp_path / "r", [AC, WA]), has_intervals=False)
+    assert metrics.passed is not None
+    assert metrics.passed.low is None
+    assert "50.0 %" in run_report(metrics)
+
+
+def test_a_folder_that_is_no_run_is_named(tmp_path: Path):
+    with pytest.raises(StoreError, match="is this a run directory"):
+        measure(tmp_path)
