@@ -36,7 +36,7 @@ class Dials:
     """Recalled problems, hence plans."""
     t: int = 5
     """Debug rounds a plan."""
-    sampling: Sampling = Sampling()
+    sampling: Sampling = field(default_factory=Sampling)
     retry_temperature: float = 0.8
     """Least temperature of a second ask."""
     language: Language = Language.PYTHON
@@ -77,10 +77,10 @@ def solve(
                 break  # neither ask brought a program: this plan's path ends
             is_repeated = attempt.has_judged(program)
             trial = attempt.judge_publicly(program, index, round)
-            if trial.judgement.is_accepted:
-                return attempt.end(StopReason.SOLVED)
             if not problem.public_tests:
                 return attempt.end(StopReason.UNTESTED)
+            if trial.judgement.is_accepted:
+                return attempt.end(StopReason.SOLVED)
             if round == dials.t or (is_repeated and round > 0):
                 break  # a correction that changes nothing is not asked for again
             fix = attempt.ask(debugging.fix(problem, recall.algorithm, text, trial))

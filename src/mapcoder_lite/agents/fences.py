@@ -122,7 +122,10 @@ def _rank(block: Block, language: Language) -> _Rank | None:
     fit = 2 if tag is language else 1 if not block.tag else 0
     if language is Language.PYTHON:
         parses = is_python(block.text)
-        is_possible = parses or fit > 0
+        # Without a tag, sample output such as `5 3` stands in fences as often as a broken program.
+        is_possible = (
+            parses or fit == 2 or (fit == 1 and _CODE_START.search(block.text) is not None)
+        )
     else:
         # A wrong tag is common and harmless; data, or what is plainly Python, is not.
         parses = fit > 0

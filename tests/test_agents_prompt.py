@@ -1,0 +1,134 @@
+"""Prompts against golden files; `PYTHONPATH=src python tests/test_agents_prompt.py` renews them."""
+
+from pathlib import Path
+
+import pytest
+from jinja2 import UndefinedError
+
+from mapcoder_lite.agents import prompt
+from mapcoder_lite.problem import Io, Language, Problem, Test
+from mapcoder_lite.trajectory import Exemplar, Message
+from mapcoder_lite.verdict import Compilation, Isolation, Judgement, TestResult, Verdict
+
+GOLDEN = Path(__file__).parent / "golden"
+
+PROBLEM = Problem(
+    id="sum",
+    title="Add & <compare>",
+    statement="Read two numbers.\nPrint {{ their }} sum.\n",
+    input_spec="Two whole numbers.",
+    output_spec="One whole number.",
+    notes="Both are below 100.",
+    public_tests=(
+        Test(input="1 2\n", outputs=("3\n", "three")),
+        Test(input="2 2\n", outputs=("4",)),
+    ),
+)
+BARE = Problem(
+    id="f",
+    statement="Add.",
+    io=Io(kind="function", entry_point="add", starter_code="def add(a, b):\n    ..."),
+)
+EXEMPLAR = Exemplar(description="Add three numbers.", planning="1. Read.\n2. Add.")
+PLAN = "1. Read both.\n2. Print their sum."
+
+
+def judgement(*results: TestResult, verdict: Verdict = Verdict.WA, log: str = "") -> Judgement:
+    return Judgement(
+        verdict=verdict,
+        num_run=len(results),
+        num_total=2,
+        num_passed=sum(r.verdict is Verdict.AC for r in results),
+        results=results,
+        compilation=Compilation(is_ok=not log, log=log),
+        isolation=Isolation(tier="none"),
+    )
+
+
+FAILED = judgement(
+    TestResult(verdict=Verdict.AC),
+    TestResult(
+        verdict=Verdict.RE, stdout_excerpt="5\n", stdout_bytes=2, stderr_tail="ValueError: x"
+    ),
+)
+
+
+def prompts() -> dict[str, tuple[Message, ...]]:
+    report = prompt.report(PROBLEM.public_tests, FAILED)
+    python = Language.PYTHON
+    return {
+        "retrieval": prompt.retrieval(PROBLEM, 3),
+        "plan": prompt.plan(PROBLEM, "sums: add", EXEMPLAR),
+        "confidence": prompt.confidence(PROBLEM, PLAN),
+        "coding": prompt.coding(PROBLEM, "sums: add", PLAN, python),
+        "coding_function": prompt.coding(BARE, "sums: add", PLAN, Language.CPP),
+        "debugging": prompt.debugging(PROBLEM, "sums: add", PLAN, "print(5)\n", report, python),
+    }
+
+
+def text(messages: tuple[Message, ...]) -> str:
+    return "".join(f"[{m.role}]\n{m.content}\n" for m in messages)
+
+
+@pytest.mark.parametrize("name", sorted(prompts()))
+def test_prompt_is_as_in_its_golden_file(name: str):
+    assert text(prompts()[name]) == (GOLDEN / f"prompt_{name}.txt").read_text()
+
+
+def test_layout_has_no_stray_blank_lines_and_keeps_what_does_not_vary_first():
+    for messages in prompts().values():
+        system, user = (m.content for m in messages)
+        assert [m.role for m in messages] == ["system", "user"]
+        assert "\n\n\n" not in user and user == user.strip() and system == system.strip()
+    first = prompt.plan(PROBLEM, "a", EXEMPLAR)[1].content
+    other = prompt.plan(PROBLEM, "b", EXEMPLAR)[1].content
+    assert first.split("Algorithm:")[0] == other.split("Algorithm:")[0] != first
+
+
+def test_confidence_shows_no_public_tests_and_the_others_do():
+    shown = {
+        name for name, messages in prompts().items() if "Example input:" in messages[1].content
+    }
+    assert shown == {"retrieval", "plan", "coding", "debugging"}
+
+
+def test_statement_is_no_template():
+    assert "Print {{ their }} sum." in prompt.retrieval(PROBLEM, 1)[1].content
+
+
+def test_missing_value_raises():
+    with pytest.raises(UndefinedError):
+        prompt._render("plan", {"problem": PROBLEM, "show_tests": True})
+
+
+def test_every_language_has_words():
+    names = [prompt.words(language).name for language in Language]
+    assert len(set(names)) == len(Language) and prompt.words(Language.CPP).fence == "cpp"
+
+
+def test_report_bounds_texts_and_marks_where_they_were_cut():
+    tests = (Test(input="x" * 600, outputs=("y" * 501,)),)
+    result = TestResult(
+        verdict=Verdict.WA, stdout_excerpt="12", stdout_bytes=900, stderr_tail="a" * 600 + "END"
+    )
+    (entry,) = prompt.report(tests, judgement(result))
+    assert entry.input == "x" * 500 + "\n... (100 more characters)"
+    assert entry.expected.endswith("... (1 more characters)")
+    assert entry.got == "12\n... (898 more bytes)"
+    assert entry.stderr.endswith("END") and "(103 characters before)" in entry.stderr
+
+
+def test_report_of_a_program_that_does_not_compile_is_one_entry_with_the_log():
+    failed = judgement(verdict=Verdict.CE, log="SyntaxError: line 1")
+    (entry,) = prompt.report(PROBLEM.public_tests, failed)
+    assert (entry.verdict, entry.stderr) == (Verdict.CE, "SyntaxError: line 1")
+
+
+def test_prompts_digest_is_stable_and_hexadecimal():
+    assert prompt.prompts_digest() == prompt.prompts_digest()
+    assert len(bytes.fromhex(prompt.prompts_digest())) == 32
+
+
+if __name__ == "__main__":
+    for name, messages in prompts().items():
+        (GOLDEN / f"prompt_{name}.txt").write_text(text(messages))

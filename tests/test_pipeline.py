@@ -1,0 +1,348 @@
+"""The traversal over an engine double that answers by kind of call, and a judge double."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pytest
+
+from mapcoder_lite.agents.parse import (
+    render_confidence,
+    render_debugging,
+    render_program,
+    render_recall,
+)
+from mapcoder_lite.errors import EngineError, ReplayMiss, SandboxError
+from mapcoder_lite.pipeline import Dials, solve
+from mapcoder_lite.problem import Checker, Io, Language, Limits, Problem, Test
+from mapcoder_lite.trajectory import (
+    Call,
+    CallKind,
+    Completion,
+    Exemplar,
+    Recall,
+    Request,
+    Sampling,
+    Step,
+    StopReason,
+    Trajectory,
+    Trial,
+)
+from mapcoder_lite.verdict import Isolation, Judgement, TestResult, Verdict
+
+PY = Language.PYTHON
+TESTS = tuple(Test(input=f"{i}\n", outputs=("1",)) for i in range(3))
+PROBLEM = Problem(id="p", statement="Print one.", public_tests=TESTS)
+OPENINGS = {
+    "Recall": CallKind.RETRIEVAL,
+    "Write a step-by-step": CallKind.PLAN,
+    "Check the plan": CallKind.CONFIDENCE,
+    "Write a Python program": CallKind.CODING,
+    "The Python program below": CallKind.DEBUGGING,
+}
+Answer = str | Callable[[Request], str]
+
+
+def recall(num_exemplars: int = 3) -> str:
+    exemplars = [Exemplar(description=f"like {i}", planning=f"e{i}") for i in range(num_exemplars)]
+    return render_recall(Recall(exemplars=tuple(exemplars), algorithm="greedy"))
+
+
+def program(num_passed: int, name: str = "") -> str:
+    """A program of which the judge double says that it passes so many tests."""
+    return f"import sys\nprint({num_passed})  # {name}"
+
+
+def coded(num_passed: int, name: str = "") -> str:
+    return render_program(program(num_passed, name), PY)
+
+
+def fixed(num_passed: int, name: str = "") -> str:
+    return render_debugging(f"plan {name}", program(num_passed, name), PY)
+
+
+def sure(number: int) -> str:
+    return render_confidence(number, "seems right")
+
+
+def kind_of(request: Request) -> CallKind:
+    text = request.messages[-1].content
+    return next(kind for opening, kind in OPENINGS.items() if text.startswith(opening))
+
+
+@dataclass
+class Script:
+    """An engine that answers each kind of call from a list, the last answer for ever."""
+
+    answers: Mapping[CallKind, Sequence[Answer]]
+    batches: list[list[Request]] = field(default_factory=list)
+    counts: dict[CallKind, int] = field(default_factory=dict)
+    identity: str = "script"
+
+    def complete(self, requests: Sequence[Request]) -> list[Completion]:
+        self.batches.append(list(requests))
+        return [Completion(text=self.answer(r), finish_reason="stop") for r in requests]
+
+    def answer(self, request: Request) -> str:
+        kind = kind_of(request)
+        index = self.counts.get(kind, 0)
+        self.counts[kind] = index + 1
+        answers = self.answers[kind]
+        answer = answers[min(index, len(answers) - 1)]
+        return answer if isinstance(answer, str) else answer(request)
+
+    def close(self) -> None:
+        self.batches.clear()
+
+
+@dataclass
+class Replay:
+    """An engine that knows the calls of a trajectory and nothing else."""
+
+    completions: dict[str, Completion]
+    identity: str = "replay"
+
+    def complete(self, requests: Sequence[Request]) -> list[Completion]:
+        missing = [r for r in requests if r.key not in self.completions]
+        if missing:
+            raise ReplayMiss(f"no answer recorded for {missing[0].key}")
+        return [self.completions[r.key] for r in requests]
+
+    def close(self) -> None:
+        self.completions.clear()
+
+
+@dataclass
+class CountingJudge:
+    """A judge that believes the number in the first line that prints one."""
+
+    judged: list[str] = field(default_factory=list)
+    isolation: Isolation = field(default_factory=lambda: Isolation(tier="none"))
+    verdict: Verdict = Verdict.WA
+
+    def judge(
+        self,
+        program: str,
+        language: Language,
+        tests: Sequence[Test],
+        *,
+        limits: Limits,
+        checker: Checker,
+        io: Io = Io(),  # noqa: B008
+        stop_early: bool = False,
+        show_tests: bool = True,
+    ) -> Judgement:
+        assert not stop_early and show_tests and language is PY
+        self.judged.append(program)
+        passed = min(int(program.split("print(")[1].split(")")[0]), len(tests))
+        verdict = self.verdict if passed < len(tests) else Verdict.AC
+        wrong = TestResult(verdict=self.verdict, stdout_excerpt="0", stdout_bytes=1)
+        return Judgement(
+            verdict=verdict if tests else Verdict.SK,
+            num_run=len(tests),
+            num_total=len(tests),
+            num_passed=passed,
+            results=(TestResult(verdict=Verdict.AC),) * passed + (wrong,) * (len(tests) - passed),
+            isolation=self.isolation,
+        )
+
+    def close(self) -> None:
+        self.judged.clear()
+
+
+def script(**answers: Sequence[Answer]) -> Script:
+    whole: dict[str, Sequence[Answer]] = {
+        "retrieval": [recall()],
+        "plan": ["plan 0", "plan 1", "plan 2"],
+        "confidence": [sure(50), sure(90), sure(50)],
+        "coding": [coded(3)],
+        "debugging": [fixed(3)],
+    }
+    return Script({CallKind(kind): value for kind, value in (whole | answers).items()})
+
+
+def run(
+    engine: Script | Replay,
+    problem: Problem = PROBLEM,
+    judge: CountingJudge | None = None,
+    **dials: int,
+) -> Trajectory:
+    budget = Dials(k=dials.get("k", 3), t=dials.get("t", 2))
+    judge = judge or CountingJudge()
+    return solve(problem, engine, judge, budget, sample=dials.get("sample", 0))
+
+
+def told(trajectory: Trajectory) -> list[str]:
+    """The steps, short: kind, plan, round, `!` for a failure, or the number of tests passed."""
+    return [
+        f"{s.kind.value}{'' if s.plan_index is None else s.plan_index}{'!' * bool(s.failure)}"
+        if isinstance(s, Call)
+        else f"={s.judgement.num_passed}"
+        for s in trajectory.steps
+    ]
+
+
+ASKED = ["retrieval", "plan0", "plan1", "plan2", "confidence0", "confidence1", "confidence2"]
+
+
+def test_solved_at_once_by_the_surest_plan():
+    engine = script()
+    trajectory = run(engine)
+    assert told(trajectory) == [*ASKED, "coding1", "=3"]
+    assert (trajectory.stop, trajectory.program) == (StopReason.SOLVED, program(3).rstrip())
+    assert [len(batch) for batch in engine.batches] == [1, 3, 3, 1]
+    assert [r.adapter for batch in engine.batches for r in batch] == (
+        ["retrieval"] + ["planning"] * 6 + ["coding"]
+    )
+    assert "plan 1" in engine.batches[-1][0].messages[-1].content
+    assert trajectory.seconds > 0
+
+
+def test_solved_after_debugging_from_the_corrected_plan():
+    engine = script(coding=[coded(1)], debugging=[fixed(2, "A"), fixed(3, "B")])
+    trajectory = run(engine)
+    assert told(trajectory)[7:] == ["coding1", "=1", "debugging1", "=2", "debugging1", "=3"]
+    assert [t.round for t in trajectory.trials] == [0, 1, 2]
+    assert trajectory.stop is StopReason.SOLVED
+    last = engine.batches[-1][0].messages[-1].content
+    assert "plan A" in last and program(2, "A") in last and "Test 3: WA" in last
+
+
+def test_falls_to_the_next_plan_ties_in_recalled_order():
+    engine = script(coding=[coded(0, "A"), coded(3, "B")], debugging=[fixed(1, "C"), fixed(2, "D")])
+    trajectory = run(engine)
+    assert told(trajectory)[7:] == [
+        *["coding1", "=0", "debugging1", "=1", "debugging1", "=2"],
+        *["coding0", "=3"],
+    ]
+    assert trajectory.stop is StopReason.SOLVED
+
+
+def test_best_so_far_is_submitted_the_earliest_on_a_tie():
+    engine = script(
+        coding=[coded(1, "A"), coded(2, "B"), coded(2, "C")],
+        debugging=[fixed(0, str(i)) for i in range(6)],
+    )
+    trajectory = run(engine)
+    assert trajectory.stop is StopReason.EXHAUSTED
+    assert len(trajectory.trials) == 9  # every program is judged, the last of each plan too
+    assert trajectory.program == program(2, "B")
+
+
+def test_no_public_tests_is_not_a_pass():
+    judge = CountingJudge()
+    trajectory = run(script(), PROBLEM.model_copy(update={"public_tests": ()}), judge)
+    assert told(trajectory)[7:] == ["coding1", "=0"]
+    assert trajectory.stop is StopReason.UNTESTED and trajectory.program == program(3).rstrip()
+    assert trajectory.trials[0].judgement.verdict is Verdict.SK
+
+
+def test_without_debug_rounds_every_plan_is_judged_and_the_surest_wins_a_tie():
+    engine = script(coding=[coded(1, "surest"), coded(1, "second"), coded(0, "third")])
+    trajectory = run(engine, t=0)
+    assert told(trajectory)[7:] == ["coding1", "=1", "coding0", "=1", "coding2", "=0"]
+    assert trajectory.stop is StopReason.EXHAUSTED and trajectory.program == program(1, "surest")
+
+
+def test_k_is_enforced_and_the_record_says_so():
+    trajectory = run(script(retrieval=[recall(5)]), k=2)
+    assert told(trajectory)[:5] == ["retrieval", "plan0", "plan1", "confidence0", "confidence1"]
+    assert trajectory.calls[0].note == "5 exemplars came back; the last 3 are not used"
+    fewer = run(script(retrieval=[recall(1)]))
+    assert told(fewer)[:3] == ["retrieval", "plan0", "confidence0"]
+    assert fewer.calls[0].note is not None and "3 were asked for" in fewer.calls[0].note
+
+
+def test_format_failure_is_asked_again_and_recovers():
+    engine = script(retrieval=["no XML", recall()], plan=["plan 0", " ", "plan 2", "plan 1"])
+    trajectory = run(engine, sample=2)
+    assert told(trajectory)[:6] == ["retrieval!", "retrieval", "plan0", "plan1!", "plan2", "plan1"]
+    first, second = (call.request for call in trajectory.calls[:2])
+    assert first.messages == second.messages and first.key != second.key
+    assert (first.attempt, second.attempt) == (4, 5)
+    assert (first.sampling.temperature, second.sampling.temperature) == (0.0, 0.8)
+    assert trajectory.calls[0].failure is not None
+    assert trajectory.calls[0].failure.kind == "no_root"
+    assert trajectory.stop is StopReason.SOLVED
+    assert [len(batch) for batch in engine.batches] == [1, 1, 3, 1, 3, 1]
+
+
+def test_two_format_failures_end_the_path_and_the_next_plan_goes_on():
+    trajectory = run(script(coding=["Sorry.", "Sorry.", coded(3)]))
+    assert told(trajectory)[7:] == ["coding1!", "coding1!", "coding0", "=3"]
+    debugged = run(script(coding=[coded(1), coded(3)], debugging=["Sorry."]))
+    assert told(debugged)[7:] == ["coding1", "=1", "debugging1!", "debugging1!", "coding0", "=3"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "stop"),
+    [
+        ("retrieval", StopReason.NO_RECALL),
+        ("plan", StopReason.NO_PLAN),
+        ("coding", StopReason.NO_PROGRAM),
+    ],
+)
+def test_nothing_to_go_on_is_said(kind: str, stop: StopReason):
+    trajectory = run(script(**{kind: [""]}))
+    assert trajectory.stop is stop and trajectory.program is None and not trajectory.trials
+    assert all(call.failure for call in trajectory.calls if call.kind == kind)
+
+
+def test_unparsable_confidence_ranks_last_and_drops_nothing():
+    answers = [sure(10), "High", sure(20), "Very high"]
+    trajectory = run(script(confidence=answers, coding=[coded(0, c) for c in "ABC"]), t=0)
+    assert told(trajectory)[8:] == ["coding2", "=0", "coding0", "=0", "coding1", "=0"]
+
+
+def test_program_judged_before_is_not_run_again_and_ends_the_debugging():
+    judge = CountingJudge()
+    engine = script(coding=[coded(1, "same")], debugging=[fixed(1, "same")])
+    trajectory = run(engine, judge=judge, t=5)
+    one_plan = ["=1", "debugging{}", "=1"]
+    assert told(trajectory)[7:] == [
+        step.format(plan) for plan in (1, 0, 2) for step in ("coding{}", *one_plan)
+    ]
+    assert judge.judged == [program(1, "same")]
+
+
+def test_samples_and_asks_never_share_a_key_or_a_seed():
+    requests = [
+        request
+        for sample in range(3)
+        for engine in [script(retrieval=[""])]
+        for _ in [run(engine, sample=sample)]
+        for batch in engine.batches
+        for request in batch
+    ]
+    assert len(requests) == 6
+    assert len({r.key for r in requests}) == len({r.sampling.seed for r in requests}) == 6
+
+
+def test_retry_temperature_never_cools():
+    engine = script(retrieval=["", recall()])
+    dials = Dials(sampling=Sampling(temperature=1.2))
+    trajectory = solve(PROBLEM, engine, CountingJudge(), dials)
+    assert [c.request.sampling.temperature for c in trajectory.calls[:2]] == [1.2, 1.2]
+
+
+def test_trajectory_replays_to_itself_and_every_step_is_shown():
+    engine = script(
+        retrieval=["", recall(4)],
+        confidence=[sure(1), "High", sure(2), sure(3)],
+        coding=[coded(1, "A"), "", coded(2, "B"), coded(1, "C")],
+        debugging=[fixed(1, "D"), "", fixed(2, "E"), fixed(2, "E"), fixed(3, "F")],
+    )
+    shown: list[Step] = []
+    first = solve(PROBLEM, engine, CountingJudge(), Dials(), on_step=shown.append)
+    assert list(first.steps) == shown
+    assert any(isinstance(step, Trial) for step in shown)
+    replay = Replay({call.request.key: call.completion for call in first.calls})
+    second = solve(PROBLEM, replay, CountingJudge(), Dials())
+    assert second.model_copy(update={"seconds": first.seconds}) == first
+    assert Trajectory.model_validate_json(first.model_dump_json()) == first
+
+
+def test_house_failures_are_raised():
+    with pytest.raises(EngineError):
+        run(Replay({}))
+    with pytest.raises(SandboxError, match="judge failed"):
+        run(script(coding=[coded(1)]), judge=CountingJudge(verdict=Verdict.IE))
