@@ -189,6 +189,7 @@ class Sitting:
             SandboxError: no worker could compile anything.
         """
         started = time.monotonic()
+        lost: WorkerLost | None = None
         for _ in range(MAX_RETRIES + 1):
             try:
                 failure = self.open_template()
@@ -199,7 +200,7 @@ class Sitting:
             milliseconds = (time.monotonic() - started) * 1000
             log = failure.log if failure else ""
             return Compilation(is_ok=failure is None, log=log, milliseconds=milliseconds)
-        raise SandboxError(f"no worker could compile: {lost}") from lost
+        raise SandboxError(f"no worker could compile, tried {MAX_RETRIES + 1}: {lost}") from lost
 
     def open_template(self) -> CompileFailure | None:
         """Start a template unless one is open; a compiler that dies is the program's fault only

@@ -7,7 +7,7 @@ Does not know: programs, tests, verdicts.
 import contextlib
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 
 from mapcoder_lite.errors import SandboxError
@@ -97,7 +97,7 @@ class Pool:
             slot.worker = None
 
     @contextlib.contextmanager
-    def lend(self) -> Iterator[Slot]:
+    def lend(self) -> Generator[Slot]:
         """Hold a slot; waits until one is idle.
 
         Raises:

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypedDict
 
 from mapcoder_lite.errors import SandboxError
 from mapcoder_lite.judge.filters import load_filters
@@ -208,8 +208,16 @@ def try_interpreter(path: str, user: int | None) -> Interpreter | str:
     return Interpreter(path, prefix, (major, minor))
 
 
-def identity(user: int | None) -> dict[str, int | list[int]]:
-    """Return the arguments of Popen that drop root."""
+class Identity(TypedDict, total=False):
+    """The arguments of Popen that drop root."""
+
+    user: int
+    group: int
+    extra_groups: list[int]
+
+
+def identity(user: int | None) -> Identity:
+    """Return the identity to start as; empty for an ordinary user."""
     if user is None:
         return {}
     return {"user": user, "group": user, "extra_groups": []}

@@ -10,7 +10,7 @@ import json
 import os
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -239,7 +239,7 @@ def read_run(reply: bytes, out: int, err: int, max_bytes: int) -> Run:
 
 
 @contextlib.contextmanager
-def memory_file(content: bytes = b"", *, is_sealed: bool = False) -> Iterator[int]:
+def memory_file(content: bytes = b"", *, is_sealed: bool = False) -> Generator[int]:
     """Hold a file in memory, at its start; sealed, nobody can change it any more."""
     fd = os.memfd_create("judge", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     try:

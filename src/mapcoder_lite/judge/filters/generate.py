@@ -52,7 +52,7 @@ AT_EMPTY_PATH = 0x1000
 
 def build(machine: str, *, may_exec: bool) -> Any:  # pyseccomp ships no types
     """Return the filter of one machine type; `may_exec` allows execveat of a descriptor."""
-    import pyseccomp as seccomp
+    import pyseccomp as seccomp  # pyright: ignore[reportMissingTypeStubs] -- it has none
 
     rules = seccomp.SyscallFilter(defaction=seccomp.ERRNO(errno.EPERM))
     arch = {"x86_64": seccomp.Arch.X86_64, "aarch64": seccomp.Arch.AARCH64}[machine]

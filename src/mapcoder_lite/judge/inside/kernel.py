@@ -1,5 +1,4 @@
 # nothing is imported beyond what a fork needs
-# ruff: noqa: PTH112
 """What a process asks of the kernel to lock itself in: Landlock, seccomp, limits; and the canary.
 
 Runs inside the sandbox: standard library only, Python >= 3.9.

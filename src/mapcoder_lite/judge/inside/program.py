@@ -1,5 +1,5 @@
 # whatever a program raises must end in its exit code, and only streams are opened
-# ruff: noqa: BLE001, SIM105, SIM115, T201
+# ruff: noqa: SIM115, T201
 """One compiled program: run as `__main__` and ended as CPython would end it.
 
 Runs inside the sandbox: standard library only, Python >= 3.9.

@@ -146,7 +146,7 @@ def compile_program(
         resource.setrlimit(kind, (soft, hard[kind]))
     try:
         program = Program(source, optimize, main)
-    except BaseException as error:  # noqa: BLE001 -- whatever compile raises is a compile error
+    except BaseException as error:
         lines = traceback.format_exception_only(type(error), error)
         control.send(b"C" + "".join(lines).encode("utf-8", "replace")[:4000])
         return None
