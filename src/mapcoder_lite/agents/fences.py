@@ -3,8 +3,8 @@
 Fenced blocks are read twice: as Markdown has it (a fence stands on a line of its own), and loosely
 (any three backticks), since models forget line breaks and end fences. Of all candidates the best
 one is taken: one that parses, is more than a usage example, carries the right tag, is closed, and
-stands last. Not the longest: models recall or draft first and answer last; in 293 of 2,284 real
-replies whose last block parses, a longer block before it solves another problem.
+stands last. Not the longest: models recall or draft first and answer last; in 265 of 2,370 real
+replies a longer block stands before the right one, and in 262 it solves a recalled problem.
 
 Knows: fences, language tags, whether a text parses as Python.
 Does not know: prompts, how programs are run.
