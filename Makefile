@@ -49,6 +49,7 @@ clean:  ## remove .venv and caches; runs, data sets and adapters stay
 	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(READY): pyproject.toml uv.lock
+	@echo "setting up .venv; the first time this takes some minutes" >&2
 	@test -n "$(PYTHON)" || { echo "Python 3.11 to 3.14 is needed and none was found;" \
 	  "install one, or name it: make PYTHON=/path/to/python" >&2; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
