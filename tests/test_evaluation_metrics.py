@@ -1,7 +1,6 @@
 from pathlib import Path
 
 import pytest
-from test_runner import FunctionJudge, opened
 
 from mapcoder_lite.errors import StoreError
 from mapcoder_lite.evaluation.compare import compare
@@ -23,6 +22,7 @@ from mapcoder_lite.trajectory import (
     Usage,
 )
 from mapcoder_lite.verdict import Verdict
+from test_runner import FunctionJudge, opened
 
 JUDGE = FunctionJudge(lambda program, wanted: Verdict(program))
 
@@ -41,7 +41,7 @@ def call(kind: CallKind, failure: str | None = None) -> Call:
 
 
 def make_run(path: Path, verdicts: list[Verdict | None], defective: int = 0) -> Path:
-    """A run whose n-th problem ends in the n-th verdict; None = no program, the house failed on SK."""
+    """A run whose n-th problem ends so; None = no program, SK = the house failed on it."""
     problems = tuple(Problem(id=f"p{n}", statement="s") for n in range(len(verdicts)))
     hidden = {
         p.id: HiddenTests(

@@ -203,6 +203,18 @@ class RunDirectory:
                 self.log(f"{name}: cut a torn last line of {lines.num_torn_bytes} bytes")
 
 
+def source_commit() -> str | None:
+    """Return the commit of the checkout that this code runs from; None for an installed package."""
+    git = Path(__file__).parents[2] / ".git"
+    try:
+        head = (git / "HEAD").read_text().strip()
+        if not head.startswith("ref: "):
+            return head
+        return (git / head.removeprefix("ref: ")).read_text().strip()
+    except OSError:
+        return None
+
+
 def _claim(path: Path, header: RunHeader) -> bool:
     """Save the header, or check that a resume brings the same; tell whether this is a resume."""
     saved = path / "config.json"

@@ -1,0 +1,53 @@
+"""The command line: one table of verbs, one place where errors end.
+
+Heavy imports stand inside the verbs, so that `mapcoder --help` loads none of them.
+
+Knows: verbs, exit codes.
+Does not know: what a verb does; that is one file a verb or verb group.
+"""
+
+import sys
+from collections.abc import Callable
+
+import typer
+
+from mapcoder_lite.cli import data, doctor, judge, report, run, solve
+from mapcoder_lite.errors import MapCoderError
+
+VERBS: tuple[Callable[..., None], ...] = (
+    solve.solve,
+    judge.judge,
+    run.run,
+    report.report,
+    doctor.doctor,
+)
+"""Every verb is named after its function; its help is the docstring."""
+
+GROUPS: tuple[tuple[str, typer.Typer], ...] = (("data", data.app),)
+"""Verbs that have verbs of their own."""
+
+
+def build() -> typer.Typer:
+    """Return the application with all verbs."""
+    app = typer.Typer(
+        name="mapcoder",
+        help="Four agents on one small model solve contest problems; a judge says the truth.",
+        no_args_is_help=True,
+        rich_markup_mode=None,  # rich would cost a third of the start-up time
+        pretty_exceptions_enable=False,
+    )
+    for verb in VERBS:
+        app.command(no_args_is_help=False)(verb)
+    for name, group in GROUPS:
+        app.add_typer(group, name=name)
+    return app
+
+
+def main() -> None:
+    """Run the command line; an error of the house ends in one line and its exit code."""
+    try:
+        build()()
+    except MapCoderError as error:
+        line = " ".join(str(error).split("\n"))
+        typer.echo(f"mapcoder: {line}", err=True)
+        sys.exit(error.exit_code)

@@ -1,0 +1,157 @@
+"""Engines and judges opened from the configuration: one kind, one function.
+
+Knows: which class answers for which kind, where the pocket weights lie.
+Does not know: verbs, how engines work. Imported only inside verbs: it is heavy.
+"""
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from mapcoder_lite.config import Config, EngineConfig, EngineKind
+from mapcoder_lite.errors import ConfigError, EngineError
+from mapcoder_lite.judge.judge import SandboxJudge
+from mapcoder_lite.pipeline import Dials
+from mapcoder_lite.pocket.world import LABEL, WEIGHTS
+from mapcoder_lite.trajectory import Completion, Engine, Request, Role
+
+
+@contextmanager
+def opened_engine(settings: Config) -> Generator[Engine]:
+    """Open the engine of a configuration, and close it.
+
+    Raises:
+        ConfigError: a setting that the kind of engine needs is missing.
+        EngineError: the engine cannot be had.
+    """
+    engine = _OPENERS[settings.engine.kind](settings.engine)
+    try:
+        yield engine
+    finally:
+        engine.close()
+
+
+@contextmanager
+def opened_judge(settings: Config) -> Generator[SandboxJudge]:
+    """Open the judge of a configuration, and close it.
+
+    Raises:
+        SandboxError: programs cannot be isolated here.
+    """
+    tier = None if settings.judge.tier == "auto" else settings.judge.tier
+    judge = SandboxJudge(settings.judge.workers, tier=tier, unsafe=settings.judge.unsafe)
+    try:
+        yield judge
+    finally:
+        judge.close()
+
+
+def dials(settings: Config) -> Dials:
+    """Return the traversal's budget and manner."""
+    traversal = settings.traversal
+    return Dials(
+        k=traversal.k,
+        t=traversal.t,
+        sampling=traversal.sampling,
+        retry_temperature=traversal.retry_temperature,
+        language=settings.run.language,
+    )
+
+
+def describe(settings: EngineConfig, engine: Engine) -> str:
+    """Say in one line who answers, and what may be expected of it."""
+    if settings.kind is EngineKind.POCKET:
+        adapters = "with its four adapters" if settings.adapters else "untuned, without adapters"
+        return f"{LABEL} ({adapters}; another answers with -s engine.kind=local or openai)"
+    return f"{settings.kind.value}: {engine.identity}"
+
+
+def has_pocket_weights() -> bool:
+    """Whether the bundled backbone is in the package."""
+    return (WEIGHTS / "backbone" / "config.json").exists()
+
+
+class RoleAdapters:
+    """An engine in which a role without an adapter is answered by the bare backbone."""
+
+    def __init__(self, inner: Engine, adapters: frozenset[str]) -> None:
+        self._inner = inner
+        self._adapters = adapters
+
+    @property
+    def identity(self) -> str:
+        """The inner identity and the roles that have adapters."""
+        return f"{self._inner.identity} roles={','.join(sorted(self._adapters)) or 'none'}"
+
+    def complete(self, requests: Sequence[Request]) -> list[Completion]:
+        """Answer every request, in order.
+
+        Raises:
+            EngineError: the inner engine cannot answer.
+        """
+        return self._inner.complete([self._addressed(request) for request in requests])
+
+    def close(self) -> None:
+        """Close the inner engine."""
+        self._inner.close()
+
+    def _addressed(self, request: Request) -> Request:
+        if request.adapter is None or request.adapter in self._adapters:
+            return request
+        return request.model_copy(update={"adapter": None})
+
+
+def _pocket(settings: EngineConfig) -> Engine:
+    if not has_pocket_weights():
+        raise EngineError(
+            f"the pocket weights are not in {WEIGHTS}: build them with `make pocket`, "
+            "or choose another engine with -s engine.kind=openai"
+        )
+    adapters = settings.adapters
+    if adapters is True:
+        adapters = {role: str(WEIGHTS / "adapters" / role.value) for role in Role}
+    return _in_process(settings, WEIGHTS / "backbone", adapters or {})
+
+
+def _local(settings: EngineConfig) -> Engine:
+    if settings.backbone is None:
+        raise ConfigError("engine.kind=local needs engine.backbone, the folder of a model")
+    if settings.adapters is True:
+        raise ConfigError(
+            "engine.kind=local needs engine.adapters: a folder for each role, as "
+            '{coding = "adapters/a/coding"}, or false for the bare backbone'
+        )
+    return _in_process(settings, Path(settings.backbone), settings.adapters or {})
+
+
+def _in_process(settings: EngineConfig, backbone: Path, adapters: Mapping[Role, str]) -> Engine:
+    try:
+        from mapcoder_lite.engine.local import LocalEngine
+    except ImportError as error:
+        raise EngineError(
+            f"the model runs in this process by torch and transformers, which are missing "
+            f"({error.name}): pip install 'mapcoder-lite[local]'"
+        ) from error
+    engine = LocalEngine(
+        backbone,
+        {role.value: Path(folder) for role, folder in adapters.items()},
+        device=settings.device,
+        dtype=settings.dtype,
+        max_batch_rows=settings.max_batch_rows,
+        num_threads=settings.num_threads,
+    )
+    return RoleAdapters(engine, frozenset(role.value for role in adapters))
+
+
+def _teacher(settings: EngineConfig) -> Engine:
+    from mapcoder_lite.pocket.teacher import TeacherEngine
+    from mapcoder_lite.pocket.world import all_puzzles
+
+    return TeacherEngine(all_puzzles())
+
+
+_OPENERS: dict[EngineKind, Callable[[EngineConfig], Engine]] = {
+    EngineKind.POCKET: _pocket,
+    EngineKind.LOCAL: _local,
+    EngineKind.TEACHER: _teacher,
+}

@@ -1,0 +1,60 @@
+"""What a person sees on the terminal: results on stdout, progress on stderr, text as text.
+
+Knows: streams, colours, characters that could command a terminal.
+Does not know: what is shown.
+"""
+
+import re
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+
+import typer
+
+# Control characters, tab and newline excepted: model text must not move the cursor or ring.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def result(text: str) -> None:
+    """Print a result; only a terminal is shielded from control characters."""
+    typer.echo(visible(text) if sys.stdout.isatty() else text)
+
+
+def say(text: str, colour: str | None = None) -> None:
+    """Print a line of progress; colour only where it is wanted."""
+    shown = visible(text)
+    if colour is not None and is_lively():
+        shown = typer.style(shown, fg=colour)
+    typer.echo(shown, err=True)
+
+
+def visible(text: str) -> str:
+    """Replace control characters by their pictures, so that text stays text."""
+    return _CONTROL.sub(_picture, text)
+
+
+def is_lively() -> bool:
+    """Whether progress goes to a terminal that takes colours and moving lines."""
+    from mapcoder_lite.config import wants_plain_output
+
+    return sys.stderr.isatty() and not wants_plain_output()
+
+
+@contextmanager
+def waiting(text: str) -> Generator[None]:
+    """Show that something is under way, on a lively terminal alone."""
+    if not is_lively():
+        yield
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    with Console(stderr=True).status(Text(text)):
+        yield
+
+
+def _picture(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    if code < 0x20:
+        return chr(0x2400 + code)  # the control pictures of Unicode
+    return "\u2421" if code == 0x7F else f"\\x{code:02x}"
