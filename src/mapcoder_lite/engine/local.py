@@ -124,11 +124,10 @@ class LocalEngine:
     def _encode(self, messages: Sequence[Message]) -> list[int]:
         chat = [{"role": message.role, "content": message.content} for message in messages]
         with self._tokenizer_lock:
-            text = self._tokenizer.apply_chat_template(
-                chat, add_generation_prompt=True, tokenize=False
+            encoding: Any = self._tokenizer.apply_chat_template(  # typed as any of its forms
+                chat, add_generation_prompt=True, return_dict=True
             )
-            encoding: Any = self._tokenizer(text, add_special_tokens=False)  # typed as if nested
-            return encoding["input_ids"]
+        return encoding["input_ids"]
 
     def _detokenize(self, tokens: Sequence[int]) -> str:
         return str(
@@ -199,7 +198,7 @@ def _load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
 
 def _check_fit(folder: Path, model: PreTrainedModel, num_tokens: int) -> None:
     """Refuse backbones whose replies would be wrong in silence."""
-    num_embedded = len(model.get_input_embeddings().weight)  # (V, hidden)
+    num_embedded = int(model.config.vocab_size)
     if num_tokens > num_embedded:
         raise EngineError(
             f"{folder}: the tokenizer has {num_tokens} tokens, the model only {num_embedded}"
