@@ -13,7 +13,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint check format bench clean
+.PHONY: help setup demo test lint layout style types arrows lock check format bench clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -26,11 +26,21 @@ demo: $(READY)  ## four agents solve five held-out problems, live, judged in the
 test: $(READY)  ## the default test suite
 	$(BIN)/python -m pytest
 
-lint: $(READY)  ## formatting, style, types, import arrows, lock
+lint: layout style types arrows lock  ## what can be said without running anything
+
+layout: $(READY)
 	$(BIN)/ruff format --check
+
+style: $(READY)
 	$(BIN)/ruff check
+
+types: $(READY)
 	$(BIN)/pyright
+
+arrows: $(READY)
 	$(BIN)/lint-imports
+
+lock: $(READY)
 	$(BIN)/uv lock --check --offline --quiet
 
 check: lint test  ## what a change must pass: lint and test

@@ -66,7 +66,7 @@ def names_used(module: ast.Module) -> Iterator[tuple[str, int]]:
 
 def _name_at(node: ast.AST, aliases: dict[str, str]) -> str | None:
     match node:
-        case ast.Call(func=ast.Name(id=builtin)) if builtin not in aliases | {"__import__": ""}:
+        case ast.Call(func=ast.Name(id=builtin)) if builtin not in {*aliases, "__import__"}:
             return builtin
         case ast.Call():
             return _imported_by_name(node, aliases)
@@ -79,16 +79,16 @@ def _name_at(node: ast.AST, aliases: dict[str, str]) -> str | None:
 
 def _dotted(node: ast.expr, aliases: dict[str, str]) -> str | None:
     if isinstance(node, ast.Name):
-        return aliases.get(node.id, node.id)
+        return aliases.get(node.id)  # a name that is not imported is a variable
     if isinstance(node, ast.Attribute) and (owner := _dotted(node.value, aliases)):
         return f"{owner}.{node.attr}"
     return None
 
 
 def _imported_by_name(call: ast.Call, aliases: dict[str, str]) -> str | None:
-    if _dotted(call.func, aliases) not in {"importlib.import_module", "__import__"}:
-        return None
-    match call.args:
-        case [ast.Constant(value=str(module)), *_]:
+    match call:
+        case ast.Call(func=ast.Name(id="__import__"), args=[ast.Constant(value=str(module)), *_]):
             return module
+        case ast.Call(func=function, args=[ast.Constant(value=str(module)), *_]):
+            return module if _dotted(function, aliases) == "importlib.import_module" else None
     return None

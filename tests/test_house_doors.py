@@ -159,6 +159,8 @@ def test_an_exception_is_still_needed(effect: str, file: str) -> None:
         ("sockets", "def f():\n    import openai"),
         ("models", "from torch.nn import functional"),
         ("models", "import importlib\nimportlib.import_module('torch')"),
+        ("models", "from importlib import import_module\nimport_module('torch.nn')"),
+        ("models", "__import__('torch')"),
         ("environment", "import os\nos.environ['A']"),
         ("environment", "from os import environ\nenviron.get('A')"),
         ("terminal", "print(1)"),
@@ -175,6 +177,7 @@ def test_a_breach_is_seen(effect: str, code: str) -> None:
     [
         ("processes", "import os\nos.replace('a', 'b')"),
         ("sockets", "from urllib.parse import urlsplit"),
+        ("sockets", "requests = {}\nrequests.items()"),
         ("models", "from mapcoder_lite import training"),
         ("environment", "import os\nos.path.join('a')"),
         ("terminal", "input = 1\nf(input)"),
