@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import typer
 
-from mapcoder_lite.cli import data, doctor, judge, report, run, solve
+from mapcoder_lite.cli import data, demo, doctor, judge, pocket, report, run, solve, train
 from mapcoder_lite.errors import MapCoderError
 
 VERBS: tuple[Callable[..., None], ...] = (
@@ -19,11 +19,17 @@ VERBS: tuple[Callable[..., None], ...] = (
     judge.judge,
     run.run,
     report.report,
+    train.dataset,
+    train.train,
+    demo.demo,
     doctor.doctor,
 )
 """Every verb is named after its function; its help is the docstring."""
 
-GROUPS: tuple[tuple[str, typer.Typer], ...] = (("data", data.app),)
+GROUPS: tuple[tuple[str, typer.Typer], ...] = (
+    ("data", data.app),
+    ("pocket", pocket.app),
+)
 """Verbs that have verbs of their own."""
 
 

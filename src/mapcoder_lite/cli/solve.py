@@ -40,7 +40,7 @@ def solve(
     wanted = load_problem(problem)
     _introduce(wanted)
     with (
-        engines.opened_engine(settings) as engine,
+        engines.opened_engine(settings, (wanted,)) as engine,
         engines.opened_judge(settings) as judge,
     ):
         terminal.say(f"backbone   {engines.describe(settings.engine, engine)}")
@@ -50,7 +50,7 @@ def solve(
                 engine,
                 judge,
                 engines.dials(settings),
-                on_step=lambda step: _show(step, replies),
+                on_step=lambda step: show_step(step, replies),
             )
     _conclude(trajectory)
     if json:
@@ -72,7 +72,8 @@ def _introduce(problem: "Problem") -> None:
         )
 
 
-def _show(step: "Step", with_reply: bool) -> None:
+def show_step(step: "Step", with_reply: bool = False) -> None:
+    """Show a step as it happens: the cost of a call, the verdict of a trial."""
     if step.step == "trial":
         _show_trial(step)
         return

@@ -7,8 +7,8 @@ Does not know: what the chats are about, adapters, the agents.
 import json
 import logging
 import math
-import os
 import random
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -16,6 +16,7 @@ from pathlib import Path
 
 import torch
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+from torch import distributed, multiprocessing
 from torch.nn import functional
 from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 
@@ -47,11 +48,12 @@ class Recipe:
     num_tokens: int = 12_000_000
     row_tokens: int = 1024
     rows: int = 2
-    muon_rate: float = 0.004
-    adamw_rate: float = 0.003
+    """Rows of one optimiser step, shared evenly by the workers."""
+    learning_rate: float = 2e-3
     warmup_steps: int = 100
     seed: int = 0
-    num_threads: int = 2
+    num_workers: int = 2
+    """Processes of one thread each; they meet once a step, so a busy machine slows them little."""
     checkpoint_minutes: float = 5.0
 
     @property
@@ -63,30 +65,44 @@ class Recipe:
 def train(recipe: Recipe, folder: Path) -> None:
     """Train the backbone into `folder`, going on from its checkpoint if there is one.
 
-    The data stream, the schedule and all random states are part of the checkpoint, so an
-    interrupted training ends in the same weights as an uninterrupted one on the same machine.
+    The data of a step, the schedule and the optimiser's state are part of the checkpoint or
+    follow from the step's number, so an interrupted training goes on as if nothing had happened.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    torch.set_num_threads(recipe.num_threads)
-    torch.manual_seed(recipe.seed)
+    _tokenizer(recipe, folder)
+    with tempfile.TemporaryDirectory() as meeting:
+        multiprocessing.spawn(
+            _work, args=(recipe, folder, f"file://{meeting}/point"), nprocs=recipe.num_workers
+        )
+
+
+def _work(worker: int, recipe: Recipe, folder: Path, meeting_point: str) -> None:
+    """One worker's training loop; worker 0 writes the files."""
+    torch.set_num_threads(1)
+    torch.manual_seed(recipe.seed)  # all workers draw the same initial weights
+    distributed.init_process_group(
+        "gloo", init_method=meeting_point, rank=worker, world_size=recipe.num_workers
+    )
     tokenizer = _tokenizer(recipe, folder)
     model = _model(recipe, tokenizer)
-    optimizers = _optimizers(recipe, model)
-    step = _resume(folder, model, optimizers)
-    batches = _batches(recipe, tokenizer, first_step=step)
-    started, saved = time.monotonic(), time.monotonic()
+    optimizer = _optimizer(recipe, model)
+    step = _resume(folder, model, optimizer)
+    batches = _batches(recipe, tokenizer, worker, first_step=step)
+    started = saved = time.monotonic()
     model.train()
     while step < recipe.num_steps:
-        loss = _step(recipe, model, optimizers, next(batches), step)
+        loss = _step(recipe, model, optimizer, next(batches), step)
         step += 1
-        if step % 50 == 0:
+        if worker == 0 and step % 50 == 0:
             _report(folder, recipe, step, loss, started)
-        if time.monotonic() - saved > 60 * recipe.checkpoint_minutes:
-            _checkpoint(folder, model, optimizers, step)
+        if worker == 0 and time.monotonic() - saved > 60 * recipe.checkpoint_minutes:
+            _checkpoint(folder, model, optimizer, step)
             saved = time.monotonic()
-    _checkpoint(folder, model, optimizers, step)
-    model.to(torch.bfloat16).save_pretrained(folder)
-    (folder / "recipe.json").write_text(json.dumps(asdict(recipe), indent=2) + "\n")
+    if worker == 0:
+        _checkpoint(folder, model, optimizer, step)
+        model.to(torch.bfloat16).save_pretrained(folder)
+        (folder / "recipe.json").write_text(json.dumps(asdict(recipe), indent=2) + "\n")
+    distributed.destroy_process_group()
 
 
 def _tokenizer(recipe: Recipe, folder: Path) -> PreTrainedTokenizerFast:
@@ -143,38 +159,32 @@ def _model(recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> Qwen2ForCausal
     )
 
 
-def _optimizers(recipe: Recipe, model: Qwen2ForCausalLM) -> list[torch.optim.Optimizer]:
-    """Muon for the matrices inside the layers, AdamW for embeddings, norms and biases."""
-    matrices = [p for name, p in model.named_parameters() if p.ndim == 2 and "embed" not in name]
-    rest = [p for name, p in model.named_parameters() if p.ndim != 2 or "embed" in name]
-    return [
-        torch.optim.Muon(
-            matrices, lr=recipe.muon_rate, weight_decay=0.05, adjust_lr_fn="match_rms_adamw"
-        ),
-        torch.optim.AdamW(rest, lr=recipe.adamw_rate, betas=(0.9, 0.95), weight_decay=0.0),
-    ]
+def _optimizer(recipe: Recipe, model: Qwen2ForCausalLM) -> torch.optim.Optimizer:
+    return torch.optim.AdamW(
+        model.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.95), weight_decay=0.1
+    )
 
 
 Batch = tuple[torch.Tensor, torch.Tensor]
 
 
 def _batches(
-    recipe: Recipe, tokenizer: PreTrainedTokenizerFast, first_step: int
+    recipe: Recipe, tokenizer: PreTrainedTokenizerFast, worker: int, first_step: int
 ) -> Iterator[Batch]:
-    """Rows of packed chats: token ids and loss weights, each (rows, row_tokens).
+    """A worker's rows of packed chats: token ids and loss weights, each (rows, row_tokens).
 
     Every step seeds its own chats, so resuming needs no replay of the stream.
     """
+    shape = (recipe.rows // recipe.num_workers, recipe.row_tokens)
+    size = shape[0] * shape[1]
     for step in range(first_step, recipe.num_steps):
-        stream = chats(random.Random(f"{recipe.seed}/{step}").getrandbits(40))
+        stream = chats(random.Random(f"{recipe.seed}/{step}/{worker}").getrandbits(40))
         ids: list[int] = []
         weights: list[float] = []
-        while len(ids) < recipe.rows * recipe.row_tokens:
+        while len(ids) < size:
             for piece, weight in _pieces(next(stream), tokenizer):
                 ids += piece
                 weights += [weight] * len(piece)
-        size = recipe.rows * recipe.row_tokens
-        shape = (recipe.rows, recipe.row_tokens)
         yield torch.tensor(ids[:size]).view(shape), torch.tensor(weights[:size]).view(shape)
 
 
@@ -191,14 +201,12 @@ def _pieces(chat: Chat, tokenizer: PreTrainedTokenizerFast) -> Iterator[tuple[li
 def _step(
     recipe: Recipe,
     model: Qwen2ForCausalLM,
-    optimizers: list[torch.optim.Optimizer],
+    optimizer: torch.optim.Optimizer,
     batch: Batch,
     step: int,
 ) -> float:
-    rate = _rate(step, recipe)
-    for optimizer, top in zip(optimizers, (recipe.muon_rate, recipe.adamw_rate), strict=True):
-        for group in optimizer.param_groups:
-            group["lr"] = top * rate
+    for group in optimizer.param_groups:
+        group["lr"] = recipe.learning_rate * _rate(step, recipe)
     ids, weights = batch
     with torch.autocast("cpu", dtype=torch.bfloat16):
         logits = model(input_ids=ids).logits[:, :-1]  # (rows, row_tokens - 1, vocabulary)
@@ -208,11 +216,20 @@ def _step(
     weight = weights[:, 1:].flatten()
     loss = (losses * weight).sum() / weight.sum()
     loss.backward()
+    _average_gradients(model)
     torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-    for optimizer in optimizers:
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
     return loss.item()
+
+
+def _average_gradients(model: Qwen2ForCausalLM) -> None:
+    gradients = [p.grad for p in model.parameters() if p.grad is not None]
+    flat = torch.cat([gradient.flatten() for gradient in gradients])
+    distributed.all_reduce(flat)
+    flat /= distributed.get_world_size()
+    for gradient, part in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
+        gradient.copy_(part.view_as(gradient))
 
 
 def _rate(step: int, recipe: Recipe) -> float:
@@ -234,26 +251,19 @@ def _report(folder: Path, recipe: Recipe, step: int, loss: float, started: float
 
 
 def _checkpoint(
-    folder: Path, model: Qwen2ForCausalLM, optimizers: list[torch.optim.Optimizer], step: int
+    folder: Path, model: Qwen2ForCausalLM, optimizer: torch.optim.Optimizer, step: int
 ) -> None:
     part = folder / "checkpoint.pt.part"
-    state = {
-        "step": step,
-        "model": model.state_dict(),
-        "optimizers": [optimizer.state_dict() for optimizer in optimizers],
-    }
+    state = {"step": step, "model": model.state_dict(), "optimizer": optimizer.state_dict()}
     torch.save(state, part)
-    os.replace(part, folder / "checkpoint.pt")
+    part.replace(folder / "checkpoint.pt")
 
 
-def _resume(
-    folder: Path, model: Qwen2ForCausalLM, optimizers: list[torch.optim.Optimizer]
-) -> int:
+def _resume(folder: Path, model: Qwen2ForCausalLM, optimizer: torch.optim.Optimizer) -> int:
     path = folder / "checkpoint.pt"
     if not path.exists():
         return 0
     state = torch.load(path, weights_only=True)
     model.load_state_dict(state["model"])
-    for optimizer, saved in zip(optimizers, state["optimizers"], strict=True):
-        optimizer.load_state_dict(saved)
+    optimizer.load_state_dict(state["optimizer"])
     return state["step"]

@@ -6,11 +6,12 @@ Does not know: models, prompts, the judge.
 
 import hashlib
 import io
+from collections import deque
 from collections.abc import Iterator
-from contextlib import redirect_stdout
 from dataclasses import dataclass
-from itertools import cycle
+from functools import partial
 from random import Random
+from types import CodeType
 from typing import Literal
 
 from mapcoder_lite.pocket import families_lists, families_other
@@ -21,6 +22,8 @@ from mapcoder_lite.problem import HiddenTests, Limits, Problem, Source, Test
 FAMILIES: tuple[Family, ...] = families_lists.FAMILIES + families_other.FAMILIES
 Split = Literal["train", "validation", "test"]
 NUM_PUBLIC_TESTS = 2
+MAX_DRAWS = 3000
+"""Draws without a new problem after which a family counts as used up."""
 HIDDEN_LEVELS = (0,) * 4 + (1,) * 8 + (2,) * 8
 """Levels of the hidden tests: small, typical and edge cases."""
 
@@ -36,35 +39,45 @@ class Puzzle:
     hidden: HiddenTests
 
 
-def puzzles(split: Split, seed: int, *, families: tuple[Family, ...] = FAMILIES) -> Iterator[Puzzle]:
-    """Endless distinct problems of a split, families in a seeded turn.
+def puzzles(
+    split: Split, seed: int, *, families: tuple[Family, ...] = FAMILIES
+) -> Iterator[Puzzle]:
+    """Distinct problems of a split, families in a seeded turn, until no family has a new one.
 
-    A problem belongs to the test split when neither its composition nor its combination of
-    wordings is one that training may use.
+    A test problem has both a composition and a combination of wordings that training never uses;
+    a validation problem a composition that it never uses.
     """
     random = Random(f"{split}/{seed}")
     seen: set[str] = set()
-    for family in cycle(random.sample(families, len(families))):
-        puzzle = next(_of_split(family, split, random))
-        if puzzle.problem.statement not in seen:
-            seen.add(puzzle.problem.statement)
-            yield puzzle
+    waiting = deque(random.sample(families, len(families)))
+    while waiting:
+        family = waiting.popleft()
+        found = _new_draft(family, split, random, seen)
+        if found is not None:
+            waiting.append(family)
+            seen.add(found[1].statement)
+            yield _puzzle(family, *found, random, split)
 
 
 def split_of(name: str) -> Split:
     """The split that a composition or a combination of wordings belongs to."""
     bucket = int(hashlib.sha256(name.encode()).hexdigest(), 16) % 10
-    return {0: "test", 1: "test", 2: "validation"}.get(bucket, "train")  # type: ignore[return-value]  # literals
+    return "test" if bucket < 2 else "validation" if bucket == 2 else "train"
 
 
-def _of_split(family: Family, split: Split, random: Random) -> Iterator[Puzzle]:
-    while True:
+def _new_draft(
+    family: Family, split: Split, random: Random, seen: set[str]
+) -> tuple[Choices, Draft] | None:
+    """A draft of the split that was not seen; None when a long search finds none."""
+    for _ in range(MAX_DRAWS):
         choices = family.choose(random)
         wording = Wording(random)
         draft = family.write(choices, wording)
-        words = f"{family.name}:{wording.picked}"
-        if split_of(family.composition(choices)) == split == split_of(words):
-            yield _puzzle(family, choices, draft, random, split)
+        words = split_of(f"{family.name}:{wording.picked}")
+        fits = words == split or (split == "validation" and words == "train")
+        if fits and split_of(family.composition(choices)) == split and draft.statement not in seen:
+            return choices, draft
+    return None
 
 
 def _puzzle(family: Family, choices: Choices, draft: Draft, random: Random, split: Split) -> Puzzle:
@@ -90,13 +103,13 @@ def _tests(draft: Draft, random: Random, levels: tuple[int, ...]) -> tuple[Test,
     inputs: dict[str, None] = {}
     for level in levels:
         inputs[draft.make_input(random, level)] = None
-    return tuple(Test(input=text, outputs=(answer(draft.program, text),)) for text in inputs)
+    gold = compile(draft.program, "gold", "exec")
+    return tuple(Test(input=text, outputs=(_printed(gold, text),)) for text in inputs)
 
 
-def answer(program: str, text: str) -> str:
+def _printed(gold: CodeType, text: str) -> str:
     """What a gold program prints on an input; only the generator's own programs are run here."""
     rows = iter(text.split("\n"))
     printed = io.StringIO()
-    with redirect_stdout(printed):
-        exec(compile(program, "gold", "exec"), {"input": lambda: next(rows)})  # our own text
+    exec(gold, {"input": lambda: next(rows), "print": partial(print, file=printed)})  # our own text
     return printed.getvalue()

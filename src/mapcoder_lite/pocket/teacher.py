@@ -123,7 +123,7 @@ class TeacherEngine:
         if random.random() < self._rates.wrong_confidence:
             is_right = not is_right
         number = random.randint(16, 19) * 5 if is_right else random.randint(1, 6) * 5
-        text = parse.render_confidence(explanation, number)
+        text = parse.render_confidence(number, explanation)
         if random.random() < self._rates.broken_xml:
             return text.replace(f"<confidence>{number}", f"<confidence>{number} of 100 or so")
         return text

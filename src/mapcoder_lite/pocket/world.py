@@ -1,0 +1,43 @@
+"""The pocket world as others use it: problem sets by name, their files, the packaged weights.
+
+Knows: which sets there are, where the weights lie.
+Does not know: how weights were trained, how problems are solved.
+"""
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+from mapcoder_lite.jsonl import write_lines
+from mapcoder_lite.pocket.problems import Puzzle, Split, puzzles
+
+SEED = 1
+"""Of every problem set; the backbone's corpus draws with other seeds."""
+
+SIZES: dict[Split, int] = {"train": 1200, "validation": 120, "test": 400}
+"""Problems of each set."""
+
+WEIGHTS = Path(__file__).parent / "weights"
+"""backbone/ and adapters/<role>/, inside the package."""
+
+LABEL = "the pocket backbone: a miniature that solves pocket-style problems, not Codeforces"
+"""Said with every result that comes from it."""
+
+
+def problem_set(split: Split) -> Iterator[Puzzle]:
+    """The puzzles of a set, always the same, in order."""
+    return islice(puzzles(split, SEED), SIZES[split])
+
+
+def all_puzzles() -> Iterator[Puzzle]:
+    """The puzzles of all sets: what the scripted teacher knows."""
+    for split in SIZES:
+        yield from problem_set(split)
+
+
+def write_problem_set(split: Split, folder: Path) -> int:
+    """Write problems.jsonl and hidden_tests.jsonl; return the number of problems."""
+    chosen = list(problem_set(split))
+    folder.mkdir(parents=True, exist_ok=True)
+    write_lines(folder / "hidden_tests.jsonl", [puzzle.hidden for puzzle in chosen])
+    return write_lines(folder / "problems.jsonl", [puzzle.problem for puzzle in chosen])
