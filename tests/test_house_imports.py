@@ -6,6 +6,7 @@ Does not know: what the verbs do.
 
 import json
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -16,8 +17,8 @@ HEAVY = ("torch", "transformers", "peft", "trl", "datasets", "openai", "scipy", 
 
 LIGHT_ROOMS = ("cli", "runner", "pipeline", "agents", "data", "judge", "store", "config")
 
-MAX_HELP_SECONDS = 5.0
-"""Loose, for a busy machine; on an idle one `--help` takes a fraction of a second."""
+MAX_HELP_CPU_SECONDS = 3.0
+"""Loose; an idle machine needs a fraction of a second. Wall time would measure the neighbours."""
 
 
 def _python(code: str) -> str:
@@ -66,11 +67,17 @@ def _heavy_after(modules: list[str]) -> dict[str, str]:
 
 
 def test_help_comes_at_once() -> None:
-    started = time.perf_counter()
+    started, before = time.perf_counter(), _children_cpu_seconds()
     text = _python(
         "import sys; sys.argv = ['mapcoder', '--help']; from mapcoder_lite.cli import main; main()"
     )
+    cpu_seconds = _children_cpu_seconds() - before
     seconds = time.perf_counter() - started
-    print(f"mapcoder --help: {seconds:.2f} s")  # noqa: T201 - seen with `pytest -s`
+    print(f"mapcoder --help: {seconds:.2f} s, {cpu_seconds:.2f} s of CPU")  # noqa: T201 - `pytest -s`
     assert "solve" in text
-    assert seconds < MAX_HELP_SECONDS
+    assert cpu_seconds < MAX_HELP_CPU_SECONDS
+
+
+def _children_cpu_seconds() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
