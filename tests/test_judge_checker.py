@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mapcoder_lite.errors import InputError
@@ -99,11 +99,13 @@ def test_a_checker_program_is_refused() -> None:
         check(Checker(kind=CheckerKind.CUSTOM), b"", ("",))
 
 
+@settings(deadline=None)  # a busy machine is no fault of a checker
 @given(st.text(st.characters(codec="utf-8")), st.sampled_from(TEXT_KINDS))
 def test_every_output_is_accepted_against_itself(text: str, kind: CheckerKind) -> None:
     assert check(Checker(kind=kind), text.encode(), (text,)) is None
 
 
+@settings(deadline=None)  # a busy machine is no fault of a checker
 @given(st.lists(st.integers().map(str), min_size=1), st.data())
 def test_a_dropped_or_changed_integer_is_seen(tokens: list[str], data: st.DataObject) -> None:
     at = data.draw(st.integers(0, len(tokens) - 1))
@@ -115,12 +117,14 @@ def test_a_dropped_or_changed_integer_is_seen(tokens: list[str], data: st.DataOb
         assert not accepts(kind, "\n".join(dropped), expected)
 
 
+@settings(deadline=None)  # a busy machine is no fault of a checker
 @given(st.floats(allow_nan=True, allow_infinity=True))
 def test_nan_equals_nothing(value: float) -> None:
     assert not accepts("floats", "nan", repr(value))
     assert not accepts("floats", repr(value), "nan")
 
 
+@settings(deadline=None)  # a busy machine is no fault of a checker
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_infinity_equals_no_finite_number(value: float) -> None:
     for kind in ("tokens", "floats"):

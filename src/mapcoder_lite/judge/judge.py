@@ -4,7 +4,6 @@ Knows: limits, the precedence of verdicts, retries, what may be shown.
 Does not know: how a worker is locked in, how outputs are compared.
 """
 
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,8 +13,8 @@ from typing import Self
 from mapcoder_lite.errors import InputError, SandboxError
 from mapcoder_lite.judge import execeval
 from mapcoder_lite.judge.checker import check, rule_for
-from mapcoder_lite.judge.outcome import Outcome, first_failure, limits_of_run, outcome_of
-from mapcoder_lite.judge.pool import Pool, Slot
+from mapcoder_lite.judge.outcome import PATIENCE, Outcome, first_failure, limits_of_run, outcome_of
+from mapcoder_lite.judge.pool import Pool, Slot, num_cores
 from mapcoder_lite.judge.sandbox import Tier
 from mapcoder_lite.judge.selftest import SelftestReport, run_selftest
 from mapcoder_lite.judge.zygote import CompileFailure, Template, WorkerLost
@@ -51,7 +50,7 @@ class SandboxJudge:
         self._pool = Pool(count, tier=tier, interpreter=interpreter, unsafe=unsafe)
         self._speed_factor = speed_factor
 
-    def judge(  # noqa: PLR0913 -- the Judge protocol
+    def judge(
         self,
         program: str,
         language: Language,
@@ -59,7 +58,7 @@ class SandboxJudge:
         *,
         limits: Limits,
         checker: Checker,
-        io: Io = Io(),  # noqa: B008 -- a frozen record
+        io: Io = Io(),
         stop_early: bool = False,
         show_tests: bool = True,
     ) -> Judgement:
@@ -228,14 +227,19 @@ class Sitting:
             outcome = self.run_test(test)
             if outcome.is_doubtful:
                 self.num_retried += 1
-                outcome = self.run_test(test)
+                outcome = self.run_test(test, patience=PATIENCE)
             self.outcomes.append(outcome)
             if self.case.stop_early and outcome.verdict is not Verdict.AC:
                 return
 
-    def run_test(self, test: Test) -> Outcome:
+    def run_test(self, test: Test, *, patience: int = 1) -> Outcome:
         """Run one test with retries; a fault of the judge that stays is IE."""
-        limits = limits_of_run(self.case.limits, self.speed_factor, self.case.is_execeval)
+        limits = limits_of_run(
+            self.case.limits,
+            self.speed_factor,
+            is_execeval=self.case.is_execeval,
+            patience=patience,
+        )
         reason = ""
         for _ in range(MAX_RETRIES + 1):
             try:
@@ -289,10 +293,3 @@ def refuse_unsupported(language: Language, checker: Checker, io: Io) -> None:
     if io.kind != "stdio":
         raise InputError(f"{io.kind} tests are not supported yet; stdio tests are")
     rule_for(checker.kind)
-
-
-def num_cores() -> int:
-    """Count the cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

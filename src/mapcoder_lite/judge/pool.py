@@ -126,3 +126,10 @@ class Pool:
         for slot in self._slots:
             self.discard(slot)
         self._starter.shutdown()
+
+
+def num_cores() -> int:
+    """Count the cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
