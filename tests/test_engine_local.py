@@ -80,6 +80,7 @@ def load_backbone(folder: Path) -> "transformers.PreTrainedModel":
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("world")
     transformers.utils.logging.disable_progress_bar()
+    torch.set_num_threads(1)  # threads that wait for each other crawl on a busy machine
     make_backbone(folder / "backbone")
     for seed, role in enumerate(ROLES):
         pattern = {"rank_pattern": {"q_proj": 2}, "alpha_pattern": {"layers.0.mlp.up_proj": 2}}
