@@ -7,7 +7,7 @@ Does not know: what a verb does; that is one file a verb or verb group.
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import typer
 
@@ -49,10 +49,10 @@ def build() -> typer.Typer:
     return app
 
 
-def main() -> None:
+def main(words: Sequence[str] | None = None) -> None:
     """Run the command line; an error of the house ends in one line and its exit code."""
     try:
-        build()()
+        build()(None if words is None else list(words), prog_name="mapcoder")
     except MapCoderError as error:
         line = " ".join(str(error).split("\n"))
         typer.echo(f"mapcoder: {line}", err=True)

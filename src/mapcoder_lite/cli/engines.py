@@ -6,25 +6,30 @@ Does not know: verbs, how engines work. Imported only inside verbs: it is heavy.
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 
-from mapcoder_lite.config import Config, EngineConfig, EngineKind
+from mapcoder_lite.config import Config, EngineConfig, EngineKind, api_key
 from mapcoder_lite.errors import ConfigError, EngineError
+from mapcoder_lite.jsonl import read_lines
 from mapcoder_lite.judge.judge import SandboxJudge
 from mapcoder_lite.pipeline import Dials
+from mapcoder_lite.pocket.problems import Puzzle
 from mapcoder_lite.pocket.world import LABEL, WEIGHTS
+from mapcoder_lite.problem import Problem
+from mapcoder_lite.store import StoredCall
 from mapcoder_lite.trajectory import Completion, Engine, Request, Role
 
 
 @contextmanager
-def opened_engine(settings: Config) -> Generator[Engine]:
-    """Open the engine of a configuration, and close it.
+def opened_engine(settings: Config, problems: Sequence[Problem] = ()) -> Generator[Engine]:
+    """Open the engine of a configuration, to be asked about these problems, and close it.
 
     Raises:
         ConfigError: a setting that the kind of engine needs is missing.
         EngineError: the engine cannot be had.
     """
-    engine = _OPENERS[settings.engine.kind](settings.engine)
+    engine = _OPENERS[settings.engine.kind](settings.engine, problems)
     try:
         yield engine
     finally:
@@ -101,7 +106,7 @@ class RoleAdapters:
         return request.model_copy(update={"adapter": None})
 
 
-def _pocket(settings: EngineConfig) -> Engine:
+def _pocket(settings: EngineConfig, problems: Sequence[Problem]) -> Engine:
     if not has_pocket_weights():
         raise EngineError(
             f"the pocket weights are not in {WEIGHTS}: build them with `make pocket`, "
@@ -113,7 +118,7 @@ def _pocket(settings: EngineConfig) -> Engine:
     return _in_process(settings, WEIGHTS / "backbone", adapters or {})
 
 
-def _local(settings: EngineConfig) -> Engine:
+def _local(settings: EngineConfig, problems: Sequence[Problem]) -> Engine:
     if settings.backbone is None:
         raise ConfigError("engine.kind=local needs engine.backbone, the folder of a model")
     if settings.adapters is True:
@@ -143,15 +148,64 @@ def _in_process(settings: EngineConfig, backbone: Path, adapters: Mapping[Role, 
     return RoleAdapters(engine, frozenset(role.value for role in adapters))
 
 
-def _teacher(settings: EngineConfig) -> Engine:
+def _teacher(settings: EngineConfig, problems: Sequence[Problem]) -> Engine:
+    """Open the teacher; it learns only the sets that the problems come from, as far as needed."""
     from mapcoder_lite.pocket.teacher import TeacherEngine
-    from mapcoder_lite.pocket.world import all_puzzles
+    from mapcoder_lite.pocket.world import SIZES, problem_set
 
-    return TeacherEngine(all_puzzles())
+    wanted = {problem.statement for problem in problems}
+    splits = {problem.source.split for problem in problems}
+    puzzles = chain.from_iterable(problem_set(split) for split in SIZES if split in splits)
+    known: list[Puzzle] = []
+    for puzzle in puzzles:
+        if len(known) == len(wanted):
+            break
+        if puzzle.problem.statement in wanted:
+            known.append(puzzle)
+    return TeacherEngine(known)
 
 
-_OPENERS: dict[EngineKind, Callable[[EngineConfig], Engine]] = {
+def _openai(settings: EngineConfig, problems: Sequence[Problem]) -> Engine:
+    from mapcoder_lite.engine.openai import OpenAIEngine
+
+    if settings.base_url is None or settings.model is None:
+        raise ConfigError(
+            "engine.kind=openai needs engine.model and engine.base_url, as http://localhost:8000/v1"
+        )
+    adapters = settings.adapters
+    if adapters is True:
+        # As a server is started by `--lora-modules retrieval=DIR planning=DIR ...`.
+        adapters = {role: role.value for role in Role}
+    names = {role.value: name for role, name in (adapters or {}).items()}
+    engine = OpenAIEngine(
+        settings.base_url,
+        settings.model,
+        names,
+        api_key=api_key(settings),
+        timeout_seconds=settings.timeout_seconds,
+        max_retries=settings.max_retries,
+        max_connections=settings.max_batch_rows,
+    )
+    return RoleAdapters(engine, frozenset(names))
+
+
+def _replay(settings: EngineConfig, problems: Sequence[Problem]) -> Engine:
+    from mapcoder_lite.engine.replay import ReplayEngine
+
+    if settings.recording is None:
+        raise ConfigError("engine.kind=replay needs engine.recording, a run directory")
+    calls = Path(settings.recording) / "calls.jsonl"
+    if not calls.exists():
+        raise ConfigError(f"engine.recording={settings.recording} holds no calls.jsonl")
+    return ReplayEngine(
+        {call.request.key: call.completion for call in read_lines(calls, StoredCall)}
+    )
+
+
+_OPENERS: dict[EngineKind, Callable[[EngineConfig, Sequence[Problem]], Engine]] = {
     EngineKind.POCKET: _pocket,
     EngineKind.LOCAL: _local,
+    EngineKind.OPENAI: _openai,
     EngineKind.TEACHER: _teacher,
+    EngineKind.REPLAY: _replay,
 }

@@ -106,11 +106,12 @@ def _carry_out(settings: "Config", work: "Work", path: Path) -> "Outcome":
 
     with (
         engines.opened_judge(settings) as judge,
-        engines.opened_engine(settings) as engine,
+        engines.opened_engine(settings, work.problems) as engine,
         RunDirectory(path, _header(settings, work, engine), work.facts()) as directory,
     ):
         terminal.say(f"backbone  {engines.describe(settings.engine, engine)}")
-        _examine(judge, directory)
+        if runner.owed(work, directory).num_units:
+            _examine(judge, directory)
         return runner.run(
             work,
             _solver(settings, StoredEngine(engine, directory.calls), judge),
