@@ -158,11 +158,12 @@ class Config(Record):
 
     @property
     def digest(self) -> str:
-        """Digest of every setting that may change a result."""
+        """Digest of every setting that may change a run's result."""
         return digest(_flat(self))
 
 
-# Settings that change how fast or how patiently, never what comes out; free to differ on resume.
+# Settings that change how fast or how patiently, never what a run brings; free to differ on
+# resume. Training has no part in a run.
 _WITHOUT_EFFECT = frozenset(
     {
         "engine.timeout_seconds",
@@ -293,7 +294,11 @@ def _flat(config: Config) -> dict[str, object]:
             flat[section] = settings
             continue
         flat |= {f"{section}.{key}": value for key, value in settings.items()}
-    return {key: value for key, value in flat.items() if key not in _WITHOUT_EFFECT}
+    return {
+        key: value
+        for key, value in flat.items()
+        if key not in _WITHOUT_EFFECT and not key.startswith("train.")
+    }
 
 
 def _explain(error: ValidationError) -> str:

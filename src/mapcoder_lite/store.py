@@ -233,8 +233,6 @@ def _claim(path: Path, header: RunHeader) -> bool:
 
 def _changes(old: RunHeader, new: RunHeader) -> list[str]:
     changes = list(differences(old.config, new.config))
-    if not changes and old.config_digest != new.config_digest:
-        changes.append(f"config digest: {old.config_digest} -> {new.config_digest}")
     if old.problems_digest != new.problems_digest:
         changes.append("the problems or hidden tests (same file name, other content)")
     if old.engine_identity != new.engine_identity:

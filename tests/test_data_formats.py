@@ -1,0 +1,47 @@
+"""docs/formats.md shows real records: each block is read by the code that reads the files."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from mapcoder_lite.config import Config
+from mapcoder_lite.evaluation.metrics import Metrics
+from mapcoder_lite.problem import HiddenTests, Problem, Record
+from mapcoder_lite.store import Manifest, RunHeader, RunProblem, StoredCall
+from mapcoder_lite.trajectory import Call, Example, Grade, Trajectory, Trial
+
+PAGE = (Path(__file__).parents[1] / "docs" / "formats.md").read_text(encoding="utf-8")
+BLOCKS = dict(re.findall(r"^```json (\w+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))
+KINDS: tuple[type[Record], ...] = (
+    Problem,
+    HiddenTests,
+    RunHeader,
+    RunProblem,
+    Trajectory,
+    Call,
+    Trial,
+    Grade,
+    StoredCall,
+    Metrics,
+    Manifest,
+    Example,
+)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_the_page_shows_a_record_that_our_code_reads(kind: type[Record]):
+    record = kind.model_validate_json(BLOCKS[kind.__name__])
+    assert "\n" not in record.model_dump_json()
+
+
+def test_every_block_of_the_page_is_read():
+    assert set(BLOCKS) == {kind.__name__ for kind in KINDS}
+
+
+def test_the_settings_of_the_page_are_settings():
+    blocks = re.findall(r"^```toml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    assert blocks
+    for block in blocks:
+        assert Config.model_validate(tomllib.loads(block)).engine.model == "base"
