@@ -13,7 +13,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint layout style types arrows lock check format bench clean
+.PHONY: help setup demo pocket test lint layout style types arrows lock check format bench clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -22,6 +22,15 @@ setup: $(READY)  ## everything into .venv (each target below does this first)
 
 demo: $(READY)  ## four agents solve five held-out problems, live, judged in the sandbox
 	$(BIN)/mapcoder demo
+
+# From nothing to adapters: hours on two cores. Every step goes on where it was stopped.
+pocket: $(READY)  ## the pocket world anew: backbone, teacher's run, rows, adapters, weights
+	$(BIN)/mapcoder pocket backbone runs/pocket-backbone
+	$(BIN)/mapcoder pocket problems train
+	$(BIN)/mapcoder run --name teacher -c configs/pocket-teacher.toml
+	$(BIN)/mapcoder dataset runs/teacher --name pocket
+	$(BIN)/mapcoder train datasets/pocket -c configs/pocket-train.toml --name pocket
+	$(BIN)/mapcoder pocket pack runs/pocket-backbone adapters/pocket
 
 test: $(READY)  ## the default test suite
 	$(BIN)/python -m pytest

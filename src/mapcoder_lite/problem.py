@@ -122,4 +122,4 @@ class HiddenTests(Record):
     problem_id: Annotated[str, Field(min_length=1)]
     tests: Annotated[tuple[Test, ...], Field(min_length=1)]
     defect: str | None = None
-    """A known fault of the tests, such as inputs cut short; scores on the sound subset leave it out."""
+    """A known fault, such as inputs cut short; scores on the sound subset leave the problem out."""

@@ -66,3 +66,19 @@ def backbone(
     terminal.say(f"{recipe}; progress in {out / 'log.jsonl'}")
     train(recipe, out)
     terminal.result(str(out))
+
+
+@app.command()
+def pack(
+    backbone: Annotated[Path, typer.Argument(help="Folder of the trained backbone.")],
+    adapters: Annotated[Path, typer.Argument(help="Folder of the four adapters.")],
+) -> None:
+    """Put backbone and adapters into the package, where `solve` and `demo` find them.
+
+    Example: mapcoder pocket pack runs/pocket-backbone adapters/pocket
+    """
+    from mapcoder_lite.pocket.world import WEIGHTS, pack_weights
+
+    num_bytes = pack_weights(backbone, adapters)
+    terminal.say(f"{num_bytes / 1e6:.1f} MB")
+    terminal.result(str(WEIGHTS))

@@ -71,14 +71,14 @@ def write_dataset(runs: Sequence[Path], folder: Path, *, keep_failed: bool = Fal
     for role, rows in by_role.items():
         write_lines(folder / f"{role}.jsonl", rows)
     manifest = DatasetManifest(
-        runs={run.name: read_record(run / "manifest.json", Manifest).digests["trajectories.jsonl"] for run in runs},
+        runs={run.name: _trajectories_digest(run) for run in runs},
         num_trajectories=counts["trajectories"],
         num_passed=counts["passed"],
         num_steps=counts["steps"],
         num_kept=counts["kept"],
         num_rows=len(kept),
         num_rows_by_kind=dict(Counter(row.kind for row in kept)),
-        digests={role: digest([row.model_dump(mode="json") for row in rows]) for role, rows in by_role.items()},
+        digests={role: _rows_digest(rows) for role, rows in by_role.items()},
     )
     write_record(folder / "manifest.json", manifest)
     return manifest
@@ -115,6 +115,14 @@ def _counts(call: Call, trial: Trial, followed: int) -> bool:
             return call.plan_index == trial.plan_index and trial.round == 0
         case CallKind.DEBUGGING:
             return call.plan_index == trial.plan_index and trial.round == call.round
+
+
+def _trajectories_digest(run: Path) -> str:
+    return read_record(run / "manifest.json", Manifest).digests["trajectories.jsonl"]
+
+
+def _rows_digest(rows: Sequence[Example]) -> str:
+    return digest([row.model_dump(mode="json") for row in rows])
 
 
 def _final_trial(trajectory: Trajectory) -> Trial | None:

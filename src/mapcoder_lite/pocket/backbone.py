@@ -4,6 +4,9 @@ Knows: sizes, the training loop, checkpoints.
 Does not know: what the chats are about, adapters, the agents.
 """
 
+# torch and its libraries leave most of their types open
+# pyright: basic
+
 import json
 import logging
 import math
@@ -45,7 +48,7 @@ class Recipe:
     num_layers: int = 6
     vocabulary_size: int = 2048
     context: int = 2048
-    num_tokens: int = 12_000_000
+    num_tokens: int = 9_500_000
     row_tokens: int = 1024
     rows: int = 2
     """Rows of one optimiser step, shared evenly by the workers."""
@@ -235,7 +238,8 @@ def _average_gradients(model: Qwen2ForCausalLM) -> None:
 def _rate(step: int, recipe: Recipe) -> float:
     """Warm-up, then a cosine down to 2 % of the top rate."""
     done = step / recipe.num_steps
-    return min(1.0, (step + 1) / recipe.warmup_steps) * (0.02 + 0.49 * (1 + math.cos(math.pi * done)))
+    warm = min(1.0, (step + 1) / recipe.warmup_steps)
+    return warm * (0.02 + 0.49 * (1 + math.cos(math.pi * done)))
 
 
 def _report(folder: Path, recipe: Recipe, step: int, loss: float, started: float) -> None:

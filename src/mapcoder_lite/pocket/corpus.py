@@ -91,7 +91,8 @@ def _explain(puzzle: Puzzle, random: Random, tell: Tell) -> Chat:
 def _repair(puzzle: Puzzle, random: Random, tell: Tell) -> Chat:
     wrong = wrong_draft(puzzle, random)
     ask = random.choice(["This program is wrong.", "Find the mistake.", "Tests fail, mend it."])
-    question = f"{ask}\n\n{tell(puzzle.problem, random)}\n\nProgram:\n```python\n{wrong.program}\n```"
+    told = tell(puzzle.problem, random)
+    question = f"{ask}\n\n{told}\n\nProgram:\n```python\n{wrong.program}\n```"
     answer = _fenced(puzzle.draft.program, random)
     if random.random() < 0.5:
         answer = f"{numbered(puzzle.draft.plan)}\n\n{answer}"
@@ -172,7 +173,8 @@ def _loose_recall(puzzle: Puzzle, random: Random, k: int) -> str:
             return "\n".join([*parts, f"<algorithm>{algorithm}</algorithm>"])
         case 3:
             parts = [
-                f"<problem>\n<description>{e.description}</description>\n<planning>{e.planning}</planning>\n</problem>"
+                f"<problem>\n<description>{e.description}</description>\n"
+                f"<planning>{e.planning}</planning>\n</problem>"
                 for e in exemplars
             ]
             return "\n".join(["<root>", *parts, f"<algorithm>{algorithm}</algorithm>", "</root>"])
@@ -191,7 +193,8 @@ def _loose_confidence(verdict: str, random: Random) -> str:
         case 2:
             return f"<explanation>{verdict}</explanation>\n<confidence>{number}</confidence>"
         case _:
-            return f"<root>\n<explanation>{verdict}</explanation>\n<confidence>{number}</confidence>\n</root>"
+            explained = f"<explanation>{verdict}</explanation>"
+            return f"<root>\n{explained}\n<confidence>{number}</confidence>\n</root>"
 
 
 _KINDS: tuple[list[Callable[[Puzzle, Random, Tell], Chat]], list[float]] = (

@@ -35,7 +35,7 @@ class MistakeRates:
     broken_xml: float = 0.05
     wrong_plan: float = 0.15
     wrong_confidence: float = 0.10
-    wrong_program: float = 0.15
+    wrong_program: float = 0.35
     idle_patch: float = 0.10
     """The patch gives the same program back."""
     wrong_patch: float = 0.10
@@ -107,7 +107,7 @@ class TeacherEngine:
         exemplars = tuple(exemplar_of(source, random) for _ in range(count))
         text = parse.render_recall(Recall(exemplars=exemplars, algorithm=family.algorithm))
         if random.random() < self._rates.broken_xml:
-            return text.replace("</planning>", "", 1).replace("</root>", "")
+            return text.partition("<algorithm>")[0]  # as if it had been forgotten
         return text
 
     def _plan(self, question: str, puzzle: Puzzle, random: Random) -> Draft:

@@ -15,7 +15,7 @@ LETTERS = "abcdefghij"
 
 @dataclass(slots=True)
 class Wording:
-    """Draws wordings and remembers which, so that test problems can use combinations never trained on."""
+    """Draws wordings and remembers which, so that tests can use combinations never trained on."""
 
     random: Random
     picked: list[int] = field(default_factory=list[int])

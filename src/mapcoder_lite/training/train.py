@@ -4,6 +4,9 @@ Knows: the trainer, adapters on disk and their manifest.
 Does not know: where rows come from, what the role is for.
 """
 
+# torch and its libraries leave most of their types open
+# pyright: basic
+
 import json
 import logging
 from pathlib import Path
@@ -14,14 +17,14 @@ import transformers
 from datasets import Dataset
 from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase
-from transformers.trainer_utils import get_last_checkpoint
 from trl import SFTConfig, SFTTrainer
 
 from mapcoder_lite.config import TrainConfig
+from mapcoder_lite.engine.folders import backbone_digest
 from mapcoder_lite.errors import InputError
 from mapcoder_lite.jsonl import write_text
 from mapcoder_lite.training.rows import conversation, read_rows, split
-from mapcoder_lite.trajectory import Example, Role, digest
+from mapcoder_lite.trajectory import Example, Role
 
 log = logging.getLogger(__name__)
 
@@ -64,19 +67,29 @@ def _train_role(settings: TrainConfig, dataset: Path, folder: Path, role: Role) 
         )
     for row in rows.too_long:
         log.warning("%s: left out, too long: %s", role, row.provenance)
-    trainer = _trainer(settings, tokenizer, folder, rows.train, rows.validation)
-    result = trainer.train(resume_from_checkpoint=get_last_checkpoint(folder / "checkpoints"))
+    trainer = build_trainer(settings, tokenizer, folder, rows.train, rows.validation)
+    result = trainer.train(resume_from_checkpoint=_last_checkpoint(folder / "checkpoints"))
     metrics = {**result.metrics, **(trainer.evaluate() if rows.validation else {})}
-    _save(settings, trainer, folder, metrics, num_rows=len(rows.train), num_dropped=len(rows.too_long))
+    counts = {"num_rows": len(rows.train), "num_dropped": len(rows.too_long)}
+    _save(settings, trainer, folder, metrics, **counts)
 
 
-def _trainer(
+def _last_checkpoint(folder: Path) -> str | None:
+    """The newest whole checkpoint; one cut by a kill lacks the state, which is written last."""
+    whole = [path.parent for path in folder.glob("checkpoint-*/trainer_state.json")]
+    if not whole:
+        return None
+    return str(max(whole, key=lambda path: int(path.name.partition("-")[2])))
+
+
+def build_trainer(
     settings: TrainConfig,
     tokenizer: PreTrainedTokenizerBase,
     folder: Path,
     train: list[Example],
     validation: list[Example],
 ) -> SFTTrainer:
+    """The trainer of one role: loss on the reply only, adapters in float32, nothing cut."""
     model = AutoModelForCausalLM.from_pretrained(
         settings.backbone, dtype=getattr(torch, settings.dtype)
     )
@@ -161,7 +174,7 @@ def _write_manifest(settings: TrainConfig, dataset: Path, folder: Path) -> None:
     manifest = {
         "schema_version": 1,
         "settings": settings.model_dump(mode="json"),
-        "backbone_digest": digest([path.read_bytes().hex() for path in sorted(backbone.glob("*.safetensors"))]),
+        "backbone_digest": backbone_digest(backbone),
         "dataset": json.loads((dataset / "manifest.json").read_text()),
         "roles": [role for role in Role if _is_finished(folder / role)],
     }
