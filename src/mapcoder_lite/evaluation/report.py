@@ -49,7 +49,7 @@ def _left_out(metrics: Metrics) -> list[str]:
     owed = metrics.num_units - metrics.num_solved_units
     lines = [
         f"{metrics.num_problems} problems x {metrics.num_samples} samples = "
-        f"{metrics.num_units} units, {metrics.num_solved_units} solved to their end"
+        f"{metrics.num_units} units, {metrics.num_solved_units} worked through"
     ]
     if owed:
         lines.append(f"incomplete: {owed} units are owed; the same command goes on with them")
@@ -69,7 +69,7 @@ def _left_out(metrics: Metrics) -> list[str]:
 def _rates(metrics: Metrics) -> Iterable[Sequence[str]]:
     if metrics.passed is not None:
         yield _rate_row("pass@1, hidden tests", metrics.passed)
-    if metrics.passed_sound is not None:
+    if metrics.passed_sound is not None and metrics.num_defective:
         yield _rate_row("pass@1, sound subset", metrics.passed_sound)
     yield _rate_row("solved on samples", metrics.public)
 
