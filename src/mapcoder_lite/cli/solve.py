@@ -90,7 +90,7 @@ def _show_call(call: "Call") -> None:
     cost = f"{answer.seconds:6.1f} s {tokens}"
     name = f"{call.kind.value}{place}{round}"
     if call.failure is None:
-        terminal.say(f"{name:24}{cost}")
+        terminal.say(f"{name:24}{cost}   {call.note or ''}".rstrip())
     else:
         unread = f"unreadable ({call.failure.kind}): {call.failure.detail}"
         terminal.say(f"{name:24}{cost}   {unread}", "yellow")
