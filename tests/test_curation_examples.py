@@ -59,7 +59,9 @@ def rows_of(folder):
 def test_every_row_comes_from_a_passing_trajectory_and_its_final_path(run_path, tmp_path):
     manifest = write_dataset([run_path], tmp_path)
     passed = {g.problem_id for g in read_lines(run_path / "grades.jsonl", Grade) if g.is_passed}
-    trajectories = {t.problem_id: t for t in read_lines(run_path / "trajectories.jsonl", Trajectory)}
+    trajectories = {
+        t.problem_id: t for t in read_lines(run_path / "trajectories.jsonl", Trajectory)
+    }
     rows = rows_of(tmp_path)
     assert 0 < len(passed) < len(trajectories) == manifest.num_trajectories
     assert {row.provenance.problem_id for row in rows} <= passed

@@ -1,9 +1,7 @@
 import json
 import shutil
 import threading
-import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -13,67 +11,18 @@ transformers = pytest.importorskip("transformers")
 peft = pytest.importorskip("peft")
 
 from safetensors.torch import load_file, save_file  # noqa: E402
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers  # noqa: E402
 
 from mapcoder_lite.engine.local import LocalEngine  # noqa: E402
 from mapcoder_lite.errors import EngineError, PromptTooLong, UnknownAdapter  # noqa: E402
 from mapcoder_lite.trajectory import Message, Request, Sampling  # noqa: E402
-
-ROLES = ("retrieval", "planning", "coding", "debugging")
-TEMPLATE = (
-    "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
-    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+from tiny_qwen import (  # noqa: E402
+    ROLES,
+    load_backbone,
+    make_adapter,
+    make_backbone,
+    make_tokenizer,
+    peft_warnings_ignored,
 )
-
-
-def make_tokenizer() -> "transformers.PreTrainedTokenizerFast":
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    tokenizer = Tokenizer(models.BPE({c: i for i, c in enumerate(alphabet)}, merges=[]))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.add_special_tokens(["<|endoftext|>", "<|im_start|>", "<|im_end|>"])
-    return transformers.PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, eos_token="<|im_end|>", chat_template=TEMPLATE
-    )
-
-
-def make_backbone(folder: Path, dtype: str = "float32") -> None:
-    tokenizer = make_tokenizer()
-    config = transformers.Qwen2Config(
-        vocab_size=len(tokenizer) + 5,
-        hidden_size=64,
-        intermediate_size=128,
-        num_hidden_layers=3,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=384,
-        tie_word_embeddings=False,
-        initializer_range=0.4,
-        eos_token_id=tokenizer.eos_token_id,
-    )
-    torch.manual_seed(1)
-    model = transformers.Qwen2ForCausalLM(config).to(getattr(torch, dtype))
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-
-
-def make_adapter(backbone: Path, folder: Path, seed: int, **settings: object) -> None:
-    torch.manual_seed(seed)
-    model = load_backbone(backbone)
-    config = peft.LoraConfig(
-        r=4, lora_alpha=8, target_modules="all-linear", init_lora_weights=False, **settings
-    )
-    with peft_warnings_ignored():
-        peft.get_peft_model(model, config).save_pretrained(folder)
-
-
-def peft_warnings_ignored() -> AbstractContextManager[object]:
-    """PEFT still reads a name that transformers deprecates."""
-    return warnings.catch_warnings(action="ignore", category=FutureWarning)
-
-
-def load_backbone(folder: Path) -> "transformers.PreTrainedModel":
-    return transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
 
 
 @pytest.fixture(scope="module")

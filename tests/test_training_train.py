@@ -122,7 +122,9 @@ def test_training_sees_the_tokens_that_serving_sends(backbone, dataset, tmp_path
         rows.conversation(row.prompt), add_generation_prompt=True, return_dict=False
     )
     assert packed["input_ids"][: len(served)] == served
-    taught = [t for t, label in zip(packed["input_ids"], packed["labels"], strict=True) if label != -100]
+    taught = [
+        t for t, label in zip(packed["input_ids"], packed["labels"], strict=True) if label != -100
+    ]
     assert tokenizer.decode(taught).rstrip("\n") == row.completion[0].content + "<|im_end|>"
 
 
@@ -176,7 +178,8 @@ def test_a_killed_training_ends_in_the_same_adapter(backbone, dataset, adapters,
     assert not (tmp_path / "coding" / "training.json").exists()
     train.train(settings(backbone), dataset, tmp_path, (Role.CODING,))
     first, second = (
-        load_file(folder / "coding" / "adapter_model.safetensors") for folder in (adapters, tmp_path)
+        load_file(folder / "coding" / "adapter_model.safetensors")
+        for folder in (adapters, tmp_path)
     )
     assert first.keys() == second.keys()
     assert all(torch.equal(first[name], second[name]) for name in first)

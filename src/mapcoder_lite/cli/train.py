@@ -10,7 +10,6 @@ from typing import Annotated
 import typer
 
 from mapcoder_lite.cli import options, terminal
-from mapcoder_lite.trajectory import Role
 
 
 def dataset(
@@ -47,7 +46,7 @@ def train(
     config: options.Files = None,
     overrides: options.Overrides = None,
     role: Annotated[
-        list[Role] | None, typer.Option("--role", help="Only this role; may be repeated.")
+        list[str] | None, typer.Option("--role", help="Only this role; may be repeated.")
     ] = None,
     out: Annotated[Path, typer.Option("--out", help="Folder of all adapters.")] = Path("adapters"),
 ) -> None:
@@ -58,7 +57,13 @@ def train(
     import logging
 
     from mapcoder_lite.errors import ConfigError
+    from mapcoder_lite.trajectory import Role
 
+    unknown = set(role or ()) - set(Role)
+    if unknown:
+        raise ConfigError(
+            f"no such role: {', '.join(sorted(unknown))}; there are {', '.join(Role)}"
+        )
     try:
         from mapcoder_lite.training import train as training
     except ImportError as error:
@@ -67,5 +72,5 @@ def train(
         ) from error
     settings = options.resolve(config, overrides)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    training.train(settings.train, rows, out / name, tuple(role or Role))
+    training.train(settings.train, rows, out / name, tuple(map(Role, role or Role)))
     terminal.result(str(out / name))

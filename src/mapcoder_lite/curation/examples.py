@@ -49,7 +49,9 @@ class DatasetManifest(Record):
     """Hex SHA-256 of the rows of each role."""
 
 
-def write_dataset(runs: Sequence[Path], folder: Path, *, keep_failed: bool = False) -> DatasetManifest:
+def write_dataset(
+    runs: Sequence[Path], folder: Path, *, keep_failed: bool = False
+) -> DatasetManifest:
     """Write one file of rows a role from complete, graded runs; the manifest comes last.
 
     `keep_failed` switches the pass filter off, for measuring what the filter is worth.

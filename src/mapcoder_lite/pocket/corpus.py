@@ -153,7 +153,11 @@ def _debugging_question(puzzle: Puzzle, random: Random) -> Chat:
         for test in puzzle.problem.public_tests
     )
     return prompt.debugging(
-        puzzle.problem, puzzle.family.algorithm, numbered(wrong.plan), wrong.program, report,
+        puzzle.problem,
+        puzzle.family.algorithm,
+        numbered(wrong.plan),
+        wrong.program,
+        report,
         Language.PYTHON,
     )
 

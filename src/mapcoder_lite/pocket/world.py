@@ -51,12 +51,6 @@ def problem_set(split: Split) -> Iterator[Puzzle]:
     return islice(puzzles(split, SEED), SIZES[split])
 
 
-def all_puzzles() -> Iterator[Puzzle]:
-    """The puzzles of all sets: what the scripted teacher knows."""
-    for split in SIZES:
-        yield from problem_set(split)
-
-
 def write_problem_set(split: Split, folder: Path) -> int:
     """Write problems.jsonl and hidden_tests.jsonl; return the number of problems."""
     chosen = list(problem_set(split))
