@@ -127,7 +127,7 @@ class CountingJudge:
         *,
         limits: Limits,
         checker: Checker,
-        io: Io = Io(),  # noqa: B008
+        io: Io = Io(),
         stop_early: bool = False,
         show_tests: bool = True,
     ) -> Judgement:

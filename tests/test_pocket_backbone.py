@@ -10,10 +10,10 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import load_file
-from tiny_model import TINY
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from mapcoder_lite.pocket.backbone import train
+from tiny_model import TINY
 
 RECIPE = replace(TINY, num_tokens=512 * 40, checkpoint_minutes=0)
 COMMAND = """

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
-from tiny_model import tiny_backbone
 from transformers import AutoTokenizer
 
 from mapcoder_lite.config import TrainConfig
@@ -28,6 +27,7 @@ from mapcoder_lite.trajectory import (
     Role,
     Sampling,
 )
+from tiny_model import tiny_backbone
 
 
 def example(number: int, answer: str = "<confidence>7</confidence>") -> Example:

@@ -162,7 +162,8 @@ def _save(
     model.to(getattr(torch, settings.save_dtype))
     # The backbone's place on this machine says nothing elsewhere.
     model.peft_config["default"].base_model_name_or_path = Path(settings.backbone or "").name
-    model.save_pretrained(folder)
+    # Embeddings are frozen; asked to decide, PEFT would look the backbone up on a hub.
+    model.save_pretrained(folder, save_embedding_layers=False)
     (folder / "README.md").unlink(missing_ok=True)  # PEFT's empty model card
     history = [row for row in trainer.state.log_history if "loss" in row or "eval_loss" in row]
     record = {**counts, "metrics": metrics, "history": history}
