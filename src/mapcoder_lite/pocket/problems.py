@@ -14,12 +14,11 @@ from random import Random
 from types import CodeType
 from typing import Literal
 
-from mapcoder_lite.pocket import families_lists, families_other
+from mapcoder_lite.pocket.families import FAMILIES
 from mapcoder_lite.pocket.family import Draft, Family
 from mapcoder_lite.pocket.words import Choices, Wording
 from mapcoder_lite.problem import HiddenTests, Limits, Problem, Source, Test
 
-FAMILIES: tuple[Family, ...] = families_lists.FAMILIES + families_other.FAMILIES
 Split = Literal["train", "validation", "test"]
 NUM_PUBLIC_TESTS = 2
 MAX_DRAWS = 3000

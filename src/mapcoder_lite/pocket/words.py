@@ -83,6 +83,14 @@ LIST_SPEC = (
     "The first line has the integer n, the second line has n integers.",
 )
 
+CONSTANT = tuple(range(2, 10))
+"""Values of a problem's constant."""
+
+READ = ("n = int(input())", "a = list(map(int, input().split()))")
+READ_STEP = "Read n and the list a."
+ONE_INTEGER = "Print one integer."
+SOME_TOTALS = ("sum", "largest", "smallest", "count", "sorted", "last")
+
 
 def condition(c: Choices, name: str = "condition") -> tuple[str, str]:
     """Words and expression of a chosen condition, constants filled in."""
