@@ -15,7 +15,7 @@ from transformers import AutoTokenizer
 
 from mapcoder_lite.config import TrainConfig
 from mapcoder_lite.engine.local import LocalEngine
-from mapcoder_lite.errors import InputError
+from mapcoder_lite.errors import InputError, StoreError
 from mapcoder_lite.jsonl import write_lines, write_text
 from mapcoder_lite.training import rows, train
 from mapcoder_lite.trajectory import (
@@ -153,6 +153,15 @@ def test_no_problem_is_on_both_sides_of_the_split(backbone):
 def test_missing_rows_are_said(backbone, tmp_path):
     with pytest.raises(InputError, match="no rows for planning"):
         train.train(settings(backbone), tmp_path, tmp_path / "out", (Role.PLANNING,))
+
+
+def test_a_finished_role_is_left_and_other_settings_are_refused(backbone, dataset, adapters):
+    weights = adapters / "coding" / "adapter_model.safetensors"
+    before = weights.stat().st_mtime_ns
+    train.train(settings(backbone, num_threads=2), dataset, adapters, (Role.CODING,))
+    assert weights.stat().st_mtime_ns == before
+    with pytest.raises(StoreError, match="other settings"):
+        train.train(settings(backbone, learning_rate=1e-3), dataset, adapters, (Role.CODING,))
 
 
 COMMAND = """

@@ -19,7 +19,8 @@ from pathlib import Path
 
 import torch
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
-from torch import distributed, multiprocessing
+from torch import distributed
+from torch.multiprocessing.spawn import spawn
 from torch.nn import functional
 from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 
@@ -74,9 +75,7 @@ def train(recipe: Recipe, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     _tokenizer(recipe, folder)
     with tempfile.TemporaryDirectory() as meeting:
-        multiprocessing.spawn(
-            _work, args=(recipe, folder, f"file://{meeting}/point"), nprocs=recipe.num_workers
-        )
+        spawn(_work, args=(recipe, folder, f"file://{meeting}/point"), nprocs=recipe.num_workers)
 
 
 def _work(worker: int, recipe: Recipe, folder: Path, meeting_point: str) -> None:
@@ -103,7 +102,7 @@ def _work(worker: int, recipe: Recipe, folder: Path, meeting_point: str) -> None
             saved = time.monotonic()
     if worker == 0:
         _checkpoint(folder, model, optimizer, step)
-        model.to(torch.bfloat16).save_pretrained(folder)
+        model.bfloat16().save_pretrained(folder)
         (folder / "recipe.json").write_text(json.dumps(asdict(recipe), indent=2) + "\n")
     distributed.destroy_process_group()
 
@@ -155,9 +154,8 @@ def _model(recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> Qwen2ForCausal
             max_position_embeddings=recipe.context,
             tie_word_embeddings=True,
             bos_token_id=None,
-            eos_token_id=tokenizer.eos_token_id,
-            pad_token_id=tokenizer.pad_token_id,
-            attn_implementation="sdpa",
+            eos_token_id=tokenizer.convert_tokens_to_ids("<|im_end|>"),
+            pad_token_id=tokenizer.convert_tokens_to_ids("<|endoftext|>"),
         )
     )
 

@@ -15,16 +15,17 @@ from typing import Any
 import torch
 import transformers
 from datasets import Dataset
-from peft import LoraConfig, get_peft_model
+from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase
-from trl import SFTConfig, SFTTrainer
+from trl.trainer.sft_config import SFTConfig
+from trl.trainer.sft_trainer import SFTTrainer
 
 from mapcoder_lite.config import TrainConfig
 from mapcoder_lite.engine.folders import backbone_digest
-from mapcoder_lite.errors import InputError
+from mapcoder_lite.errors import InputError, StoreError
 from mapcoder_lite.jsonl import write_text
 from mapcoder_lite.training.rows import conversation, read_rows, split
-from mapcoder_lite.trajectory import Example, Role
+from mapcoder_lite.trajectory import Example, Role, digest
 
 log = logging.getLogger(__name__)
 
@@ -37,15 +38,33 @@ def train(settings: TrainConfig, dataset: Path, folder: Path, roles: tuple[Role,
 
     Raises:
         InputError: rows or backbone are missing, or too many rows are too long.
+        StoreError: the folder holds a training with other settings or rows.
     """
     if not settings.backbone:
         raise InputError("train.backbone is not set: name the folder of the backbone")
     for role in roles:
+        _claim(settings, dataset, folder / role, role)
         if _is_finished(folder / role):
             log.info("%s: finished before, left as it is", role)
             continue
         _train_role(settings, dataset, folder / role, role)
     _write_manifest(settings, dataset, folder)
+
+
+def _claim(settings: TrainConfig, dataset: Path, folder: Path, role: Role) -> None:
+    """Write down what is trained on what, or check that a resume brings the same."""
+    chosen = settings.model_dump(mode="json", exclude={"num_threads", "checkpoint_steps"})
+    rows = [row.model_dump(mode="json") for row in read_rows(dataset, role)]
+    wanted = json.dumps({"settings": chosen, "rows": digest(rows)}, indent=1) + "\n"
+    saved = folder / "settings.json"
+    if not saved.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        write_text(saved, wanted)
+    elif saved.read_text(encoding="utf-8") != wanted:
+        raise StoreError(
+            f"{folder} was begun with other settings or rows (see {saved}): give the same to go "
+            "on, or another --name"
+        )
 
 
 def _is_finished(folder: Path) -> bool:
@@ -91,7 +110,7 @@ def build_trainer(
 ) -> SFTTrainer:
     """The trainer of one role: loss on the reply only, adapters in float32, nothing cut."""
     model = AutoModelForCausalLM.from_pretrained(
-        settings.backbone, dtype=getattr(torch, settings.dtype)
+        str(settings.backbone), dtype=getattr(torch, settings.dtype)
     )
     lora = LoraConfig(
         task_type="CAUSAL_LM",
@@ -159,11 +178,12 @@ def _save(
 ) -> None:
     """Save the adapter as PEFT does, then its record; the record marks completion."""
     model = trainer.model
+    assert isinstance(model, PeftModel)
     model.to(getattr(torch, settings.save_dtype))
     # The backbone's place on this machine says nothing elsewhere.
     model.peft_config["default"].base_model_name_or_path = Path(settings.backbone or "").name
     # Embeddings are frozen; asked to decide, PEFT would look the backbone up on a hub.
-    model.save_pretrained(folder, save_embedding_layers=False)
+    model.save_pretrained(str(folder), save_embedding_layers=False)
     (folder / "README.md").unlink(missing_ok=True)  # PEFT's empty model card
     history = [row for row in trainer.state.log_history if "loss" in row or "eval_loss" in row]
     record = {**counts, "metrics": metrics, "history": history}
