@@ -11,7 +11,7 @@ from mapcoder_lite.agents.parse import (
     render_program,
     render_recall,
 )
-from mapcoder_lite.errors import EngineError, ReplayMiss, SandboxError
+from mapcoder_lite.errors import EngineError, PromptTooLong, ReplayMiss, SandboxError
 from mapcoder_lite.pipeline import Dials, solve
 from mapcoder_lite.problem import Checker, Io, Language, Limits, Problem, Test
 from mapcoder_lite.trajectory import (
@@ -346,3 +346,14 @@ def test_house_failures_are_raised():
         run(Replay({}))
     with pytest.raises(SandboxError, match="judge failed"):
         run(script(coding=[coded(1)]), judge=CountingJudge(verdict=Verdict.IE))
+
+
+def test_a_prompt_too_long_ends_the_attempt_and_keeps_the_best_program():
+    def too_long(request: Request) -> str:
+        raise PromptTooLong("prompt of 9 tokens and reply of up to 9 exceed the context of 10")
+
+    trajectory = run(script(coding=[coded(1)], debugging=[too_long]))
+    assert trajectory.stop is StopReason.TOO_LONG
+    assert trajectory.detail == "prompt of 9 tokens and reply of up to 9 exceed the context of 10"
+    assert trajectory.error is None
+    assert trajectory.program == program(1).strip()

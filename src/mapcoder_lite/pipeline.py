@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from mapcoder_lite.agents import coding, debugging, planning, retrieval
 from mapcoder_lite.agents.question import Manner, Question, T, ask
-from mapcoder_lite.errors import SandboxError
+from mapcoder_lite.errors import PromptTooLong, SandboxError
 from mapcoder_lite.problem import Language, Problem
 from mapcoder_lite.trajectory import (
     Engine,
@@ -59,13 +59,20 @@ def solve(
     """
     manner = Manner(engine, dials.sampling, dials.retry_temperature, sample)
     attempt = _Attempt(problem, judge, dials, manner, on_step or (lambda _: None))
+    try:
+        return attempt.end(_traverse(attempt, problem, dials))
+    except PromptTooLong as error:  # a limit of the model, known for good: not to be owed again
+        return attempt.end(StopReason.TOO_LONG, str(error))
 
+
+def _traverse(attempt: "_Attempt", problem: Problem, dials: Dials) -> StopReason:
+    """Retrieve, plan, rank, code and debug until a program passes or the budget is used."""
     recall = attempt.ask(retrieval.recall(problem, dials.k))
     if recall is None:
-        return attempt.end(StopReason.NO_RECALL)
+        return StopReason.NO_RECALL
     plans = _ranked_plans(attempt, recall)
     if not plans:
-        return attempt.end(StopReason.NO_PLAN)
+        return StopReason.NO_PLAN
 
     for index, plan in plans:
         text = plan.text
@@ -78,15 +85,15 @@ def solve(
             is_repeated = attempt.has_judged(program)
             trial = attempt.judge_publicly(program, index, round)
             if not problem.public_tests:
-                return attempt.end(StopReason.UNTESTED)
+                return StopReason.UNTESTED
             if trial.judgement.is_accepted:
-                return attempt.end(StopReason.SOLVED)
+                return StopReason.SOLVED
             if round == dials.t or (is_repeated and round > 0):
                 break  # a correction that changes nothing is not asked for again
             fix = attempt.ask(debugging.fix(problem, recall.algorithm, text, trial))
             program = fix.program if fix else None
             text = (fix.plan if fix else None) or text
-    return attempt.end(StopReason.EXHAUSTED if attempt.best else StopReason.NO_PROGRAM)
+    return StopReason.EXHAUSTED if attempt.best else StopReason.NO_PROGRAM
 
 
 def _ranked_plans(attempt: "_Attempt", recall: Recall) -> list[tuple[int, Plan]]:
@@ -152,7 +159,7 @@ class _Attempt:
         self.steps.append(step)
         self.on_step(step)
 
-    def end(self, stop: StopReason) -> Trajectory:
+    def end(self, stop: StopReason, detail: str | None = None) -> Trajectory:
         """Return the trajectory with the program that passes most public tests."""
         return Trajectory(
             problem_id=self.problem.id,
@@ -161,6 +168,7 @@ class _Attempt:
             program=self.best.program if self.best else None,
             language=self.dials.language,
             stop=stop,
+            detail=detail,
             seconds=time.perf_counter() - self.start,
         )
 

@@ -188,6 +188,8 @@ class StopReason(StrEnum):
     """No plan came back."""
     NO_PROGRAM = "no_program"
     """No reply held a program."""
+    TOO_LONG = "too_long"
+    """A prompt and its reply did not fit the model's context; nothing was cut."""
     ERROR = "error"
     """The house failed; see `error`."""
 
@@ -204,7 +206,10 @@ class Trajectory(Record):
     """The chosen program: the one that passes most public tests, the earliest on a tie."""
     language: Language = Language.PYTHON
     stop: StopReason
+    detail: str | None = None
+    """What the stop reason rests on, such as the lengths of a prompt that was too long."""
     error: str | None = None
+    """The house's failure; such a trajectory is no attempt and is owed again."""
     seconds: float = 0.0
 
     @property

@@ -124,7 +124,8 @@ def _conclude(trajectory: "Trajectory") -> None:
                 "NOT solved: all plans and debug rounds are used; best attempt below", "red"
             )
         case _:
-            terminal.say(f"NOT solved: {trajectory.stop.value.replace('_', ' ')}", "red")
+            why = trajectory.detail or trajectory.stop.value.replace("_", " ")
+            terminal.say(f"NOT solved: {why}", "red")
 
 
 def _exit_code(trajectory: "Trajectory") -> int:

@@ -7,6 +7,7 @@ Does not know: how rows are decoded, how adapters are read, roles, prompts, prob
 # torch and transformers are only partly typed, hence not strict.
 # pyright: basic
 
+import sys
 import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -189,6 +190,8 @@ def _load_model(folder: Path, dtype: Dtype, device: str | None) -> PreTrainedMod
 
 def _load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    # Too long a prompt is refused by us, with both numbers; the library would only warn of it.
+    tokenizer.model_max_length = sys.maxsize
     if tokenizer.chat_template is None:
         raise EngineError(
             f"{folder} has no chat template: put one into chat_template.jinja beside the tokenizer"
