@@ -37,6 +37,9 @@ CHAT_TEMPLATE = (
 WORDS = Regex(r"[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+")
 """Qwen2's pre-tokenizer: every digit is a token of its own."""
 
+SPECIAL_TOKENS = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
+"""The first tokens of the vocabulary, so that their places are their ids."""
+
 QUESTION_WEIGHT = 0.1
 """Loss weight of tokens that the assistant does not say."""
 
@@ -124,7 +127,7 @@ def _tokenizer(recipe: Recipe, folder: Path) -> PreTrainedTokenizerFast:
         texts,
         trainers.BpeTrainer(
             vocab_size=recipe.vocabulary_size,
-            special_tokens=["<|endoftext|>", "<|im_start|>", "<|im_end|>"],
+            special_tokens=SPECIAL_TOKENS,
             initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
             show_progress=False,
         ),
@@ -154,8 +157,8 @@ def _model(recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> Qwen2ForCausal
             max_position_embeddings=recipe.context,
             tie_word_embeddings=True,
             bos_token_id=None,
-            eos_token_id=tokenizer.convert_tokens_to_ids("<|im_end|>"),
-            pad_token_id=tokenizer.convert_tokens_to_ids("<|endoftext|>"),
+            eos_token_id=SPECIAL_TOKENS.index("<|im_end|>"),
+            pad_token_id=SPECIAL_TOKENS.index("<|endoftext|>"),
         )
     )
 
