@@ -21,14 +21,14 @@ def test_the_weights_are_small_and_belong_together():
     assert 5e6 < size <= 25e6
     manifest = json.loads((WEIGHTS / "adapters" / "mapcoder.json").read_text())
     assert manifest["roles"] == [role.value for role in Role]
-    assert manifest["backbone_digest"] == backbone_digest(WEIGHTS / "backbone")
+    assert manifest["backbone_digest"] == backbone_digest(WEIGHTS / "pocket-backbone")
     assert manifest["settings"]["rank"] == 32
     assert manifest["settings"]["alpha"] == 64
 
 
 def test_the_shipped_log_is_that_of_the_whole_training():
-    rows = [json.loads(row) for row in (WEIGHTS / "backbone" / "log.jsonl").open()]
-    recipe = json.loads((WEIGHTS / "backbone" / "recipe.json").read_text())
+    rows = [json.loads(row) for row in (WEIGHTS / "pocket-backbone" / "log.jsonl").open()]
+    recipe = json.loads((WEIGHTS / "pocket-backbone" / "recipe.json").read_text())
     last_step = recipe["num_tokens"] // (recipe["rows"] * recipe["row_tokens"])
     assert last_step - 50 < rows[-1]["step"] <= last_step
     assert rows[-1]["loss"] < rows[0]["loss"] / 5

@@ -64,7 +64,7 @@ def settings(backbone: Path, **changes: object) -> TrainConfig:
         "rank": 4,
         "alpha": 8,
         "learning_rate": 1e-2,
-        "epochs": 3,
+        "epochs": 12,
         "batch_rows": 4,
         "accumulation_steps": 1,
         "warmup_steps": 1,
@@ -72,7 +72,7 @@ def settings(backbone: Path, **changes: object) -> TrainConfig:
         "save_dtype": "float32",
         "gradient_checkpointing": False,
         "autocast": False,
-        "checkpoint_steps": 2,
+        "checkpoint_steps": 5,
         "num_threads": 1,
     }
     return TrainConfig.model_validate({**tiny, **changes})

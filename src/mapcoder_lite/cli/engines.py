@@ -73,7 +73,7 @@ def describe(settings: EngineConfig, engine: Engine) -> str:
 
 def has_pocket_weights() -> bool:
     """Whether the bundled backbone is in the package."""
-    return (WEIGHTS / "backbone" / "config.json").exists()
+    return (WEIGHTS / "pocket-backbone" / "config.json").exists()
 
 
 class RoleAdapters:
@@ -115,7 +115,7 @@ def _pocket(settings: EngineConfig, problems: Sequence[Problem]) -> Engine:
     adapters = settings.adapters
     if adapters is True:
         adapters = {role: str(WEIGHTS / "adapters" / role.value) for role in Role}
-    return _in_process(settings, WEIGHTS / "backbone", adapters or {})
+    return _in_process(settings, WEIGHTS / "pocket-backbone", adapters or {})
 
 
 def _local(settings: EngineConfig, problems: Sequence[Problem]) -> Engine:

@@ -8,11 +8,19 @@ import re
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import typer
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
 # Control characters, tab and newline excepted: model text must not move the cursor or ring.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+_moving: list["Console"] = []
+"""The console that draws a moving line just now; other lines must go through it."""
 
 
 def result(text: str) -> None:
@@ -23,6 +31,11 @@ def result(text: str) -> None:
 def say(text: str, colour: str | None = None) -> None:
     """Print a line of progress; colour only where it is wanted."""
     shown = visible(text)
+    if _moving:
+        from rich.text import Text
+
+        _moving[-1].print(Text(shown, style=colour or ""), soft_wrap=True, highlight=False)
+        return
     if colour is not None and is_lively():
         shown = typer.style(shown, fg=colour)
     typer.echo(shown, err=True)
@@ -49,8 +62,13 @@ def waiting(text: str) -> Generator[None]:
     from rich.console import Console
     from rich.text import Text
 
-    with Console(stderr=True).status(Text(text)):
-        yield
+    console = Console(stderr=True)
+    _moving.append(console)
+    try:
+        with console.status(Text(text)):
+            yield
+    finally:
+        _moving.pop()
 
 
 def _picture(found: re.Match[str]) -> str:

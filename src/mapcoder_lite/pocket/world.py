@@ -21,7 +21,7 @@ SIZES: dict[Split, int] = {"train": 1200, "validation": 120, "test": 400}
 """Problems of each set."""
 
 WEIGHTS = Path(__file__).parent / "weights"
-"""backbone/ and adapters/<role>/, inside the package."""
+"""pocket-backbone/ and adapters/<role>/, inside the package."""
 
 BACKBONE_FILES = (
     "config.json",
@@ -65,7 +65,7 @@ def pack_weights(backbone: Path, adapters: Path, into: Path = WEIGHTS) -> int:
     Raises:
         InputError: a file is missing; the packaged weights are as they were.
     """
-    files = {f"backbone/{name}": backbone / name for name in BACKBONE_FILES}
+    files = {f"pocket-backbone/{name}": backbone / name for name in BACKBONE_FILES}
     files |= {f"adapters/{name}": adapters / name for name in ADAPTER_FILES}
     missing = [str(path) for path in files.values() if not path.is_file()]
     if missing:
