@@ -67,3 +67,13 @@ def numbered(plan: tuple[str, ...]) -> str:
 def lines(*parts: str) -> str:
     """A program of the given lines."""
     return "\n".join(parts)
+
+
+def steps_unless_empty(nothing: str, printed: str) -> tuple[str, str]:
+    """The last steps of a plan that prints something else when the list b is empty."""
+    return f"If b is empty print {nothing}.", f"Else print {printed}."
+
+
+def lines_unless_empty(nothing: str, printed: str) -> tuple[str, str, str, str]:
+    """The last lines of such a plan's program."""
+    return "if not b:", f"    print({nothing})", "else:", f"    print({printed})"

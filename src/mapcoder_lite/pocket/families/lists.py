@@ -4,7 +4,14 @@ Knows: how each of them is told, planned, programmed and fed.
 Does not know: how problems are split or judged.
 """
 
-from mapcoder_lite.pocket.family import Dimensions, Draft, Family, lines
+from mapcoder_lite.pocket.family import (
+    Dimensions,
+    Draft,
+    Family,
+    lines,
+    lines_unless_empty,
+    steps_unless_empty,
+)
 from mapcoder_lite.pocket.words import (
     CHANGES,
     CONDITIONS,
@@ -49,16 +56,12 @@ def _filter(c: Choices, w: Wording) -> Draft:
         plan=(
             READ_STEP,
             f"Let b be {value} for each x in a with {keep}.",
-            f"If b is empty print {nothing}.",
-            f"Else print {printed}.",
+            *steps_unless_empty(nothing, printed),
         ),
         program=lines(
             *READ,
             f"b = [{value} for x in a if {keep}]",
-            "if not b:",
-            f"    print({nothing})",
-            "else:",
-            f"    print({printed})",
+            *lines_unless_empty(nothing, printed),
         ),
         make_input=integers,
     )
@@ -85,16 +88,12 @@ def _two_conditions(c: Choices, w: Wording) -> Draft:
         plan=(
             READ_STEP,
             f"Let b be x for each x in a with {keep}.",
-            f"If b is empty print {nothing}.",
-            f"Else print {printed}.",
+            *steps_unless_empty(nothing, printed),
         ),
         program=lines(
             *READ,
             f"b = [x for x in a if {keep}]",
-            "if not b:",
-            f"    print({nothing})",
-            "else:",
-            f"    print({printed})",
+            *lines_unless_empty(nothing, printed),
         ),
         make_input=integers,
     )

@@ -6,7 +6,13 @@ Does not know: how problems are split or judged.
 
 from random import Random
 
-from mapcoder_lite.pocket.family import Draft, Family, lines
+from mapcoder_lite.pocket.family import (
+    Draft,
+    Family,
+    lines,
+    lines_unless_empty,
+    steps_unless_empty,
+)
 from mapcoder_lite.pocket.words import (
     CONSTANT,
     EMPTY,
@@ -54,16 +60,12 @@ def _interval(c: Choices, w: Wording) -> Draft:
         plan=(
             "Read l and r.",
             f"Let b be x for each x from l to r with {keep}.",
-            f"If b is empty print {nothing}.",
-            f"Else print {printed}.",
+            *steps_unless_empty(nothing, printed),
         ),
         program=lines(
             "l, r = map(int, input().split())",
             f"b = [x for x in range(l, r + 1) if {keep}]",
-            "if not b:",
-            f"    print({nothing})",
-            "else:",
-            f"    print({printed})",
+            *lines_unless_empty(nothing, printed),
         ),
         make_input=_bounds,
     )
@@ -96,17 +98,13 @@ def _digits(c: Choices, w: Wording) -> Draft:
         plan=(
             "Read s as text.",
             f"Let b be int(d) for each d in s, as x, with {keep}.",
-            f"If b is empty print {nothing}.",
-            f"Else print {printed}.",
+            *steps_unless_empty(nothing, printed),
         ),
         program=lines(
             "s = input().strip()",
             "a = [int(d) for d in s]",
             f"b = [x for x in a if {keep}]",
-            "if not b:",
-            f"    print({nothing})",
-            "else:",
-            f"    print({printed})",
+            *lines_unless_empty(nothing, printed),
         ),
         make_input=lambda random, level: (
             f"{random.randint(*{0: (100, 99999), 1: (1, 10**9), 2: (1, 30)}[level])}\n"
@@ -141,16 +139,12 @@ def _bits(c: Choices, w: Wording) -> Draft:
         plan=(
             READ_STEP,
             f"Let b be x for each x in a with {keep}.",
-            f"If b is empty print {nothing}.",
-            f"Else print {printed}.",
+            *steps_unless_empty(nothing, printed),
         ),
         program=lines(
             *READ,
             f"b = [x for x in a if {keep}]",
-            "if not b:",
-            f"    print({nothing})",
-            "else:",
-            f"    print({printed})",
+            *lines_unless_empty(nothing, printed),
         ),
         make_input=_natural,
     )

@@ -6,7 +6,13 @@ Does not know: how problems are split or judged.
 
 from random import Random
 
-from mapcoder_lite.pocket.family import Draft, Family, lines
+from mapcoder_lite.pocket.family import (
+    Draft,
+    Family,
+    lines,
+    lines_unless_empty,
+    steps_unless_empty,
+)
 from mapcoder_lite.pocket.words import (
     EMPTY,
     LIST_SPEC,
@@ -104,16 +110,12 @@ def _counting(c: Choices, w: Wording) -> Draft:
         plan=(
             READ_STEP,
             f"Let b be x for each x in set(a) with {keep}.",
-            f"If b is empty print {nothing}.",
-            f"Else print {printed}.",
+            *steps_unless_empty(nothing, printed),
         ),
         program=lines(
             *READ,
             f"b = [x for x in set(a) if {keep}]",
-            "if not b:",
-            f"    print({nothing})",
-            "else:",
-            f"    print({printed})",
+            *lines_unless_empty(nothing, printed),
         ),
         make_input=_repeating,
     )

@@ -6,7 +6,13 @@ Does not know: how problems are split or judged.
 
 from random import Random
 
-from mapcoder_lite.pocket.family import Draft, Family, lines
+from mapcoder_lite.pocket.family import (
+    Draft,
+    Family,
+    lines,
+    lines_unless_empty,
+    steps_unless_empty,
+)
 from mapcoder_lite.pocket.words import (
     EMPTY,
     ONE_INTEGER,
@@ -55,16 +61,12 @@ def _letters(c: Choices, w: Wording) -> Draft:
         plan=(
             "Read s.",
             f"Let b be x for each x in s with {keep}.",
-            f"If b is empty print {nothing}.",
-            f"Else print {printed}.",
+            *steps_unless_empty(nothing, printed),
         ),
         program=lines(
             "s = input().strip()",
             f"b = [x for x in s if {keep}]",
-            "if not b:",
-            f"    print({nothing})",
-            "else:",
-            f"    print({printed})",
+            *lines_unless_empty(nothing, printed),
         ),
         make_input=_word,
     )
@@ -117,8 +119,7 @@ def _pairs(c: Choices, w: Wording) -> Draft:
             "Read n, t and the list a.",
             "For each i and each j < i let x be a[i] and y be a[j].",
             f"If {keep} append {value} to b.",
-            f"If b is empty print {nothing}.",
-            f"Else print {printed}.",
+            *steps_unless_empty(nothing, printed),
         ),
         program=lines(
             "n, t = map(int, input().split())",
@@ -129,10 +130,7 @@ def _pairs(c: Choices, w: Wording) -> Draft:
             "        x, y = a[i], a[j]",
             f"        if {keep}:",
             f"            b.append({value})",
-            "if not b:",
-            f"    print({nothing})",
-            "else:",
-            f"    print({printed})",
+            *lines_unless_empty(nothing, printed),
         ),
         make_input=_with_target,
     )
