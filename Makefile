@@ -58,10 +58,11 @@ format: $(READY)  ## mend what can be mended by itself
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-bench: $(READY)  ## every driver of benchmarks/, one after another
-	@for driver in benchmarks/*.py; do \
-	  test -e "$$driver" || { echo "no driver in benchmarks/ yet"; exit 0; }; \
-	  echo "== $$driver"; $(BIN)/python "$$driver" || exit 1; done
+bench: $(READY)  ## judge speed; with XCODEEVAL=FOLDER also the published verdicts
+	$(BIN)/python benchmarks/judge_speed.py
+	@if test -n "$(XCODEEVAL)"; then $(BIN)/python benchmarks/published_verdicts.py "$(XCODEEVAL)"; \
+	else echo "published verdicts: not run; XCODEEVAL=FOLDER names where problems.jsonl.gz and" \
+	  "programs.jsonl.gz lie"; fi
 
 clean:  ## remove .venv and caches; runs, data sets and adapters stay
 	rm -rf .venv .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist

@@ -227,18 +227,21 @@ class Sitting:
             outcome = self.run_test(test)
             if outcome.is_doubtful:
                 self.num_retried += 1
-                outcome = self.run_test(test, patience=PATIENCE)
+                outcome = self.run_test(test, alone=True)
             self.outcomes.append(outcome)
             if self.case.stop_early and outcome.verdict is not Verdict.AC:
                 return
 
-    def run_test(self, test: Test, *, patience: int = 1) -> Outcome:
-        """Run one test with retries; a fault of the judge that stays is IE."""
+    def run_test(self, test: Test, *, alone: bool = False) -> Outcome:
+        """Run one test with retries; a fault of the judge that stays is IE.
+
+        Run alone, no other run of this judge shares the machine, and there is more time to wait.
+        """
         limits = limits_of_run(
             self.case.limits,
             self.speed_factor,
             is_execeval=self.case.is_execeval,
-            patience=patience,
+            patience=PATIENCE if alone else 1,
         )
         reason = ""
         for _ in range(MAX_RETRIES + 1):
@@ -246,7 +249,8 @@ class Sitting:
                 failure = self.open_template()
                 if self.template is None:
                     raise WorkerLost(f"what compiled once does not now: {failure}")
-                run = self.template.run(test.input.encode("utf-8", "surrogatepass"), limits)
+                with self.pool.gate.passed(alone=alone):
+                    run = self.template.run(test.input.encode("utf-8", "surrogatepass"), limits)
             except WorkerLost as error:
                 reason = str(error)
                 self.lose_worker()

@@ -23,6 +23,31 @@ Any one of these mends it:
   - --unsafe runs programs without isolation: only for programs that you wrote yourself"""
 
 
+class Gate:
+    """Lets runs go side by side, or one of them alone."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._num_running = 0
+        self._num_alone = 0
+        """Runs that go alone or wait to; others wait for them."""
+
+    @contextlib.contextmanager
+    def passed(self, *, alone: bool) -> Generator[None]:
+        """Hold a place among the running; alone, wait for all others to end and keep them out."""
+        with self._changed:
+            self._num_alone += alone
+            self._changed.wait_for(lambda: not (self._num_running if alone else self._num_alone))
+            self._num_running += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._num_running -= 1
+                self._num_alone -= alone
+                self._changed.notify_all()
+
+
 class Slot:
     """A place for one worker, started when first asked for."""
 
@@ -47,6 +72,7 @@ class Pool:
         is_pinned = num_workers == len(cores) > 1
         self._slots = [Slot(cores[i] if is_pinned else None) for i in range(num_workers)]
         self._idle = list(reversed(self._slots))
+        self.gate = Gate()
         self._changed = threading.Condition()
         self._is_closed = False
         # a worker dies with the thread that started it, so one thread outlives them all
