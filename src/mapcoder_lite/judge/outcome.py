@@ -20,7 +20,7 @@ hardly touched, a common contest idiom. What is touched counts by resident memor
 
 KILL_FACTOR = 1.5
 """A run goes on this far past its CPU limit, so that a near miss can be told from a loop. Seen: a
-program that takes 5.3 s alone took more than 6.9 s beside another on the same physical core."""
+program that takes 5.3 s alone took more than 6.9 s beside another on the next core."""
 
 MIN_STARVED_SHARE = 0.05
 """A run that met its deadline after this share of its CPU limit may have been starved by other
