@@ -54,10 +54,15 @@ def split(rows: list[Example], tokenizer: ChatTokenizer, max_tokens: int) -> Spl
 
     A trainer that cuts such a row cuts its end, and so teaches replies without a closing tag.
     """
-    too_long = [row for row in rows if num_tokens(row, tokenizer) > max_tokens]
-    fitting = [row for row in rows if row not in too_long]
-    held = [row for row in fitting if _is_validation(row)]
-    return Split([row for row in fitting if row not in held], held, too_long)
+    parts = Split([], [], [])
+    for row in rows:
+        if num_tokens(row, tokenizer) > max_tokens:
+            parts.too_long.append(row)
+        elif _is_validation(row):
+            parts.validation.append(row)
+        else:
+            parts.train.append(row)
+    return parts
 
 
 def num_tokens(row: Example, tokenizer: ChatTokenizer) -> int:
