@@ -57,6 +57,8 @@ class Checker(Record):
     """Compare yes/no/true/false without regard to case."""
     program: str | None = None
     """Source of a custom checker."""
+    language: Language = Language.PYTHON
+    """What a custom checker is written in."""
     protocol: Literal["testlib", "kattis"] | None = None
 
 
@@ -69,9 +71,14 @@ class Limits(Record):
 
 
 class Io(Record):
-    """Whether a program reads standard input or defines a function."""
+    """Whether a program reads standard input or defines a function, and how it is then tested.
 
-    kind: Literal["stdio", "function"] = "stdio"
+    `function`: a test's input is a JSON array of positional arguments, its outputs are JSON values.
+    `asserts`: a test's input is Python that calls the entry point, or defines `check(candidate)`,
+    and raises when the answer is wrong; its outputs say nothing.
+    """
+
+    kind: Literal["stdio", "function", "asserts"] = "stdio"
     entry_point: str | None = None
     starter_code: str | None = None
 

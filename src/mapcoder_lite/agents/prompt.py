@@ -142,7 +142,7 @@ def words(language: Language) -> LanguageWords:
 
 def task(problem: Problem) -> str:
     """Return the sentence that tells what the program reads and writes."""
-    if problem.io.kind == "function":
+    if problem.io.kind != "stdio":
         return f"It defines the function {problem.io.entry_point}; nothing is read or printed."
     return "It reads standard input and prints to standard output; nothing else is printed."
 
