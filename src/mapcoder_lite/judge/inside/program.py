@@ -10,11 +10,13 @@ Does not know: limits, inputs, outputs, the host.
 
 from __future__ import annotations
 
+import _thread
 import atexit
 import builtins
 import gc
 import linecache
 import os
+import posix
 import sys
 import threading
 import traceback
@@ -25,18 +27,10 @@ PATH = "/box/main.py"
 
 
 def preload(names: list[str]) -> None:
-    """Import what contest programs import; no module may add work to every fork."""
-    real = os.register_at_fork
-    os.register_at_fork = _no_hook  # `random` would reseed: 0.6 ms a run
-    try:
-        for name in names:
-            __import__(name)
-    finally:
-        os.register_at_fork = real
-
-
-def _no_hook(**_hooks: object) -> None:
-    pass
+    """Import what contest programs import, while no module can add work to every fork."""
+    for name in names:
+        __import__(name)
+    os.register_at_fork = posix.register_at_fork  # the real one; see BOOT
 
 
 def dress_interpreter() -> dict[str, Any]:  # any program's names
@@ -85,7 +79,6 @@ class Program:
         """Run as `__main__` and end the process; without site there is no exit() or quit()."""
         if not has_site:
             del builtins.exit, builtins.quit
-        gc.enable()
         code = 1
         try:
             exec(self.code, self.main)
@@ -99,7 +92,7 @@ class Program:
     def finish(self, code: int) -> None:
         """Do what Py_Finalize does that a program can notice."""
         try:
-            if threading.active_count() > 1:
+            if _thread._count():  # pyright: ignore -- cheaper to ask from a fresh fork
                 threading._shutdown()  # pyright: ignore -- what CPython calls
         except BaseException:
             code = code or 1

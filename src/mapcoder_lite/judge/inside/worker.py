@@ -16,7 +16,6 @@ import gc
 import json
 import os
 import resource
-import select
 import signal
 import socket
 import sys
@@ -49,7 +48,8 @@ from mapcoder_lite.judge.inside.wire import (
 )
 
 CONTROL_FD = 3
-READY_FD = 3  # in the child of a template, which holds no control socket
+READY_FD = 3  # in a template and its children, which do not hold the zygote's control socket
+CHILD_ENDED = {signal.SIGCHLD}
 Names = dict[str, Any]  # whatever a program defines
 
 
@@ -109,28 +109,41 @@ def fork_template(
         try:
             die_with(parent)
             control.detach()
-            os.dup2(fds[0], CONTROL_FD)
-            os.close(fds[0])
-            serve_template(message, fds[1], main, strict)
+            signal.pthread_sigmask(signal.SIG_BLOCK, CHILD_ENDED)  # for `watch`
+            serve_template(message, fds, main, strict)
         finally:
             os._exit(0)
     for fd in fds:
         os.close(fd)
 
 
-def serve_template(message: bytes, source_fd: int, main: Names, strict: Filter | None) -> None:
+def serve_template(message: bytes, fds: list[int], main: Names, strict: Filter | None) -> None:
     """Compile one program and run it once per request, until the host hangs up."""
-    control = socket.socket(fileno=CONTROL_FD)
-    program = compile_program(control, message, source_fd, main)
+    control = socket.socket(fileno=fds[0])
+    ready = open_ready_pipe()
+    program = compile_program(control, message, fds[1], main)
     if program is None:
         return
     gc.freeze()
+    gc.enable()
     control.send(b"K")
     while True:
         message, fds, _, _ = socket.recv_fds(control, 64, 3)
         if not message:
             return
-        run_test(control, message, fds, program, strict)
+        run_test(control, message, fds, ready, program, strict)
+
+
+def open_ready_pipe() -> int:
+    """Return the reading end of a pipe that is written at READY_FD; it never blocks.
+
+    READY_FD was the zygote's control socket, which this closes.
+    """
+    reader, writer = os.pipe()
+    os.dup2(writer, READY_FD)
+    os.close(writer)
+    os.set_blocking(reader, False)
+    return reader
 
 
 def compile_program(
@@ -159,42 +172,46 @@ def run_test(
     control: socket.socket,
     message: bytes,
     fds: list[int],
+    ready: int,
     program: Program,
     strict: Filter | None,
 ) -> None:
     """Fork a child that runs the program, watch it, and send what the kernel says of it."""
     cpu_ms, wall_ms, flags, address_space, output = REQUEST.unpack(message)
     started = time.monotonic()
-    reader, writer = os.pipe()
+    # before the fork, where it costs no page faults
+    for stream, fd in enumerate(fds):
+        os.dup2(fd, stream)
+        os.close(fd)
     parent = os.getpid()
     pid = os.fork()
     if pid == 0:
         try:
             die_with(parent)
-            confine(fds, writer, (cpu_ms, address_space, output), strict)
+            confine((cpu_ms, address_space, output), strict)
             program.run(has_site=not flags & FLAG_NO_SITE)
         finally:
             os._exit(1)
-    for fd in (*fds, writer):
-        os.close(fd)
     ended, status, usage = watch(pid, cpu_ms / 1000, started + wall_ms / 1000)
-    is_ready = os.read(reader, 1) == b"r"
-    os.close(reader)
     seconds = (usage.ru_utime, usage.ru_stime, time.monotonic() - started)
     user, system, wall = (int(part * 1e6) for part in seconds)
+    is_ready = was_ready(ready)
     control.send(REPLY.pack(ended, is_ready, status, user, system, usage.ru_maxrss, wall))
 
 
-def confine(
-    fds: list[int], ready: int, limits: tuple[int, int, int], strict: Filter | None
-) -> None:
+def was_ready(ready: int) -> bool:
+    """Whether the child that ended was locked in; takes its byte out of the pipe."""
+    try:
+        return os.read(ready, 1) == b"r"
+    except BlockingIOError:
+        return False
+
+
+def confine(limits: tuple[int, int, int], strict: Filter | None) -> None:
     """Give up everything but the three streams; say `ready` as the last act of our own.
 
     Exit codes can be forged by a program; the byte cannot be unsaid by one.
     """
-    for stream, fd in enumerate(fds):
-        os.dup2(fd, stream)
-    os.dup2(ready, READY_FD)
     close_from(READY_FD + 1)
     cpu_ms, address_space, output = limits
     seconds = cpu_ms // 1000 + 1
@@ -208,27 +225,24 @@ def confine(
 
 
 def watch(pid: int, cpu_seconds: float, deadline: float) -> tuple[int, int, resource.struct_rusage]:
-    """Wait for a child; kill it at its CPU limit or at the deadline."""
-    pidfd = os.pidfd_open(pid)
-    poll = select.poll()
-    poll.register(pidfd, select.POLLIN)
+    """Wait for a child; kill it at its CPU limit or at the deadline.
+
+    SIGCHLD is blocked, so that one system call waits for it.
+    """
     clock = (~pid << 3) | 2  # the kernel's name for another process's CPU clock
-    ended = ENDED_ITSELF
     pause = cpu_seconds
-    while not poll.poll(max(0.0, min(pause, deadline - time.monotonic())) * 1000 + 0.5):
+    while True:
+        signal.sigtimedwait(CHILD_ENDED, max(0.0, min(pause, deadline - time.monotonic())))
+        gone, status, usage = os.wait4(pid, os.WNOHANG)
+        if gone:
+            return ENDED_ITSELF, status, usage
         used = time.clock_gettime(clock)
-        if used >= cpu_seconds:
-            ended = ENDED_BY_CPU
-        elif time.monotonic() >= deadline:
-            ended = ENDED_BY_WALL
-        else:
-            pause = max(cpu_seconds - used, 0.002)
-            continue
-        os.kill(pid, signal.SIGKILL)
-        break
+        if used >= cpu_seconds or time.monotonic() >= deadline:
+            break
+        pause = max(cpu_seconds - used, 0.002)
+    os.kill(pid, signal.SIGKILL)
     _, status, usage = os.wait4(pid, 0)
-    os.close(pidfd)
-    return ended, status, usage
+    return ENDED_BY_CPU if used >= cpu_seconds else ENDED_BY_WALL, status, usage
 
 
 if __name__ == "__worker__":
