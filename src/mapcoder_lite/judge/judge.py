@@ -223,8 +223,8 @@ class Sitting:
 
     def run_tests(self) -> None:
         """Run the tests in order, to the first failure when asked to stop there."""
-        for test in self.case.tests:
-            outcome = self.run_test(test)
+        for index, test in enumerate(self.case.tests, start=1):
+            outcome = self.run_test(test, is_last=index == len(self.case.tests))
             if outcome.is_doubtful:
                 self.num_retried += 1
                 outcome = self.run_test(test, alone=True)
@@ -232,9 +232,10 @@ class Sitting:
             if self.case.stop_early and outcome.verdict is not Verdict.AC:
                 return
 
-    def run_test(self, test: Test, *, alone: bool = False) -> Outcome:
+    def run_test(self, test: Test, *, alone: bool = False, is_last: bool = False) -> Outcome:
         """Run one test with retries; a fault of the judge that stays is IE.
 
+        The last run takes the template with it; should there be more, another one is compiled.
         Run alone, no other run of this judge shares the machine, and there is more time to wait.
         """
         limits = limits_of_run(
@@ -250,11 +251,14 @@ class Sitting:
                 if self.template is None:
                     raise WorkerLost(f"what compiled once does not now: {failure}")
                 with self.pool.gate.passed(alone=alone):
-                    run = self.template.run(test.input.encode("utf-8", "surrogatepass"), limits)
+                    stdin = test.input.encode("utf-8", "surrogatepass")
+                    run = self.template.run(stdin, limits, is_last=is_last)
             except WorkerLost as error:
                 reason = str(error)
                 self.lose_worker()
                 continue
+            if is_last:
+                self.close_template()
             outcome = outcome_of(run, self.case.limits, self.speed_factor)
             if outcome.verdict is Verdict.AC:
                 mismatch = check(self.case.checker, run.stdout, test.outputs)

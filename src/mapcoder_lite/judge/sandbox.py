@@ -38,6 +38,7 @@ PRELOADED = (
 
 ENVIRONMENT = {
     "PATH": "/usr/bin:/bin",
+    "LD_BIND_NOW": "1",  # else each run looks up and writes down the same symbols
     "PYTHONHASHSEED": "0",
     "LC_ALL": "C.UTF-8",
     "TZ": "UTC",

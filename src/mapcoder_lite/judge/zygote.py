@@ -15,7 +15,15 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from mapcoder_lite.errors import SandboxError
-from mapcoder_lite.judge.inside.wire import COMPILE, FLAG_NO_SITE, REPLY, REQUEST
+from mapcoder_lite.judge.inside.wire import (
+    COMPILE,
+    COMPILED,
+    FLAG_LAST,
+    FLAG_NO_SITE,
+    REPLY,
+    REQUEST,
+    WATCH,
+)
 from mapcoder_lite.judge.sandbox import ENVIRONMENT, Launch, identity, worker_texts
 from mapcoder_lite.verdict import Isolation
 
@@ -23,6 +31,8 @@ START_SECONDS = 30.0
 COMPILE_CPU_SECONDS = 10
 COMPILE_WALL_SECONDS = 45.0
 COMPILE_MEMORY_BYTES = 1 << 30
+SMALL_SOURCE_BYTES = 1 << 14
+"""What compiles in so little memory that it does not count in a run of the same process."""
 GRACE_SECONDS = 15.0
 """How much later than its deadline a reply may come on a busy machine."""
 STDERR_BYTES = 8192
@@ -137,8 +147,10 @@ class Worker:
         except OSError as error:
             ours.close()
             raise WorkerLost(f"a worker did not compile: {error}") from error
-        if reply == b"K":
-            return Template(ours)
+        if reply[:1] == b"K":
+            _, pid, spent_us = COMPILED.unpack(reply)
+            is_small = len(source) <= SMALL_SOURCE_BYTES
+            return Template(ours, self._socket, pid, spent_us, may_be_last=is_small)
         ours.close()
         return CompileFailure(reply[1:].decode("utf-8", "replace"))
 
@@ -155,32 +167,49 @@ class Worker:
 class Template:
     """One compiled program, ready to run once per input."""
 
-    def __init__(self, control: socket.socket) -> None:
+    def __init__(
+        self,
+        control: socket.socket,
+        zygote: socket.socket,
+        pid: int,
+        spent_us: int,
+        *,
+        may_be_last: bool,
+    ) -> None:
         self._socket = control
+        self._zygote = zygote
+        self._pid = pid
+        self._spent_us = spent_us
+        self._may_be_last = may_be_last
 
     def close(self) -> None:
         """Hang up, which ends the template."""
         self._socket.close()
 
-    def run(self, stdin: bytes, limits: RunLimits) -> Run:
-        """Run the program on an input.
+    def run(self, stdin: bytes, limits: RunLimits, *, is_last: bool = False) -> Run:
+        """Run the program on an input; the last time, which is cheaper, may end the template.
 
         Raises:
             WorkerLost: no reply came, or the child was never fully locked in.
         """
         flags = 0 if limits.has_site else FLAG_NO_SITE
-        message = REQUEST.pack(
-            limits.cpu_ms, limits.wall_ms, flags, limits.address_space_bytes, limits.output_bytes
-        )
+        replier = self._socket
+        if is_last and self._may_be_last:
+            flags |= FLAG_LAST
+            replier = self._zygote
+        times = limits.cpu_ms, limits.wall_ms
+        message = REQUEST.pack(*times, flags, limits.address_space_bytes, limits.output_bytes)
         with (
             memory_file(stdin, is_sealed=True) as source,
             memory_file() as out,
             memory_file() as err,
         ):
             try:
+                if flags & FLAG_LAST:
+                    self._zygote.send(WATCH.pack(self._pid, self._spent_us, *times))
                 socket.send_fds(self._socket, [message], [source, out, err])
-                self._socket.settimeout(limits.wall_ms / 1000 + GRACE_SECONDS)
-                reply = self._socket.recv(256)
+                replier.settimeout(limits.wall_ms / 1000 + GRACE_SECONDS)
+                reply = replier.recv(256)
             except OSError as error:
                 raise WorkerLost(f"a template fell silent: {error}") from error
             if len(reply) != REPLY.size:
@@ -220,7 +249,7 @@ def read_run(reply: bytes, out: int, err: int, max_bytes: int) -> Run:
     Raises:
         WorkerLost: the child was never fully locked in, so the program did not run.
     """
-    ended, is_ready, status, user_us, system_us, rss_kb, wall_us = REPLY.unpack(reply)
+    ended, is_ready, status, cpu_us, rss_kb, wall_us = REPLY.unpack(reply)
     if not is_ready:
         raise WorkerLost("a child could not be locked in")
     stdout_bytes, stderr_bytes = os.fstat(out).st_size, os.fstat(err).st_size
@@ -228,7 +257,7 @@ def read_run(reply: bytes, out: int, err: int, max_bytes: int) -> Run:
         ended=Ended(ended),
         exit_code=os.WEXITSTATUS(status) if os.WIFEXITED(status) else None,
         signal=os.WTERMSIG(status) if os.WIFSIGNALED(status) else None,
-        cpu_ms=(user_us + system_us) / 1000,
+        cpu_ms=cpu_us / 1000,
         wall_ms=wall_us / 1000,
         rss_kb=rss_kb,
         stdout=os.pread(out, min(stdout_bytes, max_bytes), 0),

@@ -24,6 +24,14 @@ import types
 from typing import Any
 
 PATH = "/box/main.py"
+REHEARSALS = 20
+"""CPython writes into code until it has run often enough: pages that each run would copy."""
+REHEARSED = b"""
+import sys
+print(sum(map(int, input().split())))
+for line in sys.stdin.readlines():
+    print(line, end="")
+"""
 
 
 def preload(names: list[str]) -> None:
@@ -79,6 +87,10 @@ class Program:
         """Run as `__main__` and end the process; without site there is no exit() or quit()."""
         if not has_site:
             del builtins.exit, builtins.quit
+        os._exit(self.finish(self.execute()))
+
+    def execute(self) -> int:
+        """Run as `__main__`; return the exit code so far."""
         code = 1
         try:
             exec(self.code, self.main)
@@ -87,10 +99,10 @@ class Program:
             code = exit_code(error.code)
         except BaseException as error:
             report(error)
-        self.finish(code)
+        return code
 
-    def finish(self, code: int) -> None:
-        """Do what Py_Finalize does that a program can notice."""
+    def finish(self, code: int) -> int:
+        """Do what Py_Finalize does that a program can notice; return the exit code."""
         try:
             if _thread._count():  # pyright: ignore -- cheaper to ask from a fresh fork
                 threading._shutdown()  # pyright: ignore -- what CPython calls
@@ -109,7 +121,22 @@ class Program:
                     stream.flush()
             except BaseException:
                 code = code or 120
-        os._exit(code)
+        return code
+
+
+def rehearse() -> None:
+    """Do what most programs do, before any fork: each run then copies 50 pages fewer."""
+    streams = sys.stdin, sys.stdout
+    for _ in range(REHEARSALS):
+        program = Program(REHEARSED, 0, {"__builtins__": builtins})
+        memory = os.memfd_create("rehearsal")
+        os.pwrite(memory, b"1 2\n3 4\n", 0)
+        sys.stdin = open(memory, encoding="utf-8", closefd=False)
+        sys.stdout = open(memory, "w", encoding="utf-8", closefd=False)
+        program.finish(program.execute())
+        os.close(memory)
+    sys.stdin, sys.stdout = streams
+    del linecache.cache[PATH]
 
 
 def exit_code(value: object) -> int:
