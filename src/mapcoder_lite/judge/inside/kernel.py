@@ -14,7 +14,6 @@ import errno
 import json
 import os
 import resource
-import signal
 import socket
 from collections.abc import Callable, Sequence
 
@@ -22,6 +21,7 @@ MAX_FILES = 64
 NR_CLOSE_RANGE = 436
 NR_LANDLOCK_CREATE, NR_LANDLOCK_ADD, NR_LANDLOCK_RESTRICT = 444, 445, 446
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS = 1, 4, 22, 38
+SIGKILL = 9
 WRITE_FILE, READ_FILE, READ_DIR = 2, 4, 8  # Landlock rights
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -66,7 +66,7 @@ def prctl(option: int, value: int = 0) -> None:
 
 def die_with(parent: int) -> None:
     """End this process when its parent ends."""
-    if plain_prctl(PR_SET_PDEATHSIG, 9, 0, 0, 0):
+    if plain_prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0):
         raise OSError("prctl PR_SET_PDEATHSIG")
     if os.getppid() != parent:
         os._exit(1)

@@ -2,7 +2,8 @@
 
 Started with its control socket as descriptor 3; the first message configures it. It never reads a
 program, an input or an output: a template (forked per program) compiles, and a child of the
-template (forked per test) runs; the last test runs in the template itself. Runs inside the sandbox: standard library only, Python >= 3.9.
+template (forked per test) runs; the last test runs in the template itself. Runs inside the sandbox:
+standard library only, Python >= 3.9.
 
 Knows: forking, watching, the wire to the host.
 Does not know: verdicts, expected outputs, the host's files.
@@ -137,8 +138,8 @@ def fork_template(
         try:
             die_with(parent)
             control.detach()
-            for fd, own in zip((*fds, reader, writer), TEMPLATE_FDS):
-                os.dup2(fd, own)
+            for index, fd in enumerate((*fds, reader, writer)):
+                os.dup2(fd, TEMPLATE_FDS[index])
             os.closerange(CONTROL_FD, CONTROL)
             serve_template(message, main, strict)
         finally:
