@@ -78,10 +78,14 @@ class Program:
 
     def __init__(self, source: bytes, optimize: int, main: dict[str, Any]) -> None:
         self.code = compile(source, PATH, "exec", dont_inherit=True, optimize=optimize)
-        self.needs_clear = any(word in source for word in (b"open", b"__del__", b"IO"))
+        self.needs_clear = b"open" in source or b"__del__" in source or b"IO" in source
         self.main = main
-        lines = source.decode("utf-8", "replace").splitlines(True)
-        linecache.cache[PATH] = (len(source), None, lines, PATH)
+        self.source = source
+        linecache.cache[PATH] = (self.text,)  # called when a traceback needs it
+
+    def text(self) -> str:
+        """The source as tracebacks show it."""
+        return self.source.decode("utf-8", "replace")
 
     def run(self, *, has_site: bool) -> None:
         """Run as `__main__` and end the process; without site there is no exit() or quit()."""

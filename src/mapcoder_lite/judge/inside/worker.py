@@ -63,7 +63,11 @@ CONTROL_FD = 3
 # of a template, out of the way of streams; its children close them
 TEMPLATE_FDS = CONTROL, SOURCE, READER, WRITER = 60, 61, 62, 63
 NUM_STREAMS = 3
+DESCRIPTORS_SPACE = socket.CMSG_SPACE(4 * NUM_STREAMS)
 CHILD_ENDED = {signal.SIGCHLD}
+HARD_LIMITS = {
+    kind: resource.getrlimit(kind)[1] for kind in (resource.RLIMIT_AS, resource.RLIMIT_CPU)
+}
 Names = dict[str, Any]  # whatever a program defines
 Limits = Sequence[tuple[int, tuple[int, int]]]
 
@@ -151,7 +155,7 @@ def fork_template(
 
 def serve_template(message: bytes, main: Names, strict: Filter | None) -> None:
     """Compile one program and run it once per request, until the host hangs up."""
-    control = socket.socket(fileno=CONTROL)
+    control = socket.SocketType(fileno=CONTROL)
     os.set_blocking(READER, False)
     program = compile_program(control, message, main)
     if program is None:
@@ -161,7 +165,7 @@ def serve_template(message: bytes, main: Names, strict: Filter | None) -> None:
     spent = time.process_time()
     control.send(COMPILED.pack(b"K", os.getpid(), int(spent * 1e6)))
     while True:
-        message, fds, _, _ = socket.recv_fds(control, 64, NUM_STREAMS)
+        message, fds = receive(control)
         if not message:
             return
         request = REQUEST.unpack(message)
@@ -171,23 +175,27 @@ def serve_template(message: bytes, main: Names, strict: Filter | None) -> None:
         control.send(run_test(request, len(fds), program, strict))
 
 
-def compile_program(control: socket.socket, message: bytes, main: Names) -> Program | None:
+def receive(control: socket.SocketType) -> tuple[bytes, list[int]]:
+    """Receive a message with the descriptors it brings."""
+    message, ancillary, _, _ = control.recvmsg(64, DESCRIPTORS_SPACE)
+    fds = memoryview(ancillary[0][2]).cast("i").tolist() if ancillary else []
+    return message, fds
+
+
+def compile_program(control: socket.SocketType, message: bytes, main: Names) -> Program | None:
     """Compile under soft limits, which a child replaces by its own; a failure is sent as text."""
     optimize, cpu_seconds, address_space = COMPILE.unpack(message)
     source = os.pread(SOURCE, os.fstat(SOURCE).st_size, 0)
-    os.close(SOURCE)
-    limits = {resource.RLIMIT_AS: address_space, resource.RLIMIT_CPU: cpu_seconds}
-    hard = {kind: resource.getrlimit(kind)[1] for kind in limits}
-    for kind, soft in limits.items():
-        resource.setrlimit(kind, (soft, hard[kind]))
+    for kind, soft in ((resource.RLIMIT_AS, address_space), (resource.RLIMIT_CPU, cpu_seconds)):
+        resource.setrlimit(kind, (soft, HARD_LIMITS[kind]))
     try:
         program = Program(source, optimize, main)
     except BaseException as error:
         lines = traceback.format_exception_only(type(error), error)
         control.send(b"C" + "".join(lines).encode("utf-8", "replace")[:4000])
         return None
-    for kind in limits:
-        resource.setrlimit(kind, (hard[kind], hard[kind]))
+    for kind, hard in HARD_LIMITS.items():
+        resource.setrlimit(kind, (hard, hard))
     return program
 
 
