@@ -46,7 +46,7 @@ ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",
 }
 
-INSIDE = ("wire", "kernel", "program", "worker")
+INSIDE = ("wire", "kernel", "program", "watch", "worker")
 BOOT = """\
 import json, os, sys, types
 # no module may add work to every fork: `random` would reseed, `threading` look around, 0.8 ms a run

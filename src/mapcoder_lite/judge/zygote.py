@@ -138,7 +138,7 @@ class Worker:
             WorkerLost: the worker died or fell silent.
         """
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        message = COMPILE.pack(optimize, COMPILE_CPU_SECONDS, COMPILE_MEMORY_BYTES)
+        message = COMPILE.pack(optimize, COMPILE_CPU_SECONDS, COMPILE_MEMORY_BYTES, len(source))
         try:
             with theirs, memory_file(source) as code:
                 socket.send_fds(self._socket, [message], [theirs.fileno(), code])

@@ -5,7 +5,7 @@ program, an input or an output: a template (forked per program) compiles, and a 
 template (forked per test) runs; the last test runs in the template itself. Runs inside the sandbox:
 standard library only, Python >= 3.9.
 
-Knows: forking, watching, the wire to the host.
+Knows: forking, descriptors, the wire to the host.
 Does not know: verdicts, expected outputs, the host's files.
 """
 
@@ -46,37 +46,35 @@ from mapcoder_lite.judge.inside.program import (
     preload,
     rehearse,
 )
+from mapcoder_lite.judge.inside.watch import block_child_signal, watched
 from mapcoder_lite.judge.inside.wire import (
     COMPILE,
     COMPILED,
-    ENDED_BY_CPU,
-    ENDED_BY_WALL,
-    ENDED_ITSELF,
     FLAG_LAST,
     FLAG_NO_SITE,
-    REPLY,
     REQUEST,
     WATCH,
 )
 
-CONTROL_FD = 3
-# of a template, out of the way of streams; its children close them
-TEMPLATE_FDS = CONTROL, SOURCE, READER, WRITER = 60, 61, 62, 63
+CONTROL_FD = 3  # as the host starts a zygote
+# out of the way of streams: the zygote's own, then those of a template, which its children close
+ZYGOTE, CONTROL, SOURCE, READER, WRITER = 59, 60, 61, 62, 63
 NUM_STREAMS = 3
 DESCRIPTORS_SPACE = socket.CMSG_SPACE(4 * NUM_STREAMS)
-CHILD_ENDED = {signal.SIGCHLD}
-HARD_LIMITS = {
-    kind: resource.getrlimit(kind)[1] for kind in (resource.RLIMIT_AS, resource.RLIMIT_CPU)
-}
+HARD_AS = resource.getrlimit(resource.RLIMIT_AS)[1]
+HARD_CPU = resource.getrlimit(resource.RLIMIT_CPU)[1]
 Names = dict[str, Any]  # whatever a program defines
 Limits = Sequence[tuple[int, tuple[int, int]]]
 
 
 def serve() -> None:
     """Answer the host until it hangs up."""
-    control = socket.socket(fileno=CONTROL_FD)
+    os.dup2(CONTROL_FD, ZYGOTE)  # the number itself falls to a stream
+    control = socket.socket(fileno=ZYGOTE)
+    # made once: a template puts its own socket under this number
+    theirs = socket.socket(fileno=os.dup2(ZYGOTE, CONTROL))
     config = json.loads(control.recv(1 << 17))
-    told, main, strict = set_up(config)
+    told, main, strict = set_up(config, theirs)
     control.send(json.dumps(told).encode())
     readers: dict[int, int] = {}
     while True:
@@ -85,17 +83,20 @@ def serve() -> None:
             os._exit(0)
         if fds:
             reap(readers)
-            fork_template(control, message, fds, readers, main, strict)
+            fork_template(theirs, message, fds, readers, main, strict)
         else:
             control.send(watch_last(message, readers))
 
 
-def set_up(config: dict[str, Any]) -> tuple[Names, Names, Filter | None]:  # parsed JSON
+def set_up(
+    config: dict[str, Any],
+    theirs: socket.socket,  # parsed JSON
+) -> tuple[Names, Names, Filter | None]:
     """Enter the sandbox; return what the host is told, and what templates need."""
     prctl(PR_SET_NO_NEW_PRIVS, 1)
     prctl(PR_SET_DUMPABLE, 0)
     prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    signal.pthread_sigmask(signal.SIG_BLOCK, CHILD_ENDED)  # for `watch`
+    block_child_signal()
     if config["core"] is not None:
         os.sched_setaffinity(0, {config["core"]})
     # both are read while paths can still be opened
@@ -108,8 +109,7 @@ def set_up(config: dict[str, Any]) -> tuple[Names, Names, Filter | None]:  # par
     set_constant_limits(config["max_processes"])
     if ruleset >= 0:
         restrict(ruleset)
-    rehearse()
-    rehearse_confine()
+    rehearse_all(theirs, main, strict)
     for name in [name for name in sys.modules if name.startswith("mapcoder_lite")]:
         del sys.modules[name]
     gc.collect()
@@ -134,18 +134,15 @@ def fork_template(
     main: Names,
     strict: Filter | None,
 ) -> None:
-    """Fork a template whose control socket is the first descriptor received."""
+    """Fork a template whose end of `control` is the first descriptor received."""
     parent = os.getpid()
-    reader, writer = os.pipe()
+    reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     pid = os.fork()
     if pid == 0:
         try:
             die_with(parent)
-            control.detach()
-            for index, fd in enumerate((*fds, reader, writer)):
-                os.dup2(fd, TEMPLATE_FDS[index])
-            os.closerange(CONTROL_FD, CONTROL)
-            serve_template(message, main, strict)
+            take_own_fds((*fds, reader, writer), 3)
+            serve_template(control, message, main, strict)
         finally:
             os._exit(0)
     readers[pid] = reader
@@ -153,17 +150,27 @@ def fork_template(
         os.close(fd)
 
 
-def serve_template(message: bytes, main: Names, strict: Filter | None) -> None:
+def take_own_fds(fds: tuple[int, ...], first_other: int) -> None:
+    """Give a template's descriptors their numbers and close the others from the one given on."""
+    control, source, reader, writer = fds
+    os.dup2(control, CONTROL)
+    os.dup2(source, SOURCE)
+    os.dup2(reader, READER)
+    os.dup2(writer, WRITER)
+    os.closerange(first_other, CONTROL)
+
+
+def serve_template(
+    control: socket.socket, message: bytes, main: Names, strict: Filter | None
+) -> None:
     """Compile one program and run it once per request, until the host hangs up."""
-    control = socket.SocketType(fileno=CONTROL)
-    os.set_blocking(READER, False)
-    program = compile_program(control, message, main)
+    program = compile_program(message, main)
     if program is None:
         return
     gc.freeze()
     gc.enable()
     spent = time.process_time()
-    control.send(COMPILED.pack(b"K", os.getpid(), int(spent * 1e6)))
+    os.write(CONTROL, COMPILED.pack(b"K", os.getpid(), int(spent * 1e6)))
     while True:
         message, fds = receive(control)
         if not message:
@@ -172,30 +179,30 @@ def serve_template(message: bytes, main: Names, strict: Filter | None) -> None:
         take_streams(fds)
         if request[2] & FLAG_LAST:
             run_here(request, len(fds), program, strict, int(spent) + 1)
-        control.send(run_test(request, len(fds), program, strict))
+        os.write(CONTROL, run_test(request, len(fds), program, strict))
 
 
-def receive(control: socket.SocketType) -> tuple[bytes, list[int]]:
+def receive(control: socket.socket) -> tuple[bytes, list[int]]:
     """Receive a message with the descriptors it brings."""
     message, ancillary, _, _ = control.recvmsg(64, DESCRIPTORS_SPACE)
     fds = memoryview(ancillary[0][2]).cast("i").tolist() if ancillary else []
     return message, fds
 
 
-def compile_program(control: socket.SocketType, message: bytes, main: Names) -> Program | None:
+def compile_program(message: bytes, main: Names) -> Program | None:
     """Compile under soft limits, which a child replaces by its own; a failure is sent as text."""
-    optimize, cpu_seconds, address_space = COMPILE.unpack(message)
-    source = os.pread(SOURCE, os.fstat(SOURCE).st_size, 0)
-    for kind, soft in ((resource.RLIMIT_AS, address_space), (resource.RLIMIT_CPU, cpu_seconds)):
-        resource.setrlimit(kind, (soft, HARD_LIMITS[kind]))
+    optimize, cpu_seconds, address_space, source_bytes = COMPILE.unpack(message)
+    source = os.pread(SOURCE, source_bytes, 0)
+    resource.setrlimit(resource.RLIMIT_AS, (address_space, HARD_AS))
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, HARD_CPU))
     try:
         program = Program(source, optimize, main)
     except BaseException as error:
         lines = traceback.format_exception_only(type(error), error)
-        control.send(b"C" + "".join(lines).encode("utf-8", "replace")[:4000])
+        os.write(CONTROL, b"C" + "".join(lines).encode("utf-8", "replace")[:4000])
         return None
-    for kind, hard in HARD_LIMITS.items():
-        resource.setrlimit(kind, (hard, hard))
+    resource.setrlimit(resource.RLIMIT_AS, (HARD_AS, HARD_AS))
+    resource.setrlimit(resource.RLIMIT_CPU, (HARD_CPU, HARD_CPU))
     return program
 
 
@@ -260,17 +267,39 @@ def confine(limits: Limits, num_streams: int, strict: Filter | None) -> None:
     os.close(ready_fd)
 
 
-def rehearse_confine() -> None:
-    """Do it before any fork with limits that change nothing; see `rehearse`."""
-    kinds = resource.RLIMIT_CPU, resource.RLIMIT_AS, resource.RLIMIT_FSIZE
-    limits = tuple((kind, resource.getrlimit(kind)) for kind in kinds)
+def rehearse_all(control: socket.socket, main: Names, strict: Filter | None) -> None:
+    """Do all that a template does in this very process, before any fork.
+
+    CPython writes into code until it has run often enough: pages that each fork would copy.
+    """
+    rehearse()
+    streams = [os.dup(stream) for stream in range(NUM_STREAMS)]
     for _ in range(REHEARSALS):
-        die_with(os.getppid())
-        reader, writer = os.pipe()
-        os.dup2(writer, MAX_FILES - 1)
-        confine(limits, MAX_FILES - 1, None)
-        os.close(reader)
-        os.close(writer)
+        rehearse_template(control, main, strict)
+    for stream, fd in enumerate(streams):
+        os.dup2(fd, stream)
+    os.closerange(NUM_STREAMS, ZYGOTE)
+
+
+def rehearse_template(control: socket.socket, main: Names, strict: Filter | None) -> None:
+    """Serve one request for a program that does nothing, and lock nothing in."""
+    host, template = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    memory = [os.memfd_create("rehearsal") for _ in range(NUM_STREAMS)]
+    kinds = resource.RLIMIT_CPU, resource.RLIMIT_AS, resource.RLIMIT_FSIZE
+    unchanged = tuple((kind, resource.getrlimit(kind)) for kind in kinds)
+    pipe = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    die_with(os.getppid())
+    take_own_fds((template.fileno(), memory[0], *pipe), CONTROL)
+    request = REQUEST.pack(10_000, 10_000, 0, 1 << 30, 1 << 20)
+    socket.send_fds(host, [request], memory)
+    host.shutdown(socket.SHUT_WR)
+    serve_template(control, COMPILE.pack(0, 10, 1 << 30, 0), main, strict)
+    os.dup2(WRITER, MAX_FILES - 1)
+    confine(unchanged, MAX_FILES - 1, None)
+    host.close()
+    template.close()
+    for fd in (*pipe, *memory, CONTROL, SOURCE, READER):
+        os.close(fd)
 
 
 def watch_last(message: bytes, readers: dict[int, int]) -> bytes:
@@ -280,46 +309,6 @@ def watch_last(message: bytes, readers: dict[int, int]) -> bytes:
     reply = watched(pid, reader, cpu_ms, wall_ms, time.monotonic(), spent_us)
     os.close(reader)
     return reply
-
-
-def watched(
-    pid: int, reader: int, cpu_ms: int, wall_ms: int, started: float, spent_us: int = 0
-) -> bytes:
-    """Watch a child to its end; return what the kernel says, less the CPU time of compiling."""
-    cpu_seconds = cpu_ms / 1000 + spent_us / 1e6
-    ended, status, usage = watch(pid, cpu_seconds, started + wall_ms / 1000)
-    wall_us = int((time.monotonic() - started) * 1e6)
-    cpu_us = int((usage.ru_utime + usage.ru_stime) * 1e6) - spent_us
-    return REPLY.pack(ended, was_ready(reader), status, max(0, cpu_us), usage.ru_maxrss, wall_us)
-
-
-def was_ready(reader: int) -> bool:
-    """Whether the child that ended was locked in; takes its byte out of the pipe."""
-    try:
-        return os.read(reader, 1) == b"r"
-    except BlockingIOError:
-        return False
-
-
-def watch(pid: int, cpu_seconds: float, deadline: float) -> tuple[int, int, resource.struct_rusage]:
-    """Wait for a child; kill it at its CPU limit or at the deadline.
-
-    SIGCHLD is blocked, so that one system call waits for it.
-    """
-    clock = (~pid << 3) | 2  # the kernel's name for another process's CPU clock
-    pause = cpu_seconds
-    while True:
-        signal.sigtimedwait(CHILD_ENDED, max(0.0, min(pause, deadline - time.monotonic())))
-        gone, status, usage = os.wait4(pid, os.WNOHANG)
-        if gone:
-            return ENDED_ITSELF, status, usage
-        used = time.clock_gettime(clock)
-        if used >= cpu_seconds or time.monotonic() >= deadline:
-            break
-        pause = max(cpu_seconds - used, 0.002)
-    os.kill(pid, signal.SIGKILL)
-    _, status, usage = os.wait4(pid, 0)
-    return ENDED_BY_CPU if used >= cpu_seconds else ENDED_BY_WALL, status, usage
 
 
 if __name__ == "__worker__":
