@@ -19,7 +19,7 @@ def test_shipped_filters_are_what_the_generator_makes(tmp_path: Path) -> None:
     made = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     shipped = {path.name: path.read_bytes() for path in FOLDER.iterdir() if path.name in made}
     assert made == shipped
-    assert len(made) == 8  # two filters, two forms, two machine types
+    assert len(made) == 12  # three filters, two forms, two machine types
 
 
 @pytest.mark.parametrize("machine", ["x86_64", "aarch64", "arm64"])

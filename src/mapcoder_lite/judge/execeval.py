@@ -10,9 +10,6 @@ from fractions import Fraction
 
 from mapcoder_lite.problem import Limits
 
-LIMITS = Limits(cpu_seconds=6.0, memory_bytes=2 << 30)
-"""2 s times the factor 3 of Python; 2 GiB of address space."""
-
 PRECISION_BITS = 129
 TOLERANCE = Fraction(1e-12)
 MAX_EXACT_EXPONENT = 5000
@@ -23,9 +20,16 @@ _DECIMAL = re.compile(r"([+-]?)(\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(?:[eE@]([+-]?\d+))
 _PREFIXED = re.compile(r"([+-]?)0([xX][0-9a-fA-F]+|[bB][01]+)")
 _SPECIAL = re.compile(r"([+-]?)@?(inf|nan)(?:inity)?@?", re.I)
 
+MEMORY_BYTES = 2 << 30
+
 NAN, PLUS_INFINITY, MINUS_INFINITY = "nan", "+inf", "-inf"
 Number = Fraction | str
 """A finite number rounded to 129 bits, or one of the three specials."""
+
+
+def limits_of(cpu_seconds: float) -> Limits:
+    """Return the limits behind the published verdicts, given those of a language."""
+    return Limits(cpu_seconds=cpu_seconds, memory_bytes=MEMORY_BYTES)
 
 
 def normalise(text: bytes) -> str:

@@ -6,29 +6,31 @@ Does not know: how a worker is locked in, how outputs are compared.
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from mapcoder_lite.errors import InputError, SandboxError
 from mapcoder_lite.judge import execeval
 from mapcoder_lite.judge.checker import check, rule_for
+from mapcoder_lite.judge.compiler import Compiler, default_cache
+from mapcoder_lite.judge.languages import Toolchain, missing_tools, toolchain_of
 from mapcoder_lite.judge.outcome import PATIENCE, Outcome, first_failure, limits_of_run, outcome_of
 from mapcoder_lite.judge.pool import Pool, Slot, num_cores
+from mapcoder_lite.judge.programs import Program, Ready, make_ready
 from mapcoder_lite.judge.sandbox import Tier
 from mapcoder_lite.judge.selftest import SelftestReport, run_selftest
-from mapcoder_lite.judge.zygote import CompileFailure, Template, WorkerLost
+from mapcoder_lite.judge.zygote import CompileFailure, WorkerLost
 from mapcoder_lite.problem import Checker, CheckerKind, Io, Language, Limits, Test
 from mapcoder_lite.verdict import Compilation, Isolation, Judgement, Verdict
 
 MAX_RETRIES = 2
 """How often a fault of the judge is retried before it is reported as IE."""
 
-COMPILER_ENDED = "the compiler was ended: it took too much time or memory, or crashed"
-
 
 class SandboxJudge:
-    """Judges Python programs in a pool of sandboxed workers; safe to call from many threads."""
+    """Judges programs in a pool of sandboxed workers; safe to call from many threads."""
 
     def __init__(
         self,
@@ -38,16 +40,19 @@ class SandboxJudge:
         interpreter: str | None = None,
         unsafe: bool = False,
         speed_factor: float = 1.0,
+        cache: Path | None = None,
     ) -> None:
         """Start the first worker; by default there is one per core, in the strongest tier here.
 
         `speed_factor` is this machine's measured slowness: CPU limits are multiplied by it.
+        `cache` keeps what compilers made; by default a folder of this user's.
 
         Raises:
             SandboxError: programs cannot be isolated here; says what each tier met.
         """
         count = num_workers or num_cores()
         self._pool = Pool(count, tier=tier, interpreter=interpreter, unsafe=unsafe)
+        self._compiler = Compiler(self._pool, cache or default_cache())
         self._speed_factor = speed_factor
 
     def judge(
@@ -71,14 +76,25 @@ class SandboxJudge:
             InputError: the kind of test or checker is not supported yet.
             SandboxError: the language is unavailable, or no worker could be started.
         """
-        refuse_unsupported(language, checker, io)
-        case = Case(program, tuple(tests), limits, checker, stop_early, show_tests)
+        refuse_unsupported(checker, io)
+        toolchain = toolchain_of(language)
+        case = Case(program, toolchain, tuple(tests), limits, checker, stop_early, show_tests)
         if checker.kind is CheckerKind.EXECEVAL:
             case = execeval_case(case)
+        if missing := missing_tools(toolchain):
+            return self._without_toolchain(case, missing)
         if not tests:
             return case.judgement(self.isolation, Compilation(), [], 0, self._speed_factor)
         with self._pool.lend() as slot:
-            return Sitting(self._pool, slot, case, self._speed_factor).judge()
+            return Sitting(self._pool, slot, self._compiler, case, self._speed_factor).judge()
+
+    def _without_toolchain(self, case: "Case", missing: tuple[str, ...]) -> Judgement:
+        packages = " ".join(case.toolchain.packages)
+        log = f"{case.toolchain.language.value}: {' '.join(missing)} not found; install {packages}"
+        compilation = Compilation(is_ok=False, log=log)
+        return case.judgement(self.isolation, compilation, [], 0, self._speed_factor).model_copy(
+            update={"verdict": Verdict.IE}
+        )
 
     @property
     def isolation(self) -> Isolation:
@@ -110,6 +126,7 @@ class Case:
     """One question to the judge."""
 
     program: str
+    toolchain: Toolchain
     tests: tuple[Test, ...]
     limits: Limits
     checker: Checker
@@ -163,9 +180,10 @@ class Sitting:
 
     pool: Pool
     slot: Slot
+    compiler: Compiler
     case: Case
     speed_factor: float
-    template: Template | None = None
+    ready: Ready | None = None
     num_retried: int = 0
     outcomes: list[Outcome] = field(default_factory=list[Outcome])
 
@@ -176,7 +194,7 @@ class Sitting:
             if compilation.is_ok:
                 self.run_tests()
         finally:
-            self.close_template()
+            self.close_program()
         isolation = self.pool.isolation
         args = (isolation, compilation, self.outcomes, self.num_retried, self.speed_factor)
         return self.case.judgement(*args)
@@ -191,35 +209,32 @@ class Sitting:
         lost: WorkerLost | None = None
         for _ in range(MAX_RETRIES + 1):
             try:
-                failure = self.open_template()
+                failure = self.open_program()
             except WorkerLost as error:
                 self.lose_worker()
                 lost = error
                 continue
             milliseconds = (time.monotonic() - started) * 1000
             log = failure.log if failure else ""
-            return Compilation(is_ok=failure is None, log=log, milliseconds=milliseconds)
+            return Compilation(
+                is_ok=failure is None,
+                log=log,
+                is_cached=self.ready is not None and self.ready.is_cached,
+                milliseconds=milliseconds,
+            )
         raise SandboxError(f"no worker could compile, tried {MAX_RETRIES + 1}: {lost}") from lost
 
-    def open_template(self) -> CompileFailure | None:
-        """Start a template unless one is open; a compiler that dies is the program's fault only
-        if the same worker then compiles an honest program."""
-        if self.template is not None:
+    def open_program(self) -> CompileFailure | None:
+        """Make the program ready to run unless it is."""
+        if self.ready is not None:
             return None
-        worker = self.pool.worker_of(self.slot)
-        optimize = 2 if self.case.is_execeval else 0
-        source = self.case.program.encode("utf-8", "surrogatepass")
-        found = worker.template(source, optimize=optimize)
-        if isinstance(found, Template):
-            self.template = found
-            return None
-        if found.log:
+        case = self.case
+        program = Program(case.program, case.toolchain, case.limits, case.is_execeval)
+        found = make_ready(self.pool, self.slot, self.compiler, program)
+        if isinstance(found, CompileFailure):
             return found
-        with_honest = worker.template(b"pass")
-        if isinstance(with_honest, CompileFailure):
-            raise WorkerLost("a worker compiles nothing any more")
-        with_honest.close()
-        return CompileFailure(COMPILER_ENDED)
+        self.ready = found
+        return None
 
     def run_tests(self) -> None:
         """Run the tests in order, to the first failure when asked to stop there."""
@@ -240,22 +255,24 @@ class Sitting:
         limits = limits_of_run(
             self.case.limits,
             self.speed_factor,
+            self.case.toolchain,
             is_execeval=self.case.is_execeval,
             patience=PATIENCE if alone else 1,
         )
         reason = ""
         for _ in range(MAX_RETRIES + 1):
             try:
-                failure = self.open_template()
-                if self.template is None:
+                failure = self.open_program()
+                if self.ready is None:
                     raise WorkerLost(f"what compiled once does not now: {failure}")
                 with self.pool.gate.passed(alone=alone):
-                    run = self.template.run(test.input.encode("utf-8", "surrogatepass"), limits)
+                    stdin = test.input.encode("utf-8", "surrogatepass")
+                    run = self.ready.template.run(stdin, limits)
             except WorkerLost as error:
                 reason = str(error)
                 self.lose_worker()
                 continue
-            outcome = outcome_of(run, self.case.limits, self.speed_factor)
+            outcome = outcome_of(run, self.case.limits, self.speed_factor, self.case.toolchain)
             if outcome.verdict is Verdict.AC:
                 mismatch = check(self.case.checker, run.stdout, test.outputs)
                 outcome = outcome.compared(mismatch)
@@ -265,14 +282,14 @@ class Sitting:
     def lose_worker(self) -> None:
         """Give up a worker that failed."""
         self.num_retried += 1
-        self.close_template()
+        self.close_program()
         self.pool.discard(self.slot)
 
-    def close_template(self) -> None:
-        """End the template, if one is open."""
-        if self.template is not None:
-            self.template.close()
-            self.template = None
+    def close_program(self) -> None:
+        """End what keeps the program ready."""
+        if self.ready is not None:
+            self.ready.close()
+            self.ready = None
 
 
 def execeval_case(case: Case) -> Case:
@@ -281,19 +298,16 @@ def execeval_case(case: Case) -> Case:
         test.model_copy(update={"input": test.input.replace("\r", "")}) for test in case.tests
     )
     program = case.program.replace("\r", "")
-    limits = execeval.LIMITS
-    return Case(program, tests, limits, case.checker, case.stop_early, case.show_tests)
+    limits = execeval.limits_of(case.toolchain.published_cpu_seconds)
+    return replace(case, program=program, tests=tests, limits=limits)
 
 
-def refuse_unsupported(language: Language, checker: Checker, io: Io) -> None:
+def refuse_unsupported(checker: Checker, io: Io) -> None:
     """Refuse what this version cannot judge.
 
     Raises:
         InputError: the kind of test or checker is not supported yet.
-        SandboxError: the language is unavailable.
     """
-    if language is not Language.PYTHON:
-        raise SandboxError(f"language {language.value!r} is not supported yet; python is")
     if io.kind != "stdio":
         raise InputError(f"{io.kind} tests are not supported yet; stdio tests are")
     rule_for(checker.kind)

@@ -11,11 +11,12 @@ import os
 import socket
 import subprocess
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import IntEnum
 
 from mapcoder_lite.errors import SandboxError
-from mapcoder_lite.judge.inside.wire import COMPILE, FLAG_NO_SITE, REPLY, REQUEST
+from mapcoder_lite.judge.filters import FilterName
+from mapcoder_lite.judge.inside.wire import COMMAND, COMPILE, FLAG_NO_SITE, PYTHON, REPLY, REQUEST
 from mapcoder_lite.judge.sandbox import ENVIRONMENT, Launch, identity, worker_texts
 from mapcoder_lite.verdict import Isolation
 
@@ -47,7 +48,10 @@ class RunLimits:
     cpu_ms: int
     wall_ms: int
     address_space_bytes: int
+    """This and the two below: 0 = as the worker has it."""
     output_bytes: int
+    data_bytes: int = 0
+    stack_bytes: int = 0
     has_site: bool = True
     """Whether exit() and quit() exist."""
 
@@ -76,6 +80,19 @@ class CompileFailure:
     log: str
 
 
+@dataclass(frozen=True, slots=True)
+class CommandLine:
+    """A command as a worker gets it."""
+
+    arguments: tuple[str, ...]
+    """The executable's path first."""
+    environment: dict[str, str]
+    folder: str
+    """Where it runs, as the worker sees it."""
+    filter: FilterName
+    is_compiler: bool = False
+
+
 class Worker:
     """One zygote in its sandbox. Used by one thread at a time."""
 
@@ -87,6 +104,8 @@ class Worker:
         """
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._socket = ours
+        self.folder = launch.folder
+        """Its own folder as it sees it itself."""
         with memory_file(worker_texts()) as texts, memory_file() as log:
             fds = (theirs.fileno(), texts)
             self._process = subprocess.Popen(
@@ -127,11 +146,35 @@ class Worker:
         Raises:
             WorkerLost: the worker died or fell silent.
         """
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         message = COMPILE.pack(optimize, COMPILE_CPU_SECONDS, COMPILE_MEMORY_BYTES)
+        with memory_file(source) as code:
+            found = self._ask(PYTHON + message, [code])
+        if isinstance(found, Template):
+            return found
+        return CompileFailure(found[1:].decode("utf-8", "replace"))
+
+    def command(self, line: CommandLine, image: bytes | None = None) -> "Template":
+        """Hold a command ready, in place of a program; its executable may be an image in memory.
+
+        Raises:
+            WorkerLost: the worker died or fell silent.
+        """
+        message = COMMAND + json.dumps(asdict(line)).encode()
+        if image is None:
+            found = self._ask(message, [])
+        else:
+            with memory_file(image, is_sealed=True) as fd:
+                found = self._ask(message, [fd])
+        if isinstance(found, Template):
+            return found
+        raise WorkerLost(f"a worker did not take a command: {line.arguments[0]}")
+
+    def _ask(self, message: bytes, fds: list[int]) -> "Template | bytes":
+        """Ask for a template; return what it says when it is not one."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
-            with theirs, memory_file(source) as code:
-                socket.send_fds(self._socket, [message], [theirs.fileno(), code])
+            with theirs:
+                socket.send_fds(self._socket, [message], [theirs.fileno(), *fds])
             ours.settimeout(COMPILE_WALL_SECONDS)
             reply = ours.recv(8192)
         except OSError as error:
@@ -140,7 +183,7 @@ class Worker:
         if reply == b"K":
             return Template(ours)
         ours.close()
-        return CompileFailure(reply[1:].decode("utf-8", "replace"))
+        return reply
 
     def close(self) -> None:
         """Hang up, which ends it; kill it when it does not end."""
@@ -170,7 +213,13 @@ class Template:
         """
         flags = 0 if limits.has_site else FLAG_NO_SITE
         message = REQUEST.pack(
-            limits.cpu_ms, limits.wall_ms, flags, limits.address_space_bytes, limits.output_bytes
+            limits.cpu_ms,
+            limits.wall_ms,
+            flags,
+            limits.address_space_bytes,
+            limits.data_bytes,
+            limits.stack_bytes,
+            limits.output_bytes,
         )
         with (
             memory_file(stdin, is_sealed=True) as source,
@@ -222,7 +271,8 @@ def read_run(reply: bytes, out: int, err: int, max_bytes: int) -> Run:
     """
     ended, is_ready, status, user_us, system_us, rss_kb, wall_us = REPLY.unpack(reply)
     if not is_ready:
-        raise WorkerLost("a child could not be locked in")
+        why = os.pread(err, 200, 0).decode("utf-8", "replace")
+        raise WorkerLost(f"a child could not be locked in: {why}")
     stdout_bytes, stderr_bytes = os.fstat(out).st_size, os.fstat(err).st_size
     return Run(
         ended=Ended(ended),

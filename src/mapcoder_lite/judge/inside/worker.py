@@ -1,8 +1,9 @@
 """The zygote: a warm interpreter inside the sandbox that forks once per program and once per test.
 
 Started with its control socket as descriptor 3; the first message configures it. It never reads a
-program, an input or an output: a template (forked per program) compiles, and a child of the
-template (forked per test) runs. Runs inside the sandbox: standard library only, Python >= 3.9.
+program, an input or an output: a template (forked per program) compiles Python or holds a command,
+and a child of the template (forked per test) runs. Runs inside the sandbox: standard library only,
+Python >= 3.9.
 
 Knows: forking, watching, the wire to the host.
 Does not know: verdicts, expected outputs, the host's files.
@@ -22,8 +23,9 @@ import socket
 import sys
 import time
 import traceback
-from typing import Any
+from typing import Any, NamedTuple
 
+from mapcoder_lite.judge.inside.command import IMAGE_FD, Command
 from mapcoder_lite.judge.inside.kernel import (
     PR_SET_DUMPABLE,
     PR_SET_NO_NEW_PRIVS,
@@ -35,6 +37,7 @@ from mapcoder_lite.judge.inside.kernel import (
     landlock_ruleset,
     prctl,
     restrict,
+    restrict_to_own,
     set_constant_limits,
 )
 from mapcoder_lite.judge.inside.program import Program, dress_interpreter, preload
@@ -44,30 +47,41 @@ from mapcoder_lite.judge.inside.wire import (
     ENDED_BY_WALL,
     ENDED_ITSELF,
     FLAG_NO_SITE,
+    PYTHON,
     REPLY,
     REQUEST,
 )
 
 CONTROL_FD = 3
 READY_FD = 3  # in the child of a template, which holds no control socket
+MESSAGE_BYTES = 1 << 16
 Names = dict[str, Any]  # whatever a program defines
+
+
+class Cell(NamedTuple):
+    """What a template needs of its worker."""
+
+    main: Names
+    filters: dict[str, Filter]
+    ruleset: int
+    """What a command is restricted by just before it starts; -1 = the worker itself already is."""
 
 
 def serve() -> None:
     """Answer the host until it hangs up."""
     control = socket.socket(fileno=CONTROL_FD)
     config = json.loads(control.recv(1 << 17))
-    told, main, strict = set_up(config)
+    told, cell = set_up(config)
     control.send(json.dumps(told).encode())
     while True:
-        message, fds, _, _ = socket.recv_fds(control, 64, 2)
+        message, fds, _, _ = socket.recv_fds(control, MESSAGE_BYTES, 2)
         if not message:
             os._exit(0)
         reap()
-        fork_template(control, message, fds, main, strict)
+        fork_template(control, message, fds, cell)
 
 
-def set_up(config: dict[str, Any]) -> tuple[Names, Names, Filter | None]:  # parsed JSON
+def set_up(config: dict[str, Any]) -> tuple[Names, Cell]:  # parsed JSON
     """Enter the sandbox; return what the host is told, and what templates need."""
     prctl(PR_SET_NO_NEW_PRIVS, 1)
     prctl(PR_SET_DUMPABLE, 0)
@@ -75,22 +89,24 @@ def set_up(config: dict[str, Any]) -> tuple[Names, Names, Filter | None]:  # par
     if config["core"] is not None:
         os.sched_setaffinity(0, {config["core"]})
     # both are read while paths can still be opened
-    strict = Filter(base64.b64decode(config["strict"])) if config["strict"] else None
+    filters = {name: Filter(base64.b64decode(bpf)) for name, bpf in config["filters"].items()}
     ruleset, abi = -1, 0
     if config["has_landlock"]:
-        ruleset, abi = landlock_ruleset(config["readable"], config["writable"])
+        ruleset, abi = landlock_ruleset(config["paths"])
     preload(config["preload"])
     main = dress_interpreter()
-    set_constant_limits(config["max_processes"])
-    if ruleset >= 0:
+    set_constant_limits(config["max_processes"], config["max_files"])
+    if ruleset >= 0 and not config["restricts_children"]:
         restrict(ruleset)
+        ruleset = -1
     for name in [name for name in sys.modules if name.startswith("mapcoder_lite")]:
         del sys.modules[name]
     gc.collect()
     gc.freeze()
     gc.disable()
-    escapes = canary(strict) if config["has_canary"] else {}
-    return {"landlock_abi": abi, "canary": escapes, "uid": os.getuid()}, main, strict
+    escapes = canary(filters.get(config["canary_filter"]), ruleset, config["canary"])
+    cell = Cell(main, filters, ruleset)
+    return {"landlock_abi": abi, "canary": escapes, "uid": os.getuid()}, cell
 
 
 def reap() -> None:
@@ -100,9 +116,7 @@ def reap() -> None:
             pass
 
 
-def fork_template(
-    control: socket.socket, message: bytes, fds: list[int], main: Names, strict: Filter | None
-) -> None:
+def fork_template(control: socket.socket, message: bytes, fds: list[int], cell: Cell) -> None:
     """Fork a template whose control socket is the first descriptor received."""
     parent = os.getpid()
     if os.fork() == 0:
@@ -111,26 +125,36 @@ def fork_template(
             control.detach()
             os.dup2(fds[0], CONTROL_FD)
             os.close(fds[0])
-            serve_template(message, fds[1], main, strict)
+            serve_template(message, fds[1:], cell)
         finally:
             os._exit(0)
     for fd in fds:
         os.close(fd)
 
 
-def serve_template(message: bytes, source_fd: int, main: Names, strict: Filter | None) -> None:
-    """Compile one program and run it once per request, until the host hangs up."""
+def serve_template(message: bytes, fds: list[int], cell: Cell) -> None:
+    """Compile a Python program or take a command; run it once per request until the host hangs up.
+
+    A command's message ends in JSON, and a second descriptor is the image of its executable.
+    """
     control = socket.socket(fileno=CONTROL_FD)
-    program = compile_program(control, message, source_fd, main)
-    if program is None:
-        return
+    kind, message = message[:1], message[1:]
+    if kind == PYTHON:
+        program = compile_program(control, message, fds[0], cell.main)
+        if program is None:
+            return
+        filter = cell.filters.get("strict")
+    else:
+        fields = json.loads(message)
+        program = Command(fields, fds[0] if fds else None, cell.ruleset)
+        filter = cell.filters.get(fields["filter"])
     gc.freeze()
     control.send(b"K")
     while True:
         message, fds, _, _ = socket.recv_fds(control, 64, 3)
         if not message:
             return
-        run_test(control, message, fds, program, strict)
+        run_test(control, message, fds, program, filter)
 
 
 def compile_program(
@@ -159,11 +183,11 @@ def run_test(
     control: socket.socket,
     message: bytes,
     fds: list[int],
-    program: Program,
-    strict: Filter | None,
+    program: Program | Command,
+    filter: Filter | None,
 ) -> None:
     """Fork a child that runs the program, watch it, and send what the kernel says of it."""
-    cpu_ms, wall_ms, flags, address_space, output = REQUEST.unpack(message)
+    cpu_ms, wall_ms, flags, *sizes = REQUEST.unpack(message)
     started = time.monotonic()
     reader, writer = os.pipe()
     parent = os.getpid()
@@ -171,40 +195,78 @@ def run_test(
     if pid == 0:
         try:
             die_with(parent)
-            confine(fds, writer, (cpu_ms, address_space, output), strict)
-            program.run(has_site=not flags & FLAG_NO_SITE)
+            take_streams(fds, writer)
+            if isinstance(program, Command):
+                execute(program, (cpu_ms, *sizes), filter)
+            else:
+                confine((cpu_ms, *sizes), filter)
+                os.close(READY_FD)
+                program.run(has_site=not flags & FLAG_NO_SITE)
+        except BaseException as error:  # ours: a program's own never comes this far
+            os.write(2, repr(error).encode("utf-8", "replace"))
         finally:
             os._exit(1)
     for fd in (*fds, writer):
         os.close(fd)
     ended, status, usage = watch(pid, cpu_ms / 1000, started + wall_ms / 1000)
-    is_ready = os.read(reader, 1) == b"r"
+    if isinstance(program, Command):
+        program.end_group(pid)
+    is_ready = os.read(reader, 2) == b"r"
     os.close(reader)
     seconds = (usage.ru_utime, usage.ru_stime, time.monotonic() - started)
     user, system, wall = (int(part * 1e6) for part in seconds)
     control.send(REPLY.pack(ended, is_ready, status, user, system, usage.ru_maxrss, wall))
 
 
+def take_streams(fds: list[int], ready: int) -> None:
+    """Put the three streams and the descriptor that says `ready` in their places."""
+    for stream, fd in enumerate(fds):
+        os.dup2(fd, stream)
+    os.dup2(ready, READY_FD, inheritable=False)
+
+
+def execute(command: Command, limits: tuple[int, ...], filter: Filter | None) -> None:
+    """Become the command; `ready` is taken back by a second byte when it cannot be started."""
+    if command.ruleset >= 0:
+        restrict_to_own(command.ruleset)
+    if command.image != IMAGE_FD:
+        os.dup2(command.image, IMAGE_FD, inheritable=False)
+    command.prepare()
+    confine(limits, filter, first_closed=IMAGE_FD + 1)
+    try:
+        command.execute()
+    finally:
+        os.write(READY_FD, b"x")
+
+
 def confine(
-    fds: list[int], ready: int, limits: tuple[int, int, int], strict: Filter | None
+    limits: tuple[int, ...], filter: Filter | None, first_closed: int = READY_FD + 1
 ) -> None:
-    """Give up everything but the three streams; say `ready` as the last act of our own.
+    """Give up everything but what was taken; say `ready` as the last act of our own.
 
     Exit codes can be forged by a program; the byte cannot be unsaid by one.
     """
-    for stream, fd in enumerate(fds):
-        os.dup2(fd, stream)
-    os.dup2(ready, READY_FD)
-    close_from(READY_FD + 1)
-    cpu_ms, address_space, output = limits
+    close_from(first_closed)
+    cpu_ms, address_space, data, stack, output = limits
     seconds = cpu_ms // 1000 + 1
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
-    resource.setrlimit(resource.RLIMIT_AS, (address_space, address_space))
     resource.setrlimit(resource.RLIMIT_FSIZE, (output, output))
-    if strict is not None:
-        strict.install()
+    if address_space:
+        resource.setrlimit(resource.RLIMIT_AS, (address_space, address_space))
+    if data:
+        resource.setrlimit(resource.RLIMIT_DATA, (data, data))
+    if stack:
+        lower_stack(stack)
+    if filter is not None:
+        filter.install()
     os.write(READY_FD, b"r")
-    os.close(READY_FD)
+
+
+def lower_stack(stack_bytes: int) -> None:
+    """Lower the soft limit: threads of other languages reserve as much each."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_STACK)
+    if soft == resource.RLIM_INFINITY or soft > stack_bytes:
+        resource.setrlimit(resource.RLIMIT_STACK, (stack_bytes, hard))
 
 
 def watch(pid: int, cpu_seconds: float, deadline: float) -> tuple[int, int, resource.struct_rusage]:
