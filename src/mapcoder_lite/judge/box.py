@@ -14,7 +14,6 @@ from pathlib import Path
 
 from mapcoder_lite.judge.languages import TOOL_PATH, Toolchain, find_tool
 from mapcoder_lite.judge.names import Names
-from mapcoder_lite.judge.pool import Pool, Slot
 from mapcoder_lite.judge.sandbox import Box
 from mapcoder_lite.judge.zygote import CommandLine, Worker
 
@@ -22,49 +21,39 @@ MEBIBYTE = 1 << 20
 
 
 @contextlib.contextmanager
-def folder_of(files: Mapping[str, bytes], owner: int | None = None) -> Generator[Path]:
-    """Hold a temporary folder with these files, for everybody to read; an owner may write there."""
+def folder_of(
+    files: Mapping[str, bytes], user: int | None, *, is_writable: bool = False
+) -> Generator[Path]:
+    """Hold a temporary folder with these files, for the sandbox's user alone to read, or write.
+
+    No user means that workers run as this process's own.
+    """
     folder = Path(tempfile.mkdtemp(prefix="mapcoder-box-"))
     try:
         for name, content in files.items():
             (folder / name).write_bytes(content)
-            (folder / name).chmod(0o644)
-        folder.chmod(0o755)
-        if owner is not None:
-            os.chown(folder, owner, owner)
+            (folder / name).chmod(0o755)  # a static executable is executed
+        if user is not None:
+            os.chown(folder, user if is_writable else -1, user)
+            folder.chmod(0o750)
         yield folder
     finally:
         shutil.rmtree(folder)
 
 
-@contextlib.contextmanager
-def compiling_worker(
-    pool: Pool, slot: Slot, folder: Path, readable: Sequence[str]
-) -> Generator[Worker]:
-    """Hold a worker that may write in a folder and start processes.
-
-    Raises:
-        SandboxError: it does not start.
-    """
-    box = Box(folder, readable=tuple(readable), is_for_compiler=True)
-    worker = pool.boxed(slot, box)
-    try:
-        yield worker
-    finally:
-        worker.close()
+def box_of(
+    toolchain: Toolchain, folder: Path, *, executables: Sequence[str] = (), writable: str = ""
+) -> Box:
+    """Return a box in which a toolchain's programs, or some executables, can run."""
+    commands = (toolchain.checker[:1], toolchain.runner[:1], executables)
+    tools = {resolved(tool) for command in commands for tool in command}
+    settings = settings_of(toolchain)
+    return Box(folder, executables=tuple(tools), readable=settings, writable=writable)
 
 
 @contextlib.contextmanager
-def running_worker(pool: Pool, slot: Slot, toolchain: Toolchain, folder: Path) -> Generator[Worker]:
-    """Hold a worker that may execute what runs a toolchain's programs, and read a folder.
-
-    Raises:
-        SandboxError: it does not start.
-    """
-    commands = (toolchain.checker, toolchain.runner)
-    executables = tuple({resolved(command[0]) for command in commands if command})
-    box = Box(folder, executables=executables, readable=settings_of(toolchain))
-    worker = pool.boxed(slot, box)
+def held(worker: Worker) -> Generator[Worker]:
+    """Hold a worker, and end it."""
     try:
         yield worker
     finally:
@@ -90,15 +79,19 @@ def command_line(
     environment = {"PATH": TOOL_PATH, "HOME": folder, "TMPDIR": folder}
     environment |= {"LC_ALL": "C.UTF-8", "TZ": "UTC"}
     environment |= {name: fill(value) for name, value in toolchain.environment}
-    first = resolved(command[0]) if command[0] in toolchain.tools else command[0]
+    first = os.path.join(folder, resolved(command[0]))  # noqa: PTH118 -- absolute ones stay
     arguments = (first, *map(fill, command[1:]))
     kind = "compile" if is_compiler else "exec"
     return CommandLine(arguments, environment, folder, kind, is_compiler)
 
 
 def resolved(tool: str) -> str:
-    """Return where a tool truly lies: links may lead through folders that the sandbox lacks."""
-    return os.path.realpath(find_tool(tool) or tool)
+    """Return where a tool truly lies, for links may lead through folders that the sandbox lacks.
+
+    What is no tool of the system stays as it is: a name in the worker's folder.
+    """
+    found = find_tool(tool)
+    return os.path.realpath(found) if found else tool
 
 
 def settings_of(toolchain: Toolchain) -> tuple[str, ...]:

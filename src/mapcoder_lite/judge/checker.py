@@ -34,7 +34,7 @@ def check(checker: Checker, output: bytes, accepted: Sequence[str]) -> Mismatch 
     """Return None if any accepted output agrees, else the difference from the first one.
 
     Raises:
-        InputError: the checker is a program, which this version does not run yet.
+        InputError: the checker is a program, which is run in the sandbox (special.py).
     """
     rule = rule_for(checker.kind)
     first: Mismatch | None = None
@@ -50,12 +50,12 @@ def rule_for(kind: CheckerKind) -> Rule:
     """Return the comparison of a kind.
 
     Raises:
-        InputError: the checker is a program, which this version does not run yet.
+        InputError: the checker is a program, which is run in the sandbox (special.py).
     """
     rule = _RULES.get(kind)
     if rule is None:
         known = ", ".join(_RULES)
-        raise InputError(f"checker {kind.value!r} is not supported yet; use one of: {known}")
+        raise InputError(f"checker {kind.value!r} is not one that compares: {known}")
     return rule
 
 

@@ -18,8 +18,8 @@ from pathlib import Path
 from mapcoder_lite.errors import SandboxError
 from mapcoder_lite.judge.box import (
     command_line,
-    compiling_worker,
     folder_of,
+    held,
     read_left,
     resolved,
     settings_of,
@@ -27,6 +27,7 @@ from mapcoder_lite.judge.box import (
 from mapcoder_lite.judge.languages import Toolchain
 from mapcoder_lite.judge.names import names_of
 from mapcoder_lite.judge.pool import Pool, Slot
+from mapcoder_lite.judge.sandbox import Box
 from mapcoder_lite.judge.zygote import CompileFailure, Ended, Run, RunLimits
 from mapcoder_lite.problem import Language
 
@@ -108,14 +109,14 @@ class Compiler:
         if headers:
             command = (command[0], "-I", str(headers), *command[1:])
         source = program.encode("utf-8", "surrogatepass")
-        launch = self._pool.launch
-        with folder_of({names.source: source}, launch.user) as folder:
-            with compiling_worker(self._pool, slot, folder, readable) as worker:
-                inside = worker.folder
+        files, user = {names.source: source}, self._pool.launch.user
+        with folder_of(files, user, is_writable=True) as folder:
+            box = Box(folder, readable=tuple(readable), is_for_compiler=True)
+            with held(self._pool.boxed(slot, box)) as worker:
                 line = command_line(
                     toolchain,
                     command,
-                    inside,
+                    worker.folder,
                     names=names,
                     memory_bytes=LIMITS.data_bytes,
                     is_compiler=True,

@@ -13,7 +13,7 @@ from typing import Self
 
 from mapcoder_lite.errors import InputError, SandboxError
 from mapcoder_lite.judge import execeval
-from mapcoder_lite.judge.checker import check, rule_for
+from mapcoder_lite.judge.checker import check
 from mapcoder_lite.judge.compiler import Compiler, default_cache
 from mapcoder_lite.judge.languages import Toolchain, missing_tools, toolchain_of
 from mapcoder_lite.judge.outcome import PATIENCE, Outcome, first_failure, limits_of_run, outcome_of
@@ -21,6 +21,7 @@ from mapcoder_lite.judge.pool import Pool, Slot, num_cores
 from mapcoder_lite.judge.programs import Program, Ready, make_ready
 from mapcoder_lite.judge.sandbox import Tier
 from mapcoder_lite.judge.selftest import SelftestReport, run_selftest
+from mapcoder_lite.judge.special import CheckerProgram
 from mapcoder_lite.judge.zygote import CompileFailure, WorkerLost
 from mapcoder_lite.problem import Checker, CheckerKind, Io, Language, Limits, Test
 from mapcoder_lite.verdict import Compilation, Isolation, Judgement, Verdict
@@ -76,7 +77,7 @@ class SandboxJudge:
             InputError: the kind of test or checker is not supported yet.
             SandboxError: the language is unavailable, or no worker could be started.
         """
-        refuse_unsupported(checker, io)
+        refuse_unsupported(io)
         toolchain = toolchain_of(language)
         case = Case(program, toolchain, tuple(tests), limits, checker, stop_early, show_tests)
         if checker.kind is CheckerKind.EXECEVAL:
@@ -184,6 +185,7 @@ class Sitting:
     case: Case
     speed_factor: float
     ready: Ready | None = None
+    checker: CheckerProgram | None = None
     num_retried: int = 0
     outcomes: list[Outcome] = field(default_factory=list[Outcome])
 
@@ -268,16 +270,28 @@ class Sitting:
                 with self.pool.gate.passed(alone=alone):
                     stdin = test.input.encode("utf-8", "surrogatepass")
                     run = self.ready.template.run(stdin, limits)
+                outcome = outcome_of(run, self.case.limits, self.speed_factor, self.case.toolchain)
+                return self.checked(outcome, test, run.stdout)
             except WorkerLost as error:
                 reason = str(error)
                 self.lose_worker()
-                continue
-            outcome = outcome_of(run, self.case.limits, self.speed_factor, self.case.toolchain)
-            if outcome.verdict is Verdict.AC:
-                mismatch = check(self.case.checker, run.stdout, test.outputs)
-                outcome = outcome.compared(mismatch)
-            return outcome
         return Outcome(Verdict.IE, reason=reason)
+
+    def checked(self, outcome: Outcome, test: Test, output: bytes) -> Outcome:
+        """Return the outcome after the checker's word, if the program did not already fail."""
+        checker = self.case.checker
+        if outcome.verdict is not Verdict.AC:
+            return outcome
+        if checker.kind is not CheckerKind.CUSTOM:
+            return outcome.compared(check(checker, output, test.outputs))
+        if self.checker is None:
+            args = (self.pool, self.slot, self.compiler, checker, self.speed_factor)
+            self.checker = CheckerProgram.open(*args)
+        stdin, *answers = (
+            text.encode("utf-8", "surrogatepass") for text in (test.input, *test.outputs)
+        )
+        ruling = self.checker.rule(stdin, output, answers)
+        return replace(outcome, verdict=ruling.verdict, reason=ruling.reason)
 
     def lose_worker(self) -> None:
         """Give up a worker that failed."""
@@ -286,10 +300,13 @@ class Sitting:
         self.pool.discard(self.slot)
 
     def close_program(self) -> None:
-        """End what keeps the program ready."""
+        """End what keeps the program and its checker ready."""
         if self.ready is not None:
             self.ready.close()
             self.ready = None
+        if self.checker is not None:
+            self.checker.close()
+            self.checker = None
 
 
 def execeval_case(case: Case) -> Case:
@@ -302,12 +319,11 @@ def execeval_case(case: Case) -> Case:
     return replace(case, program=program, tests=tests, limits=limits)
 
 
-def refuse_unsupported(checker: Checker, io: Io) -> None:
+def refuse_unsupported(io: Io) -> None:
     """Refuse what this version cannot judge.
 
     Raises:
-        InputError: the kind of test or checker is not supported yet.
+        InputError: the kind of test is not supported yet.
     """
     if io.kind != "stdio":
         raise InputError(f"{io.kind} tests are not supported yet; stdio tests are")
-    rule_for(checker.kind)

@@ -8,7 +8,7 @@ import contextlib
 from dataclasses import dataclass, replace
 from typing import Self
 
-from mapcoder_lite.judge.box import command_line, folder_of, running_worker
+from mapcoder_lite.judge.box import box_of, command_line, folder_of, held
 from mapcoder_lite.judge.compiler import (
     COMPILER_ENDED,
     LIMITS,
@@ -118,8 +118,8 @@ def ready_in_box(
     """Hold a command that runs files, in a worker of its own that sees nothing else of ours."""
     toolchain, limits = program.toolchain, program.limits
     with contextlib.ExitStack() as kept:
-        folder = kept.enter_context(folder_of(files))
-        worker = kept.enter_context(running_worker(pool, slot, toolchain, folder))
+        folder = kept.enter_context(folder_of(files, pool.launch.user))
+        worker = kept.enter_context(held(pool.boxed(slot, box_of(toolchain, folder))))
 
         def hold(command: tuple[str, ...]) -> Template:
             names = names_of(toolchain, program.text)

@@ -91,9 +91,14 @@ class Box:
 
     folder: Path
     executables: tuple[str, ...] = ()
-    """What may be executed in it; a compiler may execute all that the system has."""
+    """What may be executed in it; a compiler may execute all that the system has.
+
+    A name that is not absolute lies in the folder.
+    """
     readable: tuple[str, ...] = ()
     """Settings of a toolchain outside the system folders."""
+    writable: str = ""
+    """The name of a folder in it that programs may write in."""
     is_for_compiler: bool = False
     """Whether its worker may write there and start processes."""
 
@@ -170,11 +175,13 @@ class Launch:
         if self.box is None:
             return {"readable": readable, "executable": [], "writable": ["/dev/null"]}
         readable += [*self.box.readable, self.folder]
-        if self.box.is_for_compiler:
-            executable, writable = SYSTEM_FOLDERS, ("/dev/null", self.folder)
-        else:
-            executable, writable = (*self.box.executables, *LOADERS), ("/dev/null",)
-        return {"readable": readable, "executable": [*executable], "writable": [*writable]}
+        inside, box = Path(self.folder), self.box
+        executable = SYSTEM_FOLDERS if box.is_for_compiler else (*box.executables, *LOADERS)
+        executable = [str(inside / path) for path in executable]
+        writable = ["/dev/null"]
+        if box.is_for_compiler or box.writable:
+            writable.append(str(inside / box.writable))
+        return {"readable": readable, "executable": executable, "writable": writable}
 
 
 def plan_launch(tier: Tier, interpreter: str | None, num_workers: int) -> Launch:
@@ -307,6 +314,8 @@ def bubblewrap_arguments(interpreter: Interpreter, box: Box | None = None) -> Se
         for path in box.readable:
             command += ["--ro-bind", path, path]
         command += ["--bind" if box.is_for_compiler else "--ro-bind", str(box.folder), "/box"]
+        if box.writable:
+            command += ["--bind", str(box.folder / box.writable), f"/box/{box.writable}"]
     return [*command, "--chdir", "/box", "--remount-ro", "/"]
 
 

@@ -53,8 +53,14 @@ swapoff open_by_handle_at name_to_handle_at memfd_secret pidfd_open pidfd_getfd 
 """
 """No honest program asks for these: the process is killed, the verdict is SEC."""
 
-IOCTLS = {"TCGETS": 0x5401, "FIOCLEX": 0x5451, "FIONCLEX": 0x5450, "FIONREAD": 0x541B}
-IOCTLS |= {"TIOCGWINSZ": 0x5413, "FIONBIO": 0x5421}
+IOCTLS = {
+    "TCGETS": 0x5401,
+    "FIOCLEX": 0x5451,
+    "FIONCLEX": 0x5450,
+    "FIONREAD": 0x541B,
+    "TIOCGWINSZ": 0x5413,
+    "FIONBIO": 0x5421,
+}
 
 FCNTLS = (0, 1, 2, 3, 4, 5, 6, 7, 1030, 1031, 1032, 1034)
 """Duplicates, flags, locks, pipe size, reading seals. Not F_SETOWN (8), F_SETSIG (10) and
