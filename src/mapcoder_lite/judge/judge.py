@@ -5,7 +5,7 @@ Does not know: how a worker is locked in, how outputs are compared.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
@@ -15,7 +15,7 @@ from mapcoder_lite.errors import InputError, SandboxError
 from mapcoder_lite.judge import execeval
 from mapcoder_lite.judge.checker import check
 from mapcoder_lite.judge.compiler import Compiler, default_cache
-from mapcoder_lite.judge.languages import Toolchain, missing_tools, toolchain_of
+from mapcoder_lite.judge.languages import TOOLCHAINS, Toolchain, missing_tools
 from mapcoder_lite.judge.outcome import PATIENCE, Outcome, first_failure, limits_of_run, outcome_of
 from mapcoder_lite.judge.pool import Pool, Slot, num_cores
 from mapcoder_lite.judge.programs import Program, Ready, make_ready
@@ -42,11 +42,13 @@ class SandboxJudge:
         unsafe: bool = False,
         speed_factor: float = 1.0,
         cache: Path | None = None,
+        toolchains: Mapping[Language, Toolchain] = TOOLCHAINS,
     ) -> None:
         """Start the first worker; by default there is one per core, in the strongest tier here.
 
         `speed_factor` is this machine's measured slowness: CPU limits are multiplied by it.
-        `cache` keeps what compilers made; by default a folder of this user's.
+        `cache` keeps what compilers made; by default a folder of this user's. `toolchains` says
+        how the programs of each language are compiled and run.
 
         Raises:
             SandboxError: programs cannot be isolated here; says what each tier met.
@@ -54,6 +56,7 @@ class SandboxJudge:
         count = num_workers or num_cores()
         self._pool = Pool(count, tier=tier, interpreter=interpreter, unsafe=unsafe)
         self._compiler = Compiler(self._pool, cache or default_cache())
+        self._toolchains = toolchains
         self._speed_factor = speed_factor
 
     def judge(
@@ -78,7 +81,7 @@ class SandboxJudge:
             SandboxError: the language is unavailable, or no worker could be started.
         """
         refuse_unsupported(io)
-        toolchain = toolchain_of(language)
+        toolchain = self._toolchains[language]
         case = Case(program, toolchain, tuple(tests), limits, checker, stop_early, show_tests)
         if checker.kind is CheckerKind.EXECEVAL:
             case = execeval_case(case)
@@ -109,6 +112,7 @@ class SandboxJudge:
     def close(self) -> None:
         """Wait for the programs being judged, then end all workers."""
         self._pool.close()
+        self._compiler.close()
 
     def __enter__(self) -> Self:
         return self
