@@ -11,8 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from mapcoder_lite.errors import InputError, SandboxError
-from mapcoder_lite.judge import execeval
+from mapcoder_lite.errors import SandboxError
+from mapcoder_lite.judge import execeval, functions
 from mapcoder_lite.judge.checker import check, rule_for
 from mapcoder_lite.judge.compiler import Compiler, default_cache
 from mapcoder_lite.judge.languages import Toolchain, missing_tools, toolchain_of
@@ -21,7 +21,7 @@ from mapcoder_lite.judge.pool import Pool, Slot, num_cores
 from mapcoder_lite.judge.programs import Program, Ready, make_ready
 from mapcoder_lite.judge.sandbox import Tier
 from mapcoder_lite.judge.selftest import SelftestReport, run_selftest
-from mapcoder_lite.judge.zygote import CompileFailure, WorkerLost
+from mapcoder_lite.judge.zygote import CompileFailure, Run, RunLimits, Template, WorkerLost
 from mapcoder_lite.problem import Checker, CheckerKind, Io, Language, Limits, Test
 from mapcoder_lite.verdict import Compilation, Isolation, Judgement, Verdict
 
@@ -76,9 +76,9 @@ class SandboxJudge:
             InputError: the kind of test or checker is not supported yet.
             SandboxError: the language is unavailable, or no worker could be started.
         """
-        refuse_unsupported(checker, io)
+        refuse_unsupported(language, checker, tuple(tests), io)
         toolchain = toolchain_of(language)
-        case = Case(program, toolchain, tuple(tests), limits, checker, stop_early, show_tests)
+        case = Case(program, toolchain, tuple(tests), limits, checker, stop_early, show_tests, io)
         if checker.kind is CheckerKind.EXECEVAL:
             case = execeval_case(case)
         if missing := missing_tools(toolchain):
@@ -132,6 +132,7 @@ class Case:
     checker: Checker
     stop_early: bool
     show_tests: bool
+    io: Io = Io()
 
     @property
     def is_execeval(self) -> bool:
@@ -266,18 +267,32 @@ class Sitting:
                 if self.ready is None:
                     raise WorkerLost(f"what compiled once does not now: {failure}")
                 with self.pool.gate.passed(alone=alone):
-                    stdin = test.input.encode("utf-8", "surrogatepass")
-                    run = self.ready.template.run(stdin, limits)
+                    run, answer = self.run_once(self.ready.template, test, limits)
             except WorkerLost as error:
                 reason = str(error)
                 self.lose_worker()
                 continue
             outcome = outcome_of(run, self.case.limits, self.speed_factor, self.case.toolchain)
-            if outcome.verdict is Verdict.AC:
+            if answer is not None:
+                outcome = answer.on(outcome)
+            elif outcome.verdict is Verdict.AC:
                 mismatch = check(self.case.checker, run.stdout, test.outputs)
                 outcome = outcome.compared(mismatch)
             return outcome
         return Outcome(Verdict.IE, reason=reason)
+
+    def run_once(
+        self, template: Template, test: Test, limits: RunLimits
+    ) -> tuple[Run, functions.Answer | None]:
+        """Run the program on an input, or have its functions called."""
+        io = self.case.io
+        if io.kind == "stdio":
+            return template.run(test.input.encode("utf-8", "surrogatepass"), limits), None
+        if io.kind == "asserts":
+            with self.pool.worker_of(self.slot).lend_examiner() as examiner:
+                return functions.examine_program(template, examiner, test, io, limits)
+        name = io.entry_point or ""
+        return functions.call_function(template, test, name, self.case.checker, limits)
 
     def lose_worker(self) -> None:
         """Give up a worker that failed."""
@@ -302,12 +317,13 @@ def execeval_case(case: Case) -> Case:
     return replace(case, program=program, tests=tests, limits=limits)
 
 
-def refuse_unsupported(checker: Checker, io: Io) -> None:
+def refuse_unsupported(
+    language: Language, checker: Checker, tests: tuple[Test, ...], io: Io
+) -> None:
     """Refuse what this version cannot judge.
 
     Raises:
-        InputError: the kind of test or checker is not supported yet.
+        InputError: the kind of checker is not supported yet, or a test is not of its kind's form.
     """
-    if io.kind != "stdio":
-        raise InputError(f"{io.kind} tests are not supported yet; stdio tests are")
+    functions.refuse_faulty(language, tests, io)
     rule_for(checker.kind)
