@@ -47,7 +47,7 @@ ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",
 }
 
-INSIDE = ("wire", "kernel", "program", "command", "worker")
+INSIDE = ("wire", "kernel", "program", "command", "values", "calls", "examine", "worker")
 BOOT = """\
 import json, os, sys, types
 control, texts = map(int, sys.argv[1:])
