@@ -5,7 +5,6 @@ Does not know: what the processes are for.
 """
 
 import ctypes
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -47,7 +46,7 @@ def count_descriptors(pid: int) -> int:
     Raises:
         PermissionError: they are not shown.
     """
-    return len(os.listdir(f"/proc/{pid}/fd"))
+    return sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
 
 
 def settles(is_settled: Callable[[], bool], seconds: float = 5.0) -> bool:

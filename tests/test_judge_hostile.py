@@ -28,6 +28,7 @@ SLOW_STARTERS = {Language.JAVA, Language.JAVASCRIPT, Language.CSHARP, Language.K
 HONEST_LIMITS = Limits(cpu_seconds=5.0)
 SECRET = "SECRET-71c3"
 PRIZES = ("uid=", "root:", "SECRET", "CONNECTED")
+ENDLESS_COMPILATION = "ce_mle_ok_re_tle-nested-finally.py"
 HONEST = "print(sum(map(int, input().split())))"
 
 
@@ -37,6 +38,14 @@ class Hostile:
     language: Language
     accepted: frozenset[Verdict]
     program: str
+
+    @property
+    def batch(self) -> tuple[Language, bool]:
+        """What is run together: a language's programs, slow ones apart."""
+        return (
+            self.language,
+            self.language is not Language.PYTHON or self.name == ENDLESS_COMPILATION,
+        )
 
 
 @dataclass(frozen=True)
@@ -57,22 +66,24 @@ class Result:
 
 @dataclass
 class Results:
-    """What the programs of each language got in one tier, found out when first asked for."""
+    """What the programs of each batch got in one tier, found out when first asked for."""
 
     tier: Tier
     secret_file: Path
-    found: dict[Language, dict[str, Result] | str] = field(default_factory=dict)
+    found: dict[tuple[Language, bool], dict[str, Result] | str] = field(default_factory=dict)
     left_processes: list[int] = field(default_factory=list)
     left_descriptors: int = 0
 
-    def of(self, language: Language) -> dict[str, Result] | str:
-        if language not in self.found:
+    def of(
+        self, batch: tuple[Language, bool] = (Language.PYTHON, False)
+    ) -> dict[str, Result] | str:
+        if batch not in self.found:
             num_descriptors = count_descriptors(os.getpid())
-            self.found[language] = judge_language(self.tier, language, self.secret_file)
+            self.found[batch] = judge_batch(self.tier, batch, self.secret_file)
             self.left_descriptors += count_descriptors(os.getpid()) - num_descriptors
             settles(lambda: not descendants(os.getpid()))
             self.left_processes += descendants(os.getpid())
-        return self.found[language]
+        return self.found[batch]
 
 
 def accepted_by(name: str) -> frozenset[Verdict]:
@@ -144,12 +155,14 @@ def judge_share(
         return {one.name: judge_one(judge, worker, one, secret_file) for one in share}
 
 
-def judge_language(tier: Tier, language: Language, secret_file: Path) -> dict[str, Result] | str:
-    programs = [hostile for hostile in corpus() if hostile.language is language]
+def judge_batch(
+    tier: Tier, batch: tuple[Language, bool], secret_file: Path
+) -> dict[str, Result] | str:
+    programs = [hostile for hostile in corpus() if hostile.batch == batch]
     try:
         with SandboxJudge(1, tier=tier) as judge:
             tests = [Test(input="", outputs=("",))]
-            judge.judge("", language, tests, limits=HONEST_LIMITS, checker=Checker())
+            judge.judge("", batch[0], tests, limits=HONEST_LIMITS, checker=Checker())
     except SandboxError as error:
         return str(error)
     starting = threading.Lock()
@@ -181,21 +194,14 @@ def results(request: pytest.FixtureRequest, secret_file: Path) -> Iterator[Resul
         yield Results(request.param, secret_file)
 
 
-def by_language() -> list[object]:
-    """Compilers and their bombs take minutes."""
-    return [
-        pytest.param(
-            hostile,
-            id=hostile.name,
-            marks=[] if hostile.language is Language.PYTHON else [pytest.mark.slow],
-        )
-        for hostile in corpus()
-    ]
+def marked(hostile: Hostile) -> object:
+    _, is_slow = hostile.batch
+    return pytest.param(hostile, id=hostile.name, marks=[pytest.mark.slow] if is_slow else [])
 
 
-@pytest.mark.parametrize("hostile", by_language())
+@pytest.mark.parametrize("hostile", map(marked, corpus()))
 def test_hostile_program_gets_nowhere(results: Results, hostile: Hostile) -> None:
-    found = results.of(hostile.language)
+    found = results.of(hostile.batch)
     if isinstance(found, str):
         pytest.skip(found)
     result = found[hostile.name]
@@ -210,7 +216,7 @@ def test_hostile_program_gets_nowhere(results: Results, hostile: Hostile) -> Non
 
 
 def test_nothing_is_left_outside(results: Results) -> None:
-    found = results.of(Language.PYTHON)
+    found = results.of()
     if isinstance(found, str):
         pytest.skip(found)
     folders = ("/tmp", "/dev/shm", "/var/tmp", "/", "/usr/lib", str(Path.cwd()))
@@ -220,7 +226,7 @@ def test_nothing_is_left_outside(results: Results) -> None:
 
 
 def test_descriptors_of_workers_were_counted(results: Results) -> None:
-    found = results.of(Language.PYTHON)
+    found = results.of()
     if isinstance(found, str):
         pytest.skip(found)
     if os.getuid() != 0:
