@@ -95,6 +95,10 @@ def starts(name: str) -> Iterator[Call]:
     for option in (*range(80), *options, 1 << 32):
         yield Call("prctl", (option, -1), ALLOW if option in options else EPERM)
     yield Call("tgkill", (1, 1, 0), EPERM)
+    has_threads_of_machines = name != "strict" and "FOR_MACHINES" in vars(generate)
+    for policy in (0, 1, 2, 3, 5, 6, 1 << 30):
+        is_allowed = policy == 0 and has_threads_of_machines
+        yield Call("sched_setscheduler", (-1, policy, -1), ALLOW if is_allowed else EPERM)
 
 
 def unconditional(name: str, call: str) -> int:

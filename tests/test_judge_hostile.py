@@ -4,6 +4,7 @@ import os
 import shutil
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -112,11 +113,12 @@ def generated() -> dict[str, str]:
     }
 
 
-def judge_one(judge: SandboxJudge, worker: int, hostile: Hostile, secret_file: Path) -> Result:
+def judge_one(
+    judge: SandboxJudge, worker: int, before: Held, hostile: Hostile, secret_file: Path
+) -> Result:
     expected = "3" if hostile.accepted == {Verdict.AC} else SECRET
     program = hostile.program.replace("@SECRET_FILE@", str(secret_file))
     is_slow = hostile.language in SLOW_STARTERS
-    before = held(worker)
     got = judge.judge(
         program,
         hostile.language,
@@ -152,7 +154,9 @@ def judge_share(
         worker = next(pid for pid in descendants(os.getpid()) if pid not in elsewhere)
     with judge:
         judge_honest(judge)
-        return {one.name: judge_one(judge, worker, one, secret_file) for one in share}
+        time.sleep(0.2)  # the template of the honest program ends
+        before = held(worker)
+        return {one.name: judge_one(judge, worker, before, one, secret_file) for one in share}
 
 
 def judge_batch(
@@ -162,9 +166,11 @@ def judge_batch(
     try:
         with SandboxJudge(1, tier=tier) as judge:
             tests = [Test(input="", outputs=("",))]
-            judge.judge("", batch[0], tests, limits=HONEST_LIMITS, checker=Checker())
+            got = judge.judge("", batch[0], tests, limits=HONEST_LIMITS, checker=Checker())
     except SandboxError as error:
         return str(error)
+    if got.verdict is Verdict.IE:
+        return got.compilation.log or str(got.first_failure)
     starting = threading.Lock()
     found: dict[str, Result] = {}
     with ThreadPoolExecutor(NUM_JUDGES) as threads:
@@ -229,9 +235,10 @@ def test_descriptors_of_workers_were_counted(results: Results) -> None:
     found = results.of()
     if isinstance(found, str):
         pytest.skip(found)
-    if os.getuid() != 0:
-        pytest.skip("only root sees the descriptors of a worker")
-    assert all((result.before.num_descriptors or 0) > 3 for result in found.values())
+    counts = [result.before.num_descriptors for result in found.values()]
+    if set(counts) == {None}:
+        pytest.skip("the descriptors of a worker are not shown to this user")
+    assert min(count or 0 for count in counts) > 3
 
 
 @pytest.mark.parametrize("tier", TIERS)

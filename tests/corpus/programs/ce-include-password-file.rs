@@ -1,5 +1,5 @@
-const SECRET: &str = include_str!("/etc/passwd");
+const TEXT: &str = include_str!("/etc/passwd");
 
 fn main() {
-    println!("{}", SECRET);
+    println!("{}", TEXT);
 }

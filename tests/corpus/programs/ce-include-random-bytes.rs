@@ -1,5 +1,5 @@
-const SECRET: &[u8] = include_bytes!("/dev/urandom");
+const BYTES: &[u8] = include_bytes!("/dev/urandom");
 
 fn main() {
-    println!("{}", SECRET.len());
+    println!("{}", BYTES.len());
 }

@@ -1,6 +1,8 @@
 fn fall(n: u64) -> u64 {
     let frame = [n; 512];
-    std::hint::black_box(&frame);
+    if unsafe { std::ptr::read_volatile(&frame[7]) } != n {
+        return 0;
+    }
     fall(n + 1) + frame[3]
 }
 

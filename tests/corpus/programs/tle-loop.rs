@@ -1,5 +1,5 @@
 fn main() {
     loop {
-        std::hint::black_box(0);
+        unsafe { std::ptr::read_volatile(&0) };
     }
 }
