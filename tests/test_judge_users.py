@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from mapcoder_lite.judge.sandbox import Interpreter, Tier, choose_interpreter, count_tasks
+from process_tree import settles
 
 SOURCES = Path(__file__).parents[1] / "src"
 ORDINARY = 54321
@@ -47,7 +48,7 @@ def ask_as(user: int, tier: Tier) -> dict[str, object]:
         env={"PATH": os.environ["PATH"], "PYTHONPATH": f"{SOURCES}:{packages}"},
         **({} if user == os.getuid() else {"user": user, "group": user, "extra_groups": []}),
     )
-    if "PermissionError" in done.stderr or "No module named" in done.stderr:
+    if "ModuleNotFoundError" in done.stderr:
         pytest.skip(f"user {user} cannot read the packages: {done.stderr.strip()[-200:]}")
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
@@ -72,7 +73,7 @@ def test_an_ordinary_user_can_judge(tier: Tier) -> None:
     told = ask_as(user, tier)
     assert told["wrong"] == []
     assert told["uid"] == user
-    assert count_tasks(user) == 0 or user == os.getuid()
+    assert user == os.getuid() or settles(lambda: count_tasks(user) == 0)
 
 
 @pytest.mark.parametrize("tier", ["bubblewrap", "landlock"])
