@@ -24,8 +24,9 @@ PROGRAMS = Path(__file__).parent / "corpus" / "programs"
 TIERS: tuple[Tier, ...] = ("bubblewrap", "landlock")
 NUM_JUDGES = 4
 LIMITS = Limits(cpu_seconds=0.15, memory_bytes=96 << 20, output_bytes=1 << 20)
-SLOW_START_LIMITS = Limits(cpu_seconds=1.0, memory_bytes=96 << 20, output_bytes=1 << 20)
-SLOW_STARTERS = {Language.JAVA, Language.JAVASCRIPT, Language.CSHARP, Language.KOTLIN}
+SLOW_START_LIMITS = Limits(cpu_seconds=2.0, memory_bytes=96 << 20, output_bytes=1 << 20)
+FAST_STARTERS = (Language.PYTHON, Language.C, Language.CPP, Language.RUST)
+"""Others use so much CPU time before their program begins that a sleeper looks starved."""
 HONEST_LIMITS = Limits(cpu_seconds=5.0)
 SECRET = "SECRET-71c3"
 PRIZES = ("uid=", "root:", "SECRET", "CONNECTED")
@@ -118,12 +119,12 @@ def judge_one(
 ) -> Result:
     expected = "3" if hostile.accepted == {Verdict.AC} else SECRET
     program = hostile.program.replace("@SECRET_FILE@", str(secret_file))
-    is_slow = hostile.language in SLOW_STARTERS
+    is_fast = hostile.language in FAST_STARTERS
     got = judge.judge(
         program,
         hostile.language,
         [Test(input="1 2\n", outputs=(expected,))],
-        limits=SLOW_START_LIMITS if is_slow else LIMITS,
+        limits=LIMITS if is_fast else SLOW_START_LIMITS,
         checker=Checker(),
     )
     honest = judge_honest(judge)
