@@ -258,8 +258,8 @@ def trusted_examination(path: Path) -> Examination:
     if not saved.exists():
         raise SandboxError(
             f"{path} does not say whether its judge passed the self-test (no selftest.json: the "
-            "run is older, or was stopped before it), so no accuracy is printed; the same `mapcoder "
-            "run` command examines the judge and does only what is owed"
+            "run is older, or was stopped before it), so no accuracy is printed; the same "
+            "`mapcoder run` command examines the judge and does only what is owed"
         )
     examination = read_record(saved, Examination)
     if not examination.is_trusted:

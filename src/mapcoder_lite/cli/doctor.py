@@ -78,7 +78,7 @@ def doctor(
     terminal.say("the judge is being examined")
     with terminal.waiting("the judge is being examined"):
         found = _examine(settings, wanted)
-    terminal.result(_as_json(found) if json else "\n".join(_lines(found)))
+    terminal.result(as_json(found) if json else as_text(found))
     sys.exit(0 if found.selftest.is_trusted else 5)
 
 
@@ -168,7 +168,8 @@ def _version(name: str) -> str:
         return "not installed"
 
 
-def _lines(found: Findings) -> "list[str]":
+def as_text(found: Findings) -> str:
+    """Return what was found, for people."""
     pocket = "here" if found.has_pocket_weights else "missing: make pocket"
     isolation, examined = found.isolation, found.selftest
     num_right = len(examined.rows) - len(examined.wrong_rows)
@@ -185,9 +186,10 @@ def _lines(found: Findings) -> "list[str]":
     lines += ["", f"{'language':12}{'self-test':12}toolchain"]
     lines += [_language_line(row, examined) for row in found.languages]
     if examined.is_trusted:
-        return [*lines, "", "the judge is trusted"]
+        return "\n".join([*lines, "", "the judge is trusted"])
     wrong = [f"  {row.text}" for row in examined.wrong_rows] or ["  no program was judged"]
-    return [*lines, "", "the judge is NOT trusted; no accuracy is printed from it:", *wrong]
+    lines += ["", "the judge is NOT trusted; no accuracy is printed from it:", *wrong]
+    return "\n".join(lines)
 
 
 def _language_line(row: LanguageFinding, examined: "SelftestReport") -> str:
@@ -205,7 +207,8 @@ def _speed(found: Findings) -> str:
     return f"{slowness}: limits are multiplied by {found.speed_factor:g}"
 
 
-def _as_json(found: Findings) -> str:
+def as_json(found: Findings) -> str:
+    """Return all that was found, every verdict of the self-test included."""
     from json import dumps
 
     calibration = found.calibration

@@ -7,14 +7,13 @@ Does not know: the programs, how they are run.
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 from mapcoder_lite.errors import SandboxError
-from mapcoder_lite.judge.known import KNOWN, Known, known_programs
+from mapcoder_lite.judge.known import Known, known_programs
 from mapcoder_lite.judge.languages import TOOLCHAINS, missing_tools
 from mapcoder_lite.problem import Checker, Language
 from mapcoder_lite.verdict import Judge, Judgement, Verdict
-
-__all__ = ["KNOWN", "SelftestReport", "SelftestRow", "present_languages", "run_selftest"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +76,7 @@ def run_selftest(
     """
     programs = [known for language in languages for known in known_programs(language)]
     with ThreadPoolExecutor(num_threads, thread_name_prefix="selftest") as threads:
-        found = threads.map(lambda known: tuple(_rows(judge, known)), programs)
+        found = threads.map(partial(_examined, judge), programs)
         return SelftestReport(tuple(row for rows in found for row in rows))
 
 
@@ -94,6 +93,10 @@ def refuse_untrusted(report: SelftestReport) -> None:
         f"the judge failed its self-test, so no accuracy comes from it: {wrong}; "
         "`mapcoder doctor` says more"
     )
+
+
+def _examined(judge: Judge, known: Known) -> tuple[SelftestRow, ...]:
+    return tuple(_rows(judge, known))
 
 
 def _rows(judge: Judge, known: Known) -> Iterator[SelftestRow]:
