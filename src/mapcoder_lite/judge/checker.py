@@ -18,7 +18,7 @@ EXCERPT_CHARACTERS = 60
 YES_NO = frozenset((b"yes", b"no", b"true", b"false"))
 TOKEN = re.compile(rb"\S+")
 DECIMAL = re.compile(rb"[+-]?(?:\d+\.\d*|\.\d+|\d+(?=[eE]))(?:[eE][+-]?\d+)?")
-NUMBER = re.compile(rb"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|inf(?:inity)?|nan)", re.I)
+NUMBER = re.compile(rb"[+-]?(?:(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?|inf(?:inity)?|nan)", re.I)
 
 Rule = Callable[[Checker, bytes, bytes], "Mismatch | None"]
 
