@@ -5,30 +5,33 @@ Does not know: how a worker is locked in, how outputs are compared.
 """
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from mapcoder_lite.errors import InputError, SandboxError
-from mapcoder_lite.judge import execeval
-from mapcoder_lite.judge.checker import check, rule_for
+from mapcoder_lite.errors import SandboxError
+from mapcoder_lite.judge import execeval, functions
+from mapcoder_lite.judge.checker import check
+from mapcoder_lite.judge.compiler import Compiler, default_cache
+from mapcoder_lite.judge.languages import TOOLCHAINS, Toolchain, missing_tools
 from mapcoder_lite.judge.outcome import PATIENCE, Outcome, first_failure, limits_of_run, outcome_of
 from mapcoder_lite.judge.pool import Pool, Slot, num_cores
+from mapcoder_lite.judge.programs import Program, Ready, make_ready
 from mapcoder_lite.judge.sandbox import Tier
 from mapcoder_lite.judge.selftest import SelftestReport, run_selftest
-from mapcoder_lite.judge.zygote import CompileFailure, Template, WorkerLost
+from mapcoder_lite.judge.special import CheckerProgram
+from mapcoder_lite.judge.zygote import CompileFailure, Run, RunLimits, Template, WorkerLost
 from mapcoder_lite.problem import Checker, CheckerKind, Io, Language, Limits, Test
 from mapcoder_lite.verdict import Compilation, Isolation, Judgement, Verdict
 
 MAX_RETRIES = 2
 """How often a fault of the judge is retried before it is reported as IE."""
 
-COMPILER_ENDED = "the compiler was ended: it took too much time or memory, or crashed"
-
 
 class SandboxJudge:
-    """Judges Python programs in a pool of sandboxed workers; safe to call from many threads."""
+    """Judges programs in a pool of sandboxed workers; safe to call from many threads."""
 
     def __init__(
         self,
@@ -38,16 +41,22 @@ class SandboxJudge:
         interpreter: str | None = None,
         unsafe: bool = False,
         speed_factor: float = 1.0,
+        cache: Path | None = None,
+        toolchains: Mapping[Language, Toolchain] = TOOLCHAINS,
     ) -> None:
         """Start the first worker; by default there is one per core, in the strongest tier here.
 
         `speed_factor` is this machine's measured slowness: CPU limits are multiplied by it.
+        `cache` keeps what compilers made; by default a folder of this user's. `toolchains` says
+        how the programs of each language are compiled and run.
 
         Raises:
             SandboxError: programs cannot be isolated here; says what each tier met.
         """
         count = num_workers or num_cores()
         self._pool = Pool(count, tier=tier, interpreter=interpreter, unsafe=unsafe)
+        self._compiler = Compiler(self._pool, cache or default_cache())
+        self._toolchains = toolchains
         self._speed_factor = speed_factor
 
     def judge(
@@ -71,14 +80,25 @@ class SandboxJudge:
             InputError: the kind of test or checker is not supported yet.
             SandboxError: the language is unavailable, or no worker could be started.
         """
-        refuse_unsupported(language, checker, io)
-        case = Case(program, tuple(tests), limits, checker, stop_early, show_tests)
+        functions.refuse_faulty(language, tuple(tests), io)
+        toolchain = self._toolchains[language]
+        case = Case(program, toolchain, tuple(tests), limits, checker, stop_early, show_tests, io)
         if checker.kind is CheckerKind.EXECEVAL:
             case = execeval_case(case)
+        if missing := missing_tools(toolchain):
+            return self._without_toolchain(case, missing)
         if not tests:
             return case.judgement(self.isolation, Compilation(), [], 0, self._speed_factor)
         with self._pool.lend() as slot:
-            return Sitting(self._pool, slot, case, self._speed_factor).judge()
+            return Sitting(self._pool, slot, self._compiler, case, self._speed_factor).judge()
+
+    def _without_toolchain(self, case: "Case", missing: tuple[str, ...]) -> Judgement:
+        packages = " ".join(case.toolchain.packages)
+        log = f"{case.toolchain.language.value}: {' '.join(missing)} not found; install {packages}"
+        compilation = Compilation(is_ok=False, log=log)
+        return case.judgement(self.isolation, compilation, [], 0, self._speed_factor).model_copy(
+            update={"verdict": Verdict.IE}
+        )
 
     @property
     def isolation(self) -> Isolation:
@@ -92,6 +112,7 @@ class SandboxJudge:
     def close(self) -> None:
         """Wait for the programs being judged, then end all workers."""
         self._pool.close()
+        self._compiler.close()
 
     def __enter__(self) -> Self:
         return self
@@ -110,11 +131,13 @@ class Case:
     """One question to the judge."""
 
     program: str
+    toolchain: Toolchain
     tests: tuple[Test, ...]
     limits: Limits
     checker: Checker
     stop_early: bool
     show_tests: bool
+    io: Io = Io()
 
     @property
     def is_execeval(self) -> bool:
@@ -163,9 +186,11 @@ class Sitting:
 
     pool: Pool
     slot: Slot
+    compiler: Compiler
     case: Case
     speed_factor: float
-    template: Template | None = None
+    ready: Ready | None = None
+    checker: CheckerProgram | None = None
     num_retried: int = 0
     outcomes: list[Outcome] = field(default_factory=list[Outcome])
 
@@ -176,7 +201,7 @@ class Sitting:
             if compilation.is_ok:
                 self.run_tests()
         finally:
-            self.close_template()
+            self.close_program()
         isolation = self.pool.isolation
         args = (isolation, compilation, self.outcomes, self.num_retried, self.speed_factor)
         return self.case.judgement(*args)
@@ -191,35 +216,32 @@ class Sitting:
         lost: WorkerLost | None = None
         for _ in range(MAX_RETRIES + 1):
             try:
-                failure = self.open_template()
+                failure = self.open_program()
             except WorkerLost as error:
                 self.lose_worker()
                 lost = error
                 continue
             milliseconds = (time.monotonic() - started) * 1000
             log = failure.log if failure else ""
-            return Compilation(is_ok=failure is None, log=log, milliseconds=milliseconds)
+            return Compilation(
+                is_ok=failure is None,
+                log=log,
+                is_cached=self.ready is not None and self.ready.is_cached,
+                milliseconds=milliseconds,
+            )
         raise SandboxError(f"no worker could compile, tried {MAX_RETRIES + 1}: {lost}") from lost
 
-    def open_template(self) -> CompileFailure | None:
-        """Start a template unless one is open; a compiler that dies is the program's fault only
-        if the same worker then compiles an honest program."""
-        if self.template is not None:
+    def open_program(self) -> CompileFailure | None:
+        """Make the program ready to run unless it is."""
+        if self.ready is not None:
             return None
-        worker = self.pool.worker_of(self.slot)
-        optimize = 2 if self.case.is_execeval else 0
-        source = self.case.program.encode("utf-8", "surrogatepass")
-        found = worker.template(source, optimize=optimize)
-        if isinstance(found, Template):
-            self.template = found
-            return None
-        if found.log:
+        case = self.case
+        program = Program(case.program, case.toolchain, case.limits, case.is_execeval)
+        found = make_ready(self.pool, self.slot, self.compiler, program)
+        if isinstance(found, CompileFailure):
             return found
-        with_honest = worker.template(b"pass")
-        if isinstance(with_honest, CompileFailure):
-            raise WorkerLost("a worker compiles nothing any more")
-        with_honest.close()
-        return CompileFailure(COMPILER_ENDED)
+        self.ready = found
+        return None
 
     def run_tests(self) -> None:
         """Run the tests in order, to the first failure when asked to stop there."""
@@ -235,48 +257,83 @@ class Sitting:
     def run_test(self, test: Test, *, alone: bool = False, is_last: bool = False) -> Outcome:
         """Run one test with retries; a fault of the judge that stays is IE.
 
-        The last run takes the template with it; should there be more, another one is compiled.
+        The last run may end the template; should there be more, the program is compiled again.
         Run alone, no other run of this judge shares the machine, and there is more time to wait.
         """
         limits = limits_of_run(
             self.case.limits,
             self.speed_factor,
+            self.case.toolchain,
             is_execeval=self.case.is_execeval,
             patience=PATIENCE if alone else 1,
         )
         reason = ""
         for _ in range(MAX_RETRIES + 1):
             try:
-                failure = self.open_template()
-                if self.template is None:
+                failure = self.open_program()
+                if self.ready is None:
                     raise WorkerLost(f"what compiled once does not now: {failure}")
+                self.ready.template.is_last = is_last
                 with self.pool.gate.passed(alone=alone):
-                    stdin = test.input.encode("utf-8", "surrogatepass")
-                    run = self.template.run(stdin, limits, is_last=is_last)
+                    run, answer = self.run_once(self.ready.template, test, limits)
+                if is_last:
+                    self.close_ready()
+                outcome = outcome_of(run, self.case.limits, self.speed_factor, self.case.toolchain)
+                if answer is not None:
+                    return answer.on(outcome)
+                return self.checked(outcome, test, run.stdout)
             except WorkerLost as error:
                 reason = str(error)
                 self.lose_worker()
-                continue
-            if is_last:
-                self.close_template()
-            outcome = outcome_of(run, self.case.limits, self.speed_factor)
-            if outcome.verdict is Verdict.AC:
-                mismatch = check(self.case.checker, run.stdout, test.outputs)
-                outcome = outcome.compared(mismatch)
-            return outcome
         return Outcome(Verdict.IE, reason=reason)
+
+    def run_once(
+        self, template: Template, test: Test, limits: RunLimits
+    ) -> tuple[Run, functions.Answer | None]:
+        """Run the program on an input, or have its functions called."""
+        io = self.case.io
+        if io.kind == "stdio":
+            return template.run(test.input.encode("utf-8", "surrogatepass"), limits), None
+        if io.kind == "asserts":
+            with self.pool.worker_of(self.slot).lend_examiner() as examiner:
+                return functions.examine_program(template, examiner, test, io, limits)
+        name = io.entry_point or ""
+        return functions.call_function(template, test, name, self.case.checker, limits)
+
+    def checked(self, outcome: Outcome, test: Test, output: bytes) -> Outcome:
+        """Return the outcome after the checker's word, if the program did not already fail."""
+        checker = self.case.checker
+        if outcome.verdict is not Verdict.AC:
+            return outcome
+        if checker.kind is not CheckerKind.CUSTOM:
+            return outcome.compared(check(checker, output, test.outputs))
+        if self.checker is None:
+            args = (self.pool, self.slot, self.compiler, checker, self.speed_factor)
+            self.checker = CheckerProgram.open(*args)
+        stdin, *answers = (
+            text.encode("utf-8", "surrogatepass") for text in (test.input, *test.outputs)
+        )
+        ruling = self.checker.rule(stdin, output, answers)
+        return replace(outcome, verdict=ruling.verdict, reason=ruling.reason)
 
     def lose_worker(self) -> None:
         """Give up a worker that failed."""
         self.num_retried += 1
-        self.close_template()
+        self.close_program()
         self.pool.discard(self.slot)
 
-    def close_template(self) -> None:
-        """End the template, if one is open."""
-        if self.template is not None:
-            self.template.close()
-            self.template = None
+    def close_ready(self) -> None:
+        """End what keeps the program ready."""
+        if self.ready is not None:
+            self.ready.close()
+            self.ready = None
+
+    def close_program(self) -> None:
+        """End what keeps the program and its checker ready."""
+        self.close_ready()
+        if self.checker is not None:
+            self.checker.close()
+            self.checker = None
 
 
 def execeval_case(case: Case) -> Case:
@@ -285,19 +342,5 @@ def execeval_case(case: Case) -> Case:
         test.model_copy(update={"input": test.input.replace("\r", "")}) for test in case.tests
     )
     program = case.program.replace("\r", "")
-    limits = execeval.LIMITS
-    return Case(program, tests, limits, case.checker, case.stop_early, case.show_tests)
-
-
-def refuse_unsupported(language: Language, checker: Checker, io: Io) -> None:
-    """Refuse what this version cannot judge.
-
-    Raises:
-        InputError: the kind of test or checker is not supported yet.
-        SandboxError: the language is unavailable.
-    """
-    if language is not Language.PYTHON:
-        raise SandboxError(f"language {language.value!r} is not supported yet; python is")
-    if io.kind != "stdio":
-        raise InputError(f"{io.kind} tests are not supported yet; stdio tests are")
-    rule_for(checker.kind)
+    limits = execeval.limits_of(case.toolchain.published_cpu_seconds)
+    return replace(case, program=program, tests=tests, limits=limits)

@@ -19,34 +19,44 @@ MEBIBYTE = 1 << 20
 class Toolchain:
     """How programs of one language are compiled and run.
 
-    In commands `{memory_mb}` is the memory limit in mebibytes. A compiler runs in a folder that
-    holds the source under its name; what it must leave there is the artefact.
+    Commands run in a folder that holds the source. In them `{source}` is its name, `{main_class}`
+    the class that a Java program starts in, `{memory_mb}` the memory limit in mebibytes; in the
+    environment `{folder}` is that folder.
     """
 
     language: Language
     suffixes: tuple[str, ...]
-    source: str
-    """The name that the source gets, and that messages of compilers show."""
     packages: tuple[str, ...]
     """The Debian packages that bring it."""
     tools: tuple[str, ...]
     """Executables that must be there, the one that tells the version first."""
+    honest: str
+    """A program that any sound toolchain compiles."""
+    source: str
+    """The name that the source gets, and that messages of compilers show."""
     compiler: tuple[str, ...] = ()
     published_compiler: tuple[str, ...] = ()
     """The command behind the published verdicts, where it differs."""
     artefact: str = ""
-    """The file that a compiler leaves; the source itself where there is no compiler."""
+    """The one file that a compiler leaves; `*.class` files become a `main.jar`."""
+    checker: tuple[str, ...] = ()
+    """What says whether a program is well-formed, where nothing is compiled."""
     runner: tuple[str, ...] = ()
-    """The command that runs the artefact; empty when it is itself a static executable."""
+    """The command that runs the artefact or the source; empty for a static executable."""
+    environment: tuple[tuple[str, str], ...] = ()
+    settings: tuple[str, ...] = ()
+    """What must be readable outside the system's folders, as patterns."""
     memory_kind: Literal["address_space", "data"] = "data"
     """What is limited beside resident memory: machines with a heap of their own reserve far more
     address space than they touch."""
     memory_overhead_bytes: int = 0
     """What the machine itself takes; added to the limit on resident memory."""
+    stack_bytes: int = 64 * MEBIBYTE
+    """The soft limit of the stack, which is also what each thread reserves; 0 = the sandbox's."""
     published_cpu_seconds: float = 2.0
-    """The limit behind the published verdicts: 2 s times a factor of the language (paper.md 1.5)."""
+    """The limit of the published verdicts: 2 s times a factor of the language (paper.md 1.5)."""
     out_of_memory: tuple[bytes, ...] = ()
-    """What the machine prints last, or near it, when memory ran out."""
+    """What the error stream holds when memory ran out."""
 
 
 def missing_tools(toolchain: Toolchain) -> tuple[str, ...]:
@@ -79,10 +89,11 @@ def language_of(path: Path) -> Language:
 
 TOOL_PATH = "/usr/local/bin:/usr/bin:/bin"
 
-_JVM = ("-Xmx{memory_mb}m", "-Xss64m", "-XX:+UseSerialGC", "-Xshare:auto", "-XX:-UsePerfData")
+_JVM = ("java", "-Xmx{memory_mb}m", "-Xss64m", "-XX:+UseSerialGC", "-XX:-UsePerfData")
+_JAVA_SETTINGS = ("/etc/java*", "/etc/alternatives")
 _JVM_OUT_OF_MEMORY = (b"java.lang.OutOfMemoryError",)
 _GNU = ("-O2", "-w", "-static", "-s", "-DONLINE_JUDGE")
-_PUBLISHED_GNU = ("-fno-optimize-sibling-calls", "-fno-strict-aliasing", "-fno-asm")
+_PUBLISHED_C = ("-fno-optimize-sibling-calls", "-fno-strict-aliasing", "-fno-asm")
 _INCLUDED = ("-include", "limits.h", "-include", "math.h")
 
 TOOLCHAINS: dict[Language, Toolchain] = {
@@ -91,47 +102,55 @@ TOOLCHAINS: dict[Language, Toolchain] = {
         Toolchain(
             Language.PYTHON,
             suffixes=(".py",),
-            source="main.py",
             packages=("python3",),
             tools=(),  # the sandbox has one or does not start
+            honest="pass\n",
+            source="main.py",
             memory_kind="address_space",
+            stack_bytes=0,
             published_cpu_seconds=6.0,
         ),
         Toolchain(
             Language.C,
             suffixes=(".c",),
-            source="main.c",
             packages=("gcc", "libc6-dev"),
             tools=("gcc", "as", "ld"),
+            honest="int main(void) { return 0; }\n",
+            source="main.c",
             compiler=("gcc", "-std=gnu17", *_GNU, "-o", "main", "main.c", "-lm"),
             published_compiler=(
-                *("gcc", *_GNU, *_PUBLISHED_GNU, *_INCLUDED),
+                *("gcc", *_GNU, *_PUBLISHED_C, *_INCLUDED),
                 *("-o", "main", "main.c", "-lm"),
             ),
             artefact="main",
             memory_kind="address_space",
+            stack_bytes=0,
         ),
         Toolchain(
             Language.CPP,
             suffixes=(".cpp", ".cc", ".cxx"),
-            source="main.cpp",
             packages=("g++",),
             tools=("g++", "as", "ld"),
+            honest="int main() { return 0; }\n",
+            source="main.cpp",
             compiler=("g++", "-std=gnu++20", *_GNU, "-o", "main", "main.cpp"),
             published_compiler=("g++", "-std=c++17", *_GNU, *_INCLUDED, "-o", "main", "main.cpp"),
             artefact="main",
             memory_kind="address_space",
+            stack_bytes=0,
             out_of_memory=(b"std::bad_alloc",),
         ),
         Toolchain(
             Language.JAVA,
             suffixes=(".java",),
-            source="Main.java",
             packages=("default-jdk-headless",),
             tools=("java", "javac"),
-            compiler=("javac", "-nowarn", "-encoding", "UTF-8", "-d", ".", "Main.java"),
-            artefact="Main.class",
-            runner=("java", *_JVM, "-cp", ".", "Main"),
+            honest="class Main { public static void main(String[] a) {} }\n",
+            source="Main.java",
+            compiler=("javac", "-nowarn", "-encoding", "UTF-8", "-d", ".", "{source}"),
+            artefact="main.jar",
+            runner=(*_JVM, "-Xshare:auto", "-cp", "main.jar", "{main_class}"),
+            settings=_JAVA_SETTINGS,
             memory_overhead_bytes=192 * MEBIBYTE,
             published_cpu_seconds=6.0,
             out_of_memory=_JVM_OUT_OF_MEMORY,
@@ -139,12 +158,13 @@ TOOLCHAINS: dict[Language, Toolchain] = {
         Toolchain(
             Language.JAVASCRIPT,
             suffixes=(".js",),
-            source="main.js",
             packages=("nodejs",),
             tools=("node",),
-            compiler=("node", "--check", "main.js"),
-            artefact="main.js",
-            runner=("node", "--max-old-space-size={memory_mb}", "--stack-size=65500", "main.js"),
+            honest="\n",
+            source="main.js",
+            checker=("node", "--check", "main.js"),
+            runner=("node", "--max-old-space-size={memory_mb}", "--stack-size=60000", "main.js"),
+            environment=(("UV_USE_IO_URING", "0"), ("OPENSSL_CONF", "/dev/null")),
             memory_overhead_bytes=96 * MEBIBYTE,
             published_cpu_seconds=6.0,
             out_of_memory=(b"JavaScript heap out of memory",),
@@ -152,36 +172,44 @@ TOOLCHAINS: dict[Language, Toolchain] = {
         Toolchain(
             Language.GO,
             suffixes=(".go",),
-            source="main.go",
             packages=("golang-go",),
             tools=("go",),
+            honest="package main\nfunc main() {}\n",
+            source="main.go",
             compiler=("go", "build", "-o", "main", "main.go"),
             artefact="main",
+            environment=(
+                *(("GOCACHE", "{folder}/cache"), ("GOPATH", "{folder}/path")),
+                *(("GO111MODULE", "off"), ("CGO_ENABLED", "0"), ("GOFLAGS", "-p=1")),
+            ),
             memory_overhead_bytes=16 * MEBIBYTE,
-            out_of_memory=(b"runtime: out of memory", b"cannot allocate memory"),
+            out_of_memory=(b"runtime: out of memory", b"runtime: cannot allocate memory"),
         ),
         Toolchain(
             Language.RUST,
             suffixes=(".rs",),
-            source="main.rs",
             packages=("rustc", "gcc", "libc6-dev"),
-            tools=("rustc", "gcc"),
+            tools=("rustc", "cc"),
+            honest="fn main() {}\n",
+            source="main.rs",
             compiler=(
                 *("rustc", "--edition", "2021", "-O", "-C", "target-feature=+crt-static"),
                 *("-A", "warnings", "-o", "main", "main.rs"),
             ),
             artefact="main",
+            settings=("/etc/alternatives",),
             memory_kind="address_space",
+            stack_bytes=0,
             out_of_memory=(b"memory allocation of",),
         ),
         Toolchain(
             Language.RUBY,
             suffixes=(".rb",),
-            source="main.rb",
             packages=("ruby",),
             tools=("ruby",),
-            compiler=("ruby", "-c", "main.rb"),
-            artefact="main.rb",
+            honest="\n",
+            source="main.rb",
+            checker=("ruby", "-c", "main.rb"),
             runner=("ruby", "main.rb"),
             memory_overhead_bytes=32 * MEBIBYTE,
             published_cpu_seconds=6.0,
@@ -190,25 +218,28 @@ TOOLCHAINS: dict[Language, Toolchain] = {
         Toolchain(
             Language.PHP,
             suffixes=(".php",),
-            source="main.php",
             packages=("php-cli",),
             tools=("php",),
-            compiler=("php", "-n", "-l", "main.php"),
-            artefact="main.php",
-            runner=("php", "-n", "-d", "memory_limit={memory_mb}M", "main.php"),
+            honest="<?php\n",
+            source="main.php",
+            checker=("php", "-l", "main.php"),
+            runner=("php", "-d", "memory_limit={memory_mb}M", "main.php"),
+            settings=("/etc/php",),
             memory_overhead_bytes=32 * MEBIBYTE,
             published_cpu_seconds=6.0,
-            out_of_memory=(b"Allowed memory size of",),
+            out_of_memory=(b"Allowed memory size of", b"Out of memory"),
         ),
         Toolchain(
             Language.CSHARP,
             suffixes=(".cs",),
-            source="main.cs",
             packages=("mono-mcs", "mono-runtime", "libmono-system-numerics4.0-cil"),
             tools=("mcs", "mono"),
+            honest="class P { static void Main() {} }\n",
+            source="main.cs",
             compiler=("mcs", "-optimize+", "-r:System.Numerics", "-out:main.exe", "main.cs"),
             artefact="main.exe",
             runner=("mono", "main.exe"),
+            settings=("/etc/mono",),
             memory_overhead_bytes=64 * MEBIBYTE,
             published_cpu_seconds=6.0,
             out_of_memory=(b"System.OutOfMemoryException",),
@@ -216,12 +247,14 @@ TOOLCHAINS: dict[Language, Toolchain] = {
         Toolchain(
             Language.KOTLIN,
             suffixes=(".kt",),
-            source="main.kt",
             packages=("kotlin", "default-jdk-headless"),
             tools=("kotlinc", "java"),
+            honest="fun main() {}\n",
+            source="main.kt",
             compiler=("kotlinc", "-nowarn", "-include-runtime", "-d", "main.jar", "main.kt"),
             artefact="main.jar",
-            runner=("java", *_JVM, "-jar", "main.jar"),
+            runner=(*_JVM, "-Xshare:auto", "-jar", "main.jar"),
+            settings=_JAVA_SETTINGS,
             memory_overhead_bytes=192 * MEBIBYTE,
             published_cpu_seconds=6.0,
             out_of_memory=_JVM_OUT_OF_MEMORY,

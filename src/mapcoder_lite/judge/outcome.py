@@ -10,13 +10,18 @@ import signal
 from dataclasses import dataclass, replace
 
 from mapcoder_lite.judge.checker import Mismatch
+from mapcoder_lite.judge.languages import Toolchain
 from mapcoder_lite.judge.zygote import Ended, Run, RunLimits
-from mapcoder_lite.problem import Limits, Test
+from mapcoder_lite.problem import Language, Limits, Test
 from mapcoder_lite.verdict import FirstFailure, TestResult, Verdict
 
 ADDRESS_SPACE_MARGIN_BYTES = 768 << 20
 """Above the memory limit: interpreter, libraries, and a 512 MB thread stack that is reserved but
 hardly touched, a common contest idiom. What is touched counts by resident memory."""
+
+DATA_MARGIN_BYTES = 1 << 30
+"""Above the memory limit of languages whose machine has a heap of its own: its code, its threads'
+stacks. Seen: node needs 1 GB of writable memory in all, Java its heap and 768 MB."""
 
 KILL_FACTOR = 1.5
 """A run goes on this far past its CPU limit, so that a near miss can be told from a loop. Seen: a
@@ -43,6 +48,8 @@ class Outcome:
     reason: str = ""
     is_doubtful: bool = False
     """Whether a busy machine may have caused it; run again once."""
+    answer: str | None = None
+    """What a tested function answered last, as text; None where programs print."""
 
     def compared(self, mismatch: Mismatch | None) -> "Outcome":
         """Return the outcome after the checker's word."""
@@ -71,21 +78,30 @@ class Outcome:
 
 
 def limits_of_run(
-    limits: Limits, speed_factor: float, *, is_execeval: bool, patience: int = 1
+    limits: Limits,
+    speed_factor: float,
+    toolchain: Toolchain,
+    *,
+    is_execeval: bool,
+    patience: int = 1,
 ) -> RunLimits:
     """Return what the kernel enforces: CPU a little above the limit, wall time for sleepers."""
     cpu_seconds = limits.cpu_seconds * speed_factor
+    is_by_address = toolchain.memory_kind == "address_space"
     margin = 0 if is_execeval else ADDRESS_SPACE_MARGIN_BYTES
+    data_bytes = limits.memory_bytes + toolchain.memory_overhead_bytes + DATA_MARGIN_BYTES
     return RunLimits(
         cpu_ms=math.ceil(cpu_seconds * KILL_FACTOR * 1000),
         wall_ms=math.ceil((3 * cpu_seconds + 2) * 1000) * patience,
-        address_space_bytes=limits.memory_bytes + margin,
+        address_space_bytes=limits.memory_bytes + margin if is_by_address else 0,
+        data_bytes=0 if is_by_address else data_bytes,
+        stack_bytes=toolchain.stack_bytes,
         output_bytes=limits.output_bytes,
         has_site=not is_execeval,
     )
 
 
-def outcome_of(run: Run, limits: Limits, speed_factor: float) -> Outcome:
+def outcome_of(run: Run, limits: Limits, speed_factor: float, toolchain: Toolchain) -> Outcome:
     """Say what ended a run: TLE, OLE, MLE, SEC, RE in this order; AC leaves it to the checker."""
     cpu_limit_ms = limits.cpu_seconds * speed_factor * 1000
     used = f"{run.cpu_ms / 1000:.2f} s of CPU time, limit {cpu_limit_ms / 1000:.2f} s"
@@ -98,8 +114,9 @@ def outcome_of(run: Run, limits: Limits, speed_factor: float) -> Outcome:
         return Outcome(Verdict.TLE, run, used, is_doubtful=not is_killed)
     if max(run.stdout_bytes, run.stderr_bytes) >= limits.output_bytes:
         return Outcome(Verdict.OLE, run, f"wrote the limit of {limits.output_bytes} bytes")
-    if run.rss_kb * 1024 > limits.memory_bytes or is_out_of_memory(run):
-        limit = f"limit {limits.memory_bytes >> 20} MB"
+    memory_bytes = limits.memory_bytes + toolchain.memory_overhead_bytes
+    if run.rss_kb * 1024 > memory_bytes or is_out_of_memory(run, toolchain):
+        limit = f"limit {memory_bytes >> 20} MB"
         return Outcome(Verdict.MLE, run, f"{run.rss_kb >> 10} MB of memory at its peak, {limit}")
     if run.signal == signal.SIGSYS:
         return Outcome(Verdict.SEC, run, "made a forbidden system call")
@@ -110,10 +127,14 @@ def outcome_of(run: Run, limits: Limits, speed_factor: float) -> Outcome:
     return Outcome(Verdict.AC, run)
 
 
-def is_out_of_memory(run: Run) -> bool:
-    """Whether Python ended in MemoryError; a program that feigns it only accuses itself."""
-    last_line = run.stderr_tail.rstrip().rpartition(b"\n")[2]
-    return run.exit_code == 1 and last_line.startswith(b"MemoryError")
+def is_out_of_memory(run: Run, toolchain: Toolchain) -> bool:
+    """Whether it failed for want of memory; a program that feigns it only accuses itself."""
+    if run.exit_code == 0:
+        return False
+    if toolchain.language is Language.PYTHON:
+        last_line = run.stderr_tail.rstrip().rpartition(b"\n")[2]
+        return run.exit_code == 1 and last_line.startswith(b"MemoryError")
+    return any(words in run.stderr_tail for words in toolchain.out_of_memory)
 
 
 def first_failure(index: int, test: Test, outcome: Outcome, show_tests: bool) -> FirstFailure:
@@ -123,15 +144,22 @@ def first_failure(index: int, test: Test, outcome: Outcome, show_tests: bool) ->
     reason = outcome.reason
     if outcome.verdict is Verdict.RE and outcome.run:
         last_line = stderr_text(outcome.run).rstrip().rpartition("\n")[2]
-        reason = f"{reason}: {last_line}" if last_line else reason
+        reason = reason if last_line in reason else f"{reason}: {last_line}"
     return FirstFailure(
         index=index,
         verdict=outcome.verdict,
         input_excerpt=shorten(test.input),
         expected_excerpt=shorten(test.outputs[0]),
-        got_excerpt=excerpt(outcome.run.stdout) if outcome.run else None,
+        got_excerpt=got_excerpt(outcome),
         reason=reason,
     )
+
+
+def got_excerpt(outcome: Outcome) -> str | None:
+    """Return the start of what the program printed, or of what its function answered."""
+    if outcome.answer is not None:
+        return shorten(outcome.answer)
+    return excerpt(outcome.run.stdout) if outcome.run else None
 
 
 def excerpt(stream: bytes) -> str:

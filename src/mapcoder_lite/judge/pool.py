@@ -9,9 +9,10 @@ import os
 import threading
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 from mapcoder_lite.errors import SandboxError
-from mapcoder_lite.judge.sandbox import Launch, Tier, plan_launch
+from mapcoder_lite.judge.sandbox import Box, Launch, Tier, plan_launch
 from mapcoder_lite.judge.zygote import Worker
 from mapcoder_lite.verdict import Isolation
 
@@ -81,7 +82,7 @@ class Pool:
         if unsafe and tier is None:
             tiers.append("none")
         try:
-            self._launch, self.isolation = self._start_first(tiers, interpreter, unsafe=unsafe)
+            self.launch, self.isolation = self._start_first(tiers, interpreter, unsafe=unsafe)
         except SandboxError:
             self._starter.shutdown()
             raise
@@ -114,7 +115,16 @@ class Pool:
         Raises:
             SandboxError: it does not start.
         """
-        return slot.worker or self._start(self._launch, slot)
+        return slot.worker or self._start(self.launch, slot)
+
+    def boxed(self, slot: Slot, box: Box) -> Worker:
+        """Start a worker with a folder of its own beside the slot's; its user ends it.
+
+        Raises:
+            SandboxError: it does not start.
+        """
+        launch = replace(self.launch, box=box)
+        return self._starter.submit(Worker, launch, slot.core).result()
 
     def discard(self, slot: Slot) -> None:
         """End the slot's worker; the next use starts another."""

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Literal, TypedDict
 
 from mapcoder_lite.errors import SandboxError
-from mapcoder_lite.judge.filters import load_filters
+from mapcoder_lite.judge.filters import FilterName, Filters, load_filters
 
 Tier = Literal["bubblewrap", "landlock", "none"]
 
@@ -29,6 +29,8 @@ STACK_KILOBYTES = 256 << 10
 """Soft stack limit of every program, for deep recursion."""
 
 SYSTEM_FOLDERS = ("/usr", "/lib", "/lib32", "/lib64")
+LOADERS = ("/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1")
+"""What the kernel executes first in a dynamic executable."""
 PRELOADED = (
     "collections heapq bisect math itertools functools re string random typing operator copy "
     "fractions decimal statistics datetime queue dataclasses enum array cmath threading traceback "
@@ -46,7 +48,7 @@ ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",
 }
 
-INSIDE = ("wire", "kernel", "program", "watch", "worker")
+INSIDE = ("wire", "kernel", "program", "watch", "command", "values", "calls", "examine", "worker")
 BOOT = """\
 import json, os, sys, types
 # no module may add work to every fork: `random` would reseed, `threading` look around, 0.8 ms a run
@@ -87,6 +89,24 @@ class Interpreter:
 
 
 @dataclass(frozen=True, slots=True)
+class Box:
+    """A folder of its own, for a worker that compiles one program or runs it from files."""
+
+    folder: Path
+    executables: tuple[str, ...] = ()
+    """What may be executed in it; a compiler may execute all that the system has.
+
+    A name that is not absolute lies in the folder.
+    """
+    readable: tuple[str, ...] = ()
+    """Settings of a toolchain outside the system folders."""
+    writable: str = ""
+    """The name of a folder in it that programs may write in."""
+    is_for_compiler: bool = False
+    """Whether its worker may write there and start processes."""
+
+
+@dataclass(frozen=True, slots=True)
 class Launch:
     """All that starting a worker takes."""
 
@@ -94,33 +114,77 @@ class Launch:
     interpreter: Interpreter
     user: int | None
     """The user to become first; None when not root."""
-    filter_sha256: str
-    strict_filter: bytes
+    filters: Filters
     max_processes: int
+    box: Box | None = None
+
+    @property
+    def filter_sha256(self) -> str:
+        """Hex digest of the filters; empty where there are none."""
+        return "" if self.tier == "none" else self.filters.sha256
+
+    @property
+    def folder(self) -> str:
+        """Where a worker finds its own folder."""
+        if self.box is None or self.tier == "bubblewrap":
+            return "/box"
+        return str(self.box.folder)
 
     def command(self, control_fd: int, texts_fd: int) -> list[str]:
         """Return the command line of a worker that holds the two descriptors."""
         python = [self.interpreter.path, *self.interpreter.flags, "-c", BOOT]
         inner = [*python, str(control_fd), str(texts_fd)]
         if self.tier == "bubblewrap":
-            inner = [*bubblewrap_arguments(self.interpreter), "--", *inner]
+            inner = [*bubblewrap_arguments(self.interpreter, self.box), "--", *inner]
         return ["/bin/sh", "-c", RAISE_STACK, "sh", *inner]
 
     def configuration(self, core: int | None) -> bytes:
         """Return the first message to a worker."""
-        is_locked = self.tier != "none"
-        strict = base64.b64encode(self.strict_filter).decode() if is_locked else ""
+        is_locked, is_compiler = self.tier != "none", self.is_for_compiler
+        attempts = ["read", "write", "connect", "kill", *([] if is_compiler else ["fork"])]
         fields = {
             "core": core,
-            "strict": strict,
+            "filters": self._filters_inside(),
             "has_landlock": is_locked,
-            "has_canary": is_locked,
-            "readable": [*readable_folders(self.interpreter), "/dev/urandom"],
-            "writable": ["/dev/null"],
-            "preload": PRELOADED.split(),
+            "canary": attempts if is_locked else [],
+            "canary_filter": self._filter_names()[0],
+            "paths": self._paths(),
+            "restricts_children": self.box is not None,
+            "preload": [] if self.box else PRELOADED.split(),
             "max_processes": self.max_processes,
+            "max_files": 1024 if is_compiler else 64,
         }
         return json.dumps(fields).encode()
+
+    @property
+    def is_for_compiler(self) -> bool:
+        """Whether its worker compiles."""
+        return self.box is not None and self.box.is_for_compiler
+
+    def _filter_names(self) -> tuple[FilterName, ...]:
+        if self.is_for_compiler:
+            return ("compile",)
+        return ("exec",) if self.box else ("strict", "exec")
+
+    def _filters_inside(self) -> dict[str, str]:
+        if self.tier == "none":
+            return {}
+        names = self._filter_names()
+        return {name: base64.b64encode(self.filters.named(name)).decode() for name in names}
+
+    def _paths(self) -> dict[str, list[str]]:
+        """List what Landlock lets a worker read, execute, write."""
+        readable = [*readable_folders(self.interpreter), "/dev/urandom"]
+        if self.box is None:
+            return {"readable": readable, "executable": [], "writable": ["/dev/null"]}
+        readable += [*self.box.readable, self.folder]
+        inside, box = Path(self.folder), self.box
+        executable = SYSTEM_FOLDERS if box.is_for_compiler else (*box.executables, *LOADERS)
+        executable = [str(inside / path) for path in executable]
+        writable = ["/dev/null"]
+        if box.is_for_compiler or box.writable:
+            writable.append(str(inside / box.writable))
+        return {"readable": readable, "executable": executable, "writable": writable}
 
 
 def plan_launch(tier: Tier, interpreter: str | None, num_workers: int) -> Launch:
@@ -134,13 +198,11 @@ def plan_launch(tier: Tier, interpreter: str | None, num_workers: int) -> Launch
     if tier == "bubblewrap" and shutil.which("bwrap") is None:
         raise SandboxError("bwrap is not installed; install bubblewrap")
     user = user_to_become()
-    filters = load_filters()
     return Launch(
         tier=tier,
         interpreter=choose_interpreter(interpreter, user),
         user=user,
-        filter_sha256=filters.sha256 if tier != "none" else "",
-        strict_filter=filters.strict,
+        filters=load_filters(),
         # the kernel counts all tasks of the user, ours or not
         max_processes=count_tasks(os.getuid() if user is None else user) + 256 * num_workers,
     )
@@ -206,9 +268,17 @@ def try_interpreter(path: str, user: int | None) -> Interpreter | str:
     major, minor = map(int, version_line.split())
     if (major, minor) < OLDEST_PYTHON:
         return f"is only {major}.{minor}"
-    if Path(prefix) in (Path("/"), Path.home()):
+    if Path(prefix) in (Path("/"), home_folder()):
         return f"its prefix {prefix} is too wide to be shown to programs"
     return Interpreter(path, prefix, (major, minor))
+
+
+def home_folder() -> Path | None:
+    """Return the caller's home; None for a user without an account, as containers have."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return None
 
 
 class Identity(TypedDict, total=False):
@@ -233,8 +303,11 @@ def readable_folders(interpreter: Interpreter) -> list[str]:
     return [*SYSTEM_FOLDERS, *own]
 
 
-def bubblewrap_arguments(interpreter: Interpreter) -> Sequence[str]:
-    """Return bwrap and its arguments: all namespaces new, only system folders, nothing writable."""
+def bubblewrap_arguments(interpreter: Interpreter, box: Box | None = None) -> Sequence[str]:
+    """Return bwrap and its arguments: all namespaces new, only system folders, nothing writable.
+
+    A box is bound at /box; only a compiler may write there.
+    """
     command = ["bwrap", "--unshare-all", "--die-with-parent", "--new-session"]
     command += ["--cap-drop", "ALL", "--hostname", "box"]
     for name in (*readable_folders(interpreter), "/bin"):
@@ -245,8 +318,16 @@ def bubblewrap_arguments(interpreter: Interpreter) -> Sequence[str]:
             command += ["--ro-bind", name, name]
     for device in ("/dev/null", "/dev/urandom"):
         command += ["--dev-bind", device, device]
-    # /proc is not mounted: it fails in containers, and shows the host's secrets elsewhere
-    return [*command, "--dir", "/box", "--chdir", "/box", "--remount-ro", "/"]
+    # the pool's workers get no /proc: it shows the host's secrets where it is the host's
+    command += ["--dir", "/box"]
+    if box is not None:
+        command += ["--proc", "/proc"]
+        for path in box.readable:
+            command += ["--ro-bind", path, path]
+        command += ["--bind" if box.is_for_compiler else "--ro-bind", str(box.folder), "/box"]
+        if box.writable:
+            command += ["--bind", str(box.folder / box.writable), f"/box/{box.writable}"]
+    return [*command, "--chdir", "/box", "--remount-ro", "/"]
 
 
 def count_tasks(user: int) -> int:

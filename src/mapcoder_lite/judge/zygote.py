@@ -10,16 +10,20 @@ import json
 import os
 import socket
 import subprocess
-from collections.abc import Generator
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import asdict, dataclass
 from enum import IntEnum
 
 from mapcoder_lite.errors import SandboxError
+from mapcoder_lite.judge.filters import FilterName
 from mapcoder_lite.judge.inside.wire import (
+    COMMAND,
     COMPILE,
-    COMPILED,
     FLAG_LAST,
     FLAG_NO_SITE,
+    LAST,
+    PYTHON,
+    READY,
     REPLY,
     REQUEST,
     WATCH,
@@ -57,7 +61,10 @@ class RunLimits:
     cpu_ms: int
     wall_ms: int
     address_space_bytes: int
+    """This and the two below: 0 = as the worker has it."""
     output_bytes: int
+    data_bytes: int = 0
+    stack_bytes: int = 0
     has_site: bool = True
     """Whether exit() and quit() exist."""
 
@@ -86,6 +93,19 @@ class CompileFailure:
     log: str
 
 
+@dataclass(frozen=True, slots=True)
+class CommandLine:
+    """A command as a worker gets it."""
+
+    arguments: tuple[str, ...]
+    """The executable's path first."""
+    environment: dict[str, str]
+    folder: str
+    """Where it runs, as the worker sees it."""
+    filter: FilterName
+    is_compiler: bool = False
+
+
 class Worker:
     """One zygote in its sandbox. Used by one thread at a time."""
 
@@ -97,6 +117,9 @@ class Worker:
         """
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._socket = ours
+        self.folder = launch.folder
+        """Its own folder as it sees it itself."""
+        self._examiner: Template | None = None
         with memory_file(worker_texts()) as texts, memory_file() as log:
             fds = (theirs.fileno(), texts)
             self._process = subprocess.Popen(
@@ -137,25 +160,69 @@ class Worker:
         Raises:
             WorkerLost: the worker died or fell silent.
         """
+        limits = COMPILE_CPU_SECONDS, COMPILE_MEMORY_BYTES
+        message = COMPILE.pack(optimize, *limits, len(source))
+        with memory_file(source) as code:
+            found = self._ask(PYTHON + message, [code])
+        if isinstance(found, Template):
+            found.may_end = len(source) <= SMALL_SOURCE_BYTES
+            return found
+        return CompileFailure(found[1:].decode("utf-8", "replace"))
+
+    def command(self, line: CommandLine, image: bytes | None = None) -> "Template":
+        """Hold a command ready, in place of a program; its executable may be an image in memory.
+
+        Raises:
+            WorkerLost: the worker died or fell silent.
+        """
+        message = COMMAND + json.dumps(asdict(line)).encode()
+        if image is None:
+            found = self._ask(message, [])
+        else:
+            with memory_file(image, is_sealed=True) as fd:
+                found = self._ask(message, [fd])
+        if isinstance(found, Template):
+            return found
+        raise WorkerLost(f"a worker did not take a command: {line.arguments[0]}")
+
+    def _ask(self, message: bytes, fds: list[int]) -> "Template | bytes":
+        """Ask for a template; return what it says when it is not one."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        message = COMPILE.pack(optimize, COMPILE_CPU_SECONDS, COMPILE_MEMORY_BYTES, len(source))
         try:
-            with theirs, memory_file(source) as code:
-                socket.send_fds(self._socket, [message], [theirs.fileno(), code])
+            with theirs:
+                socket.send_fds(self._socket, [message], [theirs.fileno(), *fds])
             ours.settimeout(COMPILE_WALL_SECONDS)
             reply = ours.recv(8192)
         except OSError as error:
             ours.close()
             raise WorkerLost(f"a worker did not compile: {error}") from error
         if reply[:1] == b"K":
-            _, pid, spent_us = COMPILED.unpack(reply)
-            is_small = len(source) <= SMALL_SOURCE_BYTES
-            return Template(ours, self._socket, pid, spent_us, may_be_last=is_small)
+            _, pid, spent_us = READY.unpack(reply)
+            return Template(ours, self._socket, pid, spent_us)
         ours.close()
-        return CompileFailure(reply[1:].decode("utf-8", "replace"))
+        return reply
+
+    @contextlib.contextmanager
+    def lend_examiner(self) -> Generator["Template"]:
+        """Hold the process that test code is run from; one that failed is not used again.
+
+        Raises:
+            WorkerLost: the worker makes none.
+        """
+        examiner, self._examiner = self._examiner or self.template(b""), None
+        if isinstance(examiner, CompileFailure):
+            raise WorkerLost("a worker compiles nothing any more")
+        try:
+            yield examiner
+        except BaseException:
+            examiner.close()
+            raise
+        self._examiner = examiner
 
     def close(self) -> None:
         """Hang up, which ends it; kill it when it does not end."""
+        if self._examiner is not None:
+            self._examiner.close()
         self._socket.close()
         try:
             self._process.wait(2.0)
@@ -168,53 +235,83 @@ class Template:
     """One compiled program, ready to run once per input."""
 
     def __init__(
-        self,
-        control: socket.socket,
-        zygote: socket.socket,
-        pid: int,
-        spent_us: int,
-        *,
-        may_be_last: bool,
+        self, control: socket.socket, zygote: socket.socket, pid: int, spent_us: int
     ) -> None:
         self._socket = control
         self._zygote = zygote
         self._pid = pid
         self._spent_us = spent_us
-        self._may_be_last = may_be_last
+        self._has_answered = False
+        self.may_end = False
+        """Whether the process itself may run the last test."""
+        self.is_last = False
+        """Whether the next run is the last one, after which only `close` is left."""
 
     def close(self) -> None:
         """Hang up, which ends the template."""
         self._socket.close()
 
-    def run(self, stdin: bytes, limits: RunLimits, *, is_last: bool = False) -> Run:
-        """Run the program on an input; the last time, which is cheaper, may end the template.
+    def run(self, stdin: bytes, limits: RunLimits) -> Run:
+        """Run the program on an input.
 
         Raises:
             WorkerLost: no reply came, or the child was never fully locked in.
         """
-        flags = 0 if limits.has_site else FLAG_NO_SITE
-        replier = self._socket
-        if is_last and self._may_be_last:
-            flags |= FLAG_LAST
-            replier = self._zygote
-        times = limits.cpu_ms, limits.wall_ms
-        message = REQUEST.pack(*times, flags, limits.address_space_bytes, limits.output_bytes)
+        with self.running(stdin, limits) as ended:
+            return ended()
+
+    @contextlib.contextmanager
+    def running(
+        self, stdin: bytes, limits: RunLimits, *, flags: int = 0, more_fds: Sequence[int] = ()
+    ) -> Generator[Callable[[], Run]]:
+        """Start a run, which also gets the descriptors given; the function waits for its end.
+
+        Raises:
+            WorkerLost: no reply came, or the child was never fully locked in.
+        """
+        flags |= 0 if limits.has_site else FLAG_NO_SITE
+        ends = self.is_last and self.may_end
+        flags |= FLAG_LAST if ends else 0
+        message = REQUEST.pack(
+            limits.cpu_ms,
+            limits.wall_ms,
+            flags,
+            limits.address_space_bytes,
+            limits.data_bytes,
+            limits.stack_bytes,
+            limits.output_bytes,
+        )
         with (
             memory_file(stdin, is_sealed=True) as source,
             memory_file() as out,
             memory_file() as err,
         ):
             try:
-                if flags & FLAG_LAST:
-                    self._zygote.send(WATCH.pack(self._pid, self._spent_us, *times))
-                socket.send_fds(self._socket, [message], [source, out, err])
+                if ends:
+                    times = limits.cpu_ms, limits.wall_ms
+                    self._zygote.send(LAST + WATCH.pack(self._pid, self._spent_us, *times))
+                replier = self._zygote if ends else self._socket
+                self._has_answered = False
                 replier.settimeout(limits.wall_ms / 1000 + GRACE_SECONDS)
-                reply = replier.recv(256)
+                socket.send_fds(self._socket, [message], [source, out, err, *more_fds])
             except OSError as error:
                 raise WorkerLost(f"a template fell silent: {error}") from error
-            if len(reply) != REPLY.size:
-                raise WorkerLost("a template hung up in the middle of a run")
-            return read_run(reply, out, err, limits.output_bytes)
+            try:
+                yield lambda: self._finish(replier, out, err, limits.output_bytes)
+            finally:
+                if ends and not self._has_answered:
+                    # the reply would answer the worker's next question: end the worker
+                    self._zygote.shutdown(socket.SHUT_RDWR)
+
+    def _finish(self, replier: socket.socket, out: int, err: int, max_bytes: int) -> Run:
+        try:
+            reply = replier.recv(256)
+        except OSError as error:
+            raise WorkerLost(f"a template fell silent: {error}") from error
+        self._has_answered = True
+        if len(reply) != REPLY.size:
+            raise WorkerLost("a template hung up in the middle of a run")
+        return read_run(reply, out, err, max_bytes)
 
 
 def trusted_isolation(
@@ -249,9 +346,10 @@ def read_run(reply: bytes, out: int, err: int, max_bytes: int) -> Run:
     Raises:
         WorkerLost: the child was never fully locked in, so the program did not run.
     """
-    ended, is_ready, status, cpu_us, rss_kb, wall_us = REPLY.unpack(reply)
+    _, ended, is_ready, status, cpu_us, rss_kb, wall_us = REPLY.unpack(reply)
     if not is_ready:
-        raise WorkerLost("a child could not be locked in")
+        why = os.pread(err, 200, 0).decode("utf-8", "replace")
+        raise WorkerLost(f"a child could not be locked in: {why}")
     stdout_bytes, stderr_bytes = os.fstat(out).st_size, os.fstat(err).st_size
     return Run(
         ended=Ended(ended),
@@ -265,6 +363,14 @@ def read_run(reply: bytes, out: int, err: int, max_bytes: int) -> Run:
         stderr_bytes=stderr_bytes,
         stderr_tail=os.pread(err, STDERR_BYTES, max(0, stderr_bytes - STDERR_BYTES)),
     )
+
+
+@contextlib.contextmanager
+def channel() -> Generator[tuple[socket.socket, socket.socket]]:
+    """Hold the two ends of a channel of lines."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    with ours, theirs:
+        yield ours, theirs
 
 
 @contextlib.contextmanager

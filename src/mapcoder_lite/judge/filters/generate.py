@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from mapcoder_lite.judge.filters import FOLDER, MACHINES
+from mapcoder_lite.judge.filters import FILTER_NAMES, FOLDER, MACHINES, FilterName
 
 ALLOWED = """
 read write readv writev pread64 pwrite64 preadv pwritev lseek close close_range dup dup2 dup3
@@ -30,6 +30,21 @@ arch_prctl restart_syscall exit exit_group
 """
 """Without further condition; Landlock refuses the file changes among them."""
 
+FOR_MACHINES = """
+sched_getparam sched_getscheduler sched_get_priority_max sched_get_priority_min getcpu
+get_mempolicy fadvise64 readahead statfs fstatfs mlock munlock
+timer_create timer_settime timer_gettime timer_getoverrun timer_delete
+"""
+"""What the machines of other languages ask for beside that, and programs compiled for this one."""
+
+FOR_COMPILERS = """
+execve fork vfork wait4 waitid getpgid getsid getresuid getresgid chmod fchmod fchmodat
+link linkat symlink symlinkat truncate utimensat utimes utime fallocate sendfile copy_file_range
+flock fchdir setrlimit socketpair memfd_create
+"""
+"""A compiler is honest, what it reads is not: it starts its own parts, reaches no network, signals
+nobody, and stays in its process group, which is ended with it."""
+
 DEADLY = """
 ptrace process_vm_readv process_vm_writev process_madvise kcmp mount umount2 pivot_root unshare
 setns bpf io_uring_setup io_uring_enter io_uring_register keyctl add_key request_key userfaultfd
@@ -38,20 +53,32 @@ swapoff open_by_handle_at name_to_handle_at memfd_secret pidfd_open pidfd_getfd 
 """
 """No honest program asks for these: the process is killed, the verdict is SEC."""
 
-IOCTLS = {"TCGETS": 0x5401, "FIOCLEX": 0x5451, "FIONCLEX": 0x5450, "FIONREAD": 0x541B}
-IOCTLS["TIOCGWINSZ"] = 0x5413
+IOCTLS = {
+    "TCGETS": 0x5401,
+    "FIOCLEX": 0x5451,
+    "FIONCLEX": 0x5450,
+    "FIONREAD": 0x541B,
+    "TIOCGWINSZ": 0x5413,
+    "FIONBIO": 0x5421,
+}
 
 FCNTLS = (0, 1, 2, 3, 4, 5, 6, 7, 1030, 1031, 1032, 1034)
 """Duplicates, flags, locks, pipe size, reading seals. Not F_SETOWN (8), F_SETSIG (10) and
 F_SETOWN_EX (15): with O_ASYNC they make the kernel send any signal to the judge."""
+
+PRCTLS = (3, 15, 16, 0x53564D41)
+"""Dumpable (get), names of threads and of memory."""
+
+OWN_PID = 0x7EADBEEF
+"""Stands for the process's own number, which is put in its place when the filter is installed."""
 
 CLONE_THREAD = 0x10000
 CLONE_NAMESPACES = 0x7E020000
 AT_EMPTY_PATH = 0x1000
 
 
-def build(machine: str, *, may_exec: bool) -> Any:  # pyseccomp ships no types
-    """Return the filter of one machine type; `may_exec` allows execveat of a descriptor."""
+def build(machine: str, name: FilterName) -> Any:  # pyseccomp ships no types
+    """Return a filter of one machine type."""
     import pyseccomp as seccomp  # pyright: ignore[reportMissingTypeStubs] -- it has none
 
     rules = seccomp.SyscallFilter(defaction=seccomp.ERRNO(errno.EPERM))
@@ -59,15 +86,11 @@ def build(machine: str, *, may_exec: bool) -> Any:  # pyseccomp ships no types
     if arch != seccomp.system_arch():
         rules.add_arch(arch)
         rules.remove_arch(seccomp.system_arch())
-    for name in ALLOWED.split():
-        rules.add_rule(seccomp.ALLOW, name)
-    for name in DEADLY.split():
-        rules.add_rule(seccomp.KILL_PROCESS, name)
-    # a clone must be a thread and may open no namespace; glibc falls back from clone3 to clone
-    mask = CLONE_THREAD | CLONE_NAMESPACES
-    is_thread = seccomp.Arg(0, seccomp.MASKED_EQ, mask, CLONE_THREAD)
-    rules.add_rule(seccomp.ALLOW, "clone", is_thread)
-    rules.add_rule(seccomp.ERRNO(errno.ENOSYS), "clone3")
+    for call in ALLOWED.split():
+        rules.add_rule(seccomp.ALLOW, call)
+    for call in DEADLY.split():
+        rules.add_rule(seccomp.KILL_PROCESS, call)
+    rules.add_rule(seccomp.ERRNO(errno.ENOSYS), "clone3")  # glibc falls back to clone
     # prlimit64 reads the caller's own limits only: pid 0, no new limit
     own = seccomp.Arg(0, seccomp.EQ, 0), seccomp.Arg(2, seccomp.EQ, 0)
     rules.add_rule(seccomp.ALLOW, "prlimit64", *own)
@@ -75,18 +98,42 @@ def build(machine: str, *, may_exec: bool) -> Any:  # pyseccomp ships no types
         rules.add_rule(seccomp.ALLOW, "ioctl", seccomp.Arg(1, seccomp.EQ, number))
     for number in FCNTLS:
         rules.add_rule(seccomp.ALLOW, "fcntl", seccomp.Arg(1, seccomp.EQ, number))
-    if may_exec:
-        empty = seccomp.Arg(4, seccomp.EQ, AT_EMPTY_PATH)
-        rules.add_rule(seccomp.ALLOW, "execveat", empty)
+    # a clone may open no namespace, and must be a thread where no process may be started
+    mask, wanted = CLONE_THREAD | CLONE_NAMESPACES, CLONE_THREAD
+    if name == "compile":
+        mask, wanted = CLONE_NAMESPACES, 0
+    rules.add_rule(seccomp.ALLOW, "clone", seccomp.Arg(0, seccomp.MASKED_EQ, mask, wanted))
+    if name != "strict":
+        allow_more(rules, name)
     # the default for a foreign ABI (x32, int 0x80) kills only the thread
     rules.set_attr(seccomp.Attr.ACT_BADARCH, seccomp.KILL_PROCESS)
     rules.set_attr(seccomp.Attr.CTL_OPTIMIZE, 2)
     return rules
 
 
-def export(machine: str, *, may_exec: bool) -> tuple[bytes, bytes]:
+def allow_more(rules: Any, name: FilterName) -> None:  # pyseccomp ships no types
+    """Allow what a compiled program, a machine of another language or a compiler needs."""
+    import pyseccomp as seccomp  # pyright: ignore[reportMissingTypeStubs] -- it has none
+
+    for call in FOR_MACHINES.split():
+        rules.add_rule(seccomp.ALLOW, call)
+    for option in PRCTLS:
+        rules.add_rule(seccomp.ALLOW, "prctl", seccomp.Arg(0, seccomp.EQ, option))
+    # mono sets each thread to the usual policy, which changes nothing
+    rules.add_rule(seccomp.ALLOW, "sched_setscheduler", seccomp.Arg(1, seccomp.EQ, 0))
+    if name == "compile":
+        for call in FOR_COMPILERS.split():
+            rules.add_rule(seccomp.ALLOW, call)
+        return
+    # only what is held open already can be executed, and Landlock says what may be
+    rules.add_rule(seccomp.ALLOW, "execveat", seccomp.Arg(4, seccomp.EQ, AT_EMPTY_PATH))
+    # abort() and the schedulers of machines signal their own threads
+    rules.add_rule(seccomp.ALLOW, "tgkill", seccomp.Arg(0, seccomp.EQ, OWN_PID))
+
+
+def export(machine: str, name: FilterName) -> tuple[bytes, bytes]:
     """Return a filter as BPF and as text; another libseccomp may order the rules otherwise."""
-    rules = build(machine, may_exec=may_exec)
+    rules = build(machine, name)
     with tempfile.TemporaryFile() as bpf, tempfile.TemporaryFile() as text:
         rules.export_bpf(bpf)
         rules.export_pfc(text)
@@ -98,8 +145,8 @@ def export(machine: str, *, may_exec: bool) -> tuple[bytes, bytes]:
 def write_all(folder: Path) -> None:
     """Write every filter into a folder."""
     for machine in sorted(set(MACHINES.values())):
-        for name, may_exec in (("strict", False), ("exec", True)):
-            bpf, text = export(machine, may_exec=may_exec)
+        for name in FILTER_NAMES:
+            bpf, text = export(machine, name)
             (folder / f"{name}.{machine}.bpf").write_bytes(bpf)
             (folder / f"{name}.{machine}.txt").write_bytes(text)
 

@@ -15,14 +15,19 @@ import json
 import os
 import resource
 import socket
+import struct
 from collections.abc import Callable, Sequence
 
-MAX_FILES = 64
+MAX_FILES = 1024
+"""No process inside may have more descriptors than this."""
+
 NR_CLOSE_RANGE = 436
 NR_LANDLOCK_CREATE, NR_LANDLOCK_ADD, NR_LANDLOCK_RESTRICT = 444, 445, 446
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS = 1, 4, 22, 38
 SIGKILL = 9
-WRITE_FILE, READ_FILE, READ_DIR = 2, 4, 8  # Landlock rights
+EXECUTE, WRITE_FILE, READ_FILE, READ_DIR = 1, 2, 4, 8  # Landlock rights
+OF_FILES = EXECUTE | WRITE_FILE | READ_FILE | 1 << 14  # the rights that a file can have: truncate
+OWN_PID = struct.pack("<I", 0x7EADBEEF)  # as in filters/generate.py
 
 libc = ctypes.CDLL(None, use_errno=True)
 # no argument types, no errno: a call from a fresh fork touches 10 pages instead of 50, 0.1 ms a run
@@ -51,9 +56,12 @@ class Filter:
         pointer = ctypes.cast(self._buffer, ctypes.c_void_p)
         self._program = _Fprog(len(bpf) // 8, pointer)
         self._reference = ctypes.byref(self._program)
+        self._own_pid_at = bpf.find(OWN_PID)
 
     def install(self) -> None:
         """Put the calling process under the filter for good."""
+        if self._own_pid_at >= 0:
+            struct.pack_into("<I", self._buffer, self._own_pid_at, os.getpid())
         if plain_prctl(PR_SET_SECCOMP, 2, self._reference, 0, 0):
             raise OSError("prctl PR_SET_SECCOMP")
 
@@ -72,8 +80,12 @@ def die_with(parent: int) -> None:
         os._exit(1)
 
 
-def landlock_ruleset(readable: Sequence[str], writable: Sequence[str]) -> tuple[int, int]:
-    """Return (descriptor, ABI) of a ruleset that allows only these paths, or (-1, -errno)."""
+def landlock_ruleset(paths: dict[str, Sequence[str]]) -> tuple[int, int]:
+    """Return (descriptor, ABI) of a ruleset that allows only these paths, or (-1, -errno).
+
+    `paths` are lists by what they may be: `readable`, `executable` (and readable), `writable`
+    (and readable; a folder with all in it).
+    """
     abi = libc.syscall(NR_LANDLOCK_CREATE, None, 0, 1)
     if abi < 1:
         return -1, -ctypes.get_errno()
@@ -83,10 +95,12 @@ def landlock_ruleset(readable: Sequence[str], writable: Sequence[str]) -> tuple[
     ruleset = libc.syscall(NR_LANDLOCK_CREATE, ctypes.byref(rights), size, 0)
     if ruleset < 0:
         return -1, -ctypes.get_errno()
-    for path in readable:
-        _allow(ruleset, path, READ_FILE | READ_DIR if os.path.isdir(path) else READ_FILE)
-    for path in writable:
-        _allow(ruleset, path, READ_FILE | WRITE_FILE)
+    for path in paths["readable"]:
+        _allow(ruleset, path, READ_FILE | READ_DIR)
+    for path in paths["executable"]:
+        _allow(ruleset, path, READ_FILE | READ_DIR | EXECUTE)
+    for path in paths["writable"]:
+        _allow(ruleset, path, files & ~EXECUTE)
     return ruleset, abi
 
 
@@ -95,17 +109,19 @@ def _allow(ruleset: int, path: str, access: int) -> None:
         fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
     except FileNotFoundError:
         return
+    if not os.path.isdir(path):
+        access &= OF_FILES
     rule = _PathBeneath(access, fd)
     if libc.syscall(NR_LANDLOCK_ADD, ruleset, 1, ctypes.byref(rule), 0):
         raise OSError(ctypes.get_errno(), "landlock_add_rule " + path)
     os.close(fd)
 
 
-def set_constant_limits(num_processes: int) -> None:
+def set_constant_limits(num_processes: int, num_files: int) -> None:
     """Set the limits that are the same for every program."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (MAX_FILES, MAX_FILES))
-    if libc.syscall(NR_CLOSE_RANGE, MAX_FILES, ctypes.c_uint(0xFFFFFFFF), 0):
+    resource.setrlimit(resource.RLIMIT_NOFILE, (num_files, num_files))
+    if libc.syscall(NR_CLOSE_RANGE, num_files, ctypes.c_uint(0xFFFFFFFF), 0):
         raise OSError(ctypes.get_errno(), "close_range")
     hard = resource.getrlimit(resource.RLIMIT_NPROC)[1]
     if hard != resource.RLIM_INFINITY:
@@ -113,15 +129,17 @@ def set_constant_limits(num_processes: int) -> None:
     resource.setrlimit(resource.RLIMIT_NPROC, (num_processes, num_processes))
 
 
-def canary(strict: Filter | None) -> dict[str, str]:
-    """Try to escape from a filtered child; return what each attempt met."""
+def canary(filter: Filter | None, ruleset: int, attempts: Sequence[str]) -> dict[str, str]:
+    """Try to escape from a filtered child, under a ruleset unless it is -1; return what it met."""
     reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:
         try:
-            if strict is not None:
-                strict.install()
-            os.write(writer, json.dumps(_attempts()).encode())
+            if ruleset >= 0:
+                restrict(ruleset)
+            if filter is not None:
+                filter.install()
+            os.write(writer, json.dumps(_attempt(attempts)).encode())
         finally:
             os._exit(0)
     os.close(writer)
@@ -131,7 +149,7 @@ def canary(strict: Filter | None) -> dict[str, str]:
     return json.loads(report or b'{"canary": "OPEN: no report"}')
 
 
-def _attempts() -> dict[str, str]:
+def _attempt(names: Sequence[str]) -> dict[str, str]:
     def fork() -> None:
         if os.fork() == 0:
             os._exit(0)
@@ -144,9 +162,9 @@ def _attempts() -> dict[str, str]:
         "kill": lambda: os.kill(os.getppid(), 0),
     }
     found: dict[str, str] = {}
-    for name, attempt in attempts.items():
+    for name in names:
         try:
-            attempt()
+            attempts[name]()
             found[name] = "OPEN"
         except OSError as error:
             found[name] = errno.errorcode.get(error.errno or 0, str(error.errno))
@@ -160,6 +178,12 @@ def restrict(ruleset: int) -> None:
     os.close(ruleset)
 
 
+def restrict_to_own(ruleset: int) -> None:
+    """Like restrict, but with this process's own folder in /proc, which some machines read."""
+    _allow(ruleset, "/proc/self", READ_FILE | READ_DIR)
+    restrict(ruleset)
+
+
 def close_from(fd: int) -> None:
-    """Close a descriptor and all above it; there is none at or above the constant limit."""
+    """Close a descriptor and all above it."""
     os.closerange(fd, MAX_FILES)

@@ -32,6 +32,8 @@ print(sum(map(int, input().split())))
 for line in sys.stdin.readlines():
     print(line, end="")
 """
+MODULE_NAME = "program"
+"""Of a program whose functions are called: what it does only as a script is not wanted then."""
 
 
 def preload(names: list[str]) -> None:
@@ -119,13 +121,17 @@ class Program:
                 gc.collect()
         except BaseException:
             code = code or 1
-        for stream in (sys.stdout, sys.stderr):
-            try:
-                if stream is not None and not stream.closed:
-                    stream.flush()
-            except BaseException:
-                code = code or 120
-        return code
+        return code or flush_streams()
+
+    def define(self) -> None:
+        """Run as a module that is not `__main__`; end the process if that raises anything."""
+        self.main["__name__"] = MODULE_NAME
+        sys.modules[MODULE_NAME] = sys.modules["__main__"]
+        try:
+            exec(self.code, self.main)
+        except BaseException as error:
+            report(error)
+            os._exit(1)
 
 
 def rehearse() -> None:
@@ -141,6 +147,18 @@ def rehearse() -> None:
         os.close(memory)
     sys.stdin, sys.stdout = streams
     del linecache.cache[PATH]
+
+
+def flush_streams() -> int:
+    """Flush what was printed; return CPython's exit code for when that fails, else 0."""
+    code = 0
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None and not stream.closed:
+                stream.flush()
+        except BaseException:
+            code = 120
+    return code
 
 
 def exit_code(value: object) -> int:

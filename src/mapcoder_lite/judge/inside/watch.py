@@ -23,6 +23,11 @@ def block_child_signal() -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, CHILD_ENDED)
 
 
+def unblock_child_signal() -> None:
+    """Give SIGCHLD back before another executable starts, which inherits the mask."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, CHILD_ENDED)
+
+
 def watched(
     pid: int, reader: int, cpu_ms: int, wall_ms: int, started: float, spent_us: int = 0
 ) -> bytes:
@@ -31,13 +36,14 @@ def watched(
     ended, status, usage = watch(pid, cpu_seconds, started + wall_ms / 1000)
     wall_us = int((time.monotonic() - started) * 1e6)
     cpu_us = int((usage.ru_utime + usage.ru_stime) * 1e6) - spent_us
-    return REPLY.pack(ended, was_ready(reader), status, max(0, cpu_us), usage.ru_maxrss, wall_us)
+    is_ready, cpu_us = was_ready(reader), max(0, cpu_us)
+    return REPLY.pack(pid, ended, is_ready, status, cpu_us, usage.ru_maxrss, wall_us)
 
 
 def was_ready(reader: int) -> bool:
-    """Whether the child that ended was locked in; takes its byte out of the pipe."""
+    """Whether the child that ended was locked in, and did not take that back by a second byte."""
     try:
-        return os.read(reader, 1) == b"r"
+        return os.read(reader, 2) == b"r"
     except BlockingIOError:
         return False
 
