@@ -242,6 +242,7 @@ class Template:
         self._pid = pid
         self._spent_us = spent_us
         self._has_answered = False
+        self.more_address_space_bytes = 0
         self.may_end = False
         """Whether the process itself may run the last test."""
         self.is_last = False
@@ -276,7 +277,7 @@ class Template:
             limits.cpu_ms,
             limits.wall_ms,
             flags,
-            limits.address_space_bytes,
+            limits.address_space_bytes + self.more_address_space_bytes,
             limits.data_bytes,
             limits.stack_bytes,
             limits.output_bytes,

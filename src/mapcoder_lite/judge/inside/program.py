@@ -36,10 +36,12 @@ MODULE_NAME = "program"
 """Of a program whose functions are called: what it does only as a script is not wanted then."""
 
 
-def preload(names: list[str]) -> None:
+def preload(names: list[str], packages: str) -> None:
     """Import what contest programs import, while no module can add work to every fork."""
+    sys.path.append(packages)
     for name in names:
         __import__(name)
+    sys.path.remove(packages)
     os.register_at_fork = posix.register_at_fork  # the real one; see BOOT
 
 
@@ -49,6 +51,8 @@ def dress_interpreter() -> dict[str, Any]:  # any program's names
     from _sitebuiltins import Quitter
 
     random.seed(0)
+    if "numpy" in sys.modules:
+        sys.modules["numpy"].random.seed(0)
     os.environ.clear()
     os.environ["PATH"] = "/usr/bin:/bin"
     sys.argv = [PATH]
