@@ -86,6 +86,7 @@ class Pool:
         except SandboxError:
             self._starter.shutdown()
             raise
+        self._box_tier: Tier = self.launch.tier
 
     def _start_first(
         self, tiers: list[Tier], interpreter: str | None, *, unsafe: bool
@@ -120,11 +121,21 @@ class Pool:
     def boxed(self, slot: Slot, box: Box) -> Worker:
         """Start a worker with a folder of its own beside the slot's; its user ends it.
 
+        Where bubblewrap may not mount a /proc of its own, which boxes need, Landlock serves alone.
+
         Raises:
             SandboxError: it does not start.
         """
-        launch = replace(self.launch, box=box)
-        return self._starter.submit(Worker, launch, slot.core).result()
+        launch = replace(self.launch, box=box, tier=self._box_tier)
+        try:
+            return self._starter.submit(Worker, launch, slot.core).result()
+        except SandboxError:
+            if self._box_tier != "bubblewrap":
+                raise
+        launch = replace(launch, tier="landlock")
+        worker = self._starter.submit(Worker, launch, slot.core).result()
+        self._box_tier = "landlock"
+        return worker
 
     def discard(self, slot: Slot) -> None:
         """End the slot's worker; the next use starts another."""
