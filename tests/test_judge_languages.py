@@ -151,7 +151,7 @@ python = judge.judge("print(3)", Language.PYTHON, tests, **how)
 print(ruby.verdict.value, ruby.isolation.tier, python.verdict.value, python.isolation.tier)
 judge.close()
 """
-    hide = 'mount -t proc proc /proc && mount --bind /dev/null /proc/kcore && exec "$@"'
+    hide = 'mount -t proc proc /proc && mount -t tmpfs none /proc/fs && exec "$@"'
     command = ["unshare", "--mount", "--pid", "--fork", "sh", "-c", hide, "sh"]
     done = subprocess.run(
         [*command, sys.executable, "-c", code],
