@@ -13,7 +13,7 @@ from mapcoder_lite.problem import Checker, Io, Language, Limits, Test
 from mapcoder_lite.verdict import Judgement, Verdict
 
 ADD = "def add(a, b, c):\n    return a + b + c\n"
-LIMITS = Limits(cpu_seconds=0.4, memory_bytes=96 << 20, output_bytes=1 << 20)
+LIMITS = Limits(cpu_seconds=0.25, memory_bytes=96 << 20, output_bytes=1 << 20)
 CASE = ([1, 2, 3], 6)
 ASSERT = "assert add(1, 2, 3) == 6"
 CHECK = "def check(candidate):\n    assert candidate(1, 2, 3) == 6\n"
@@ -103,7 +103,7 @@ FORGERIES = {
     ),
     "replies written, then gone": (
         "import os\ndef add(a, b, c):\n"
-        "    os.write(@FD@, b'[\"x\",\"r\",6,null]\\n')\n    os._exit(0)\n"
+        '    os.write(@FD@, b\'["x","r",6,null]\\n\')\n    os._exit(0)\n'
     ),
     "builtins wrecked": (
         "import builtins\nbuiltins.isinstance = lambda *a: True\nbuiltins.abs = lambda x: 6\n"
@@ -185,7 +185,7 @@ def test_verdicts_of_both_kinds(judge: SandboxJudge, name: str) -> None:
 def test_a_sleeper_is_ended(judge: SandboxJudge) -> None:
     got = call(judge, "import time\ndef add(a, b, c): time.sleep(60)\n", CASE)
     assert got.verdict is Verdict.TLE
-    assert got.results[0].cpu_ms < 400
+    assert got.results[0].cpu_ms < 250
 
 
 TYPED = [
@@ -379,3 +379,30 @@ def test_tests_that_are_none_are_refused(judge: SandboxJudge) -> None:
         ask(judge, ADD, [Test(input="{}", outputs=("1",))], io)
     with pytest.raises(InputError, match="need an entry point"):
         ask(judge, ADD, [Test(input="[]", outputs=("1",))], Io(kind="function"))
+
+
+def test_a_module_that_a_test_forgot_is_not_the_programs(judge: SandboxJudge) -> None:
+    program = "class math:\n    isclose = lambda *a, **k: True\ndef add(a, b, c): return 0\n"
+    assert examine(judge, program, "assert math.isclose(add(1, 2, 3), 6)").verdict is Verdict.WA
+
+
+def test_a_large_answer_does_not_break_the_test(judge: SandboxJudge) -> None:
+    program = "def add(a, b, c): return 10 ** 5000\n"
+    got = examine(judge, program, CHECK)
+    assert got.verdict is Verdict.WA
+    assert got.first_failure is not None
+    assert "a large number" in got.first_failure.reason
+    assert examine(judge, program, "assert add(1, 2, 3) == 10 ** 5000").is_accepted
+
+
+HUNGRY = {
+    "objects": ("class X: pass\ndef add(n): return [X() for _ in range(20000)]\n", "add(1)", "RE"),
+    "a range": ("def add(n): return range(10 ** 15)\n", "assert list(add(1)) == [1]", "WA"),
+    "more and more": (ADD, "kept = []\nwhile add(1, 2, 3): kept.append(bytearray(10 ** 8))", "WA"),
+}
+
+
+@pytest.mark.parametrize("name", HUNGRY)
+def test_no_answer_makes_the_test_a_fault_of_the_judge(judge: SandboxJudge, name: str) -> None:
+    program, code, expected = HUNGRY[name]
+    assert examine(judge, program, code).verdict == expected
