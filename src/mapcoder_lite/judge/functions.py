@@ -223,6 +223,8 @@ def read_report(run: Run, report: bytes) -> Answer:
     if run.ended is not Ended.BY_ITSELF:
         reason = f"the test code did not end in {run.wall_ms / 1000:.2f} s"
         return Answer(Verdict.TLE, reason, is_doubtful=run.ended is Ended.BY_DEADLINE)
+    if run.stderr_tail.endswith(b"MemoryError()"):  # nothing was left to report it with
+        return Answer(Verdict.WA, "the test code ran out of memory")
     said = run.stderr_tail.decode("utf-8", "replace").rstrip().rpartition("\n")[2]
     ending = f"signal {run.signal}" if run.signal else f"exit code {run.exit_code}"
     return Answer(Verdict.IE, f"the test code ended its process: {ending} {said}".rstrip())
