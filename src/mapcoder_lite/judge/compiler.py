@@ -27,7 +27,7 @@ from mapcoder_lite.judge.box import (
 from mapcoder_lite.judge.languages import Toolchain
 from mapcoder_lite.judge.names import names_of
 from mapcoder_lite.judge.pool import Pool, Slot
-from mapcoder_lite.judge.sandbox import Box
+from mapcoder_lite.judge.sandbox import Box, home_folder
 from mapcoder_lite.judge.zygote import CompileFailure, Ended, Run, RunLimits
 from mapcoder_lite.problem import Language
 
@@ -60,7 +60,10 @@ def default_cache() -> Path:
     """Return this user's folder for what compilers make; root's is where its workers may read."""
     if os.geteuid() == 0:
         return Path("/var/cache/mapcoder-lite/judge")
-    return Path.home() / ".cache" / "mapcoder-lite" / "judge"
+    home = home_folder()
+    if home is None:
+        return Path(tempfile.gettempdir()) / f"mapcoder-lite-{os.geteuid()}"
+    return home / ".cache" / "mapcoder-lite" / "judge"
 
 
 class Compiler:
