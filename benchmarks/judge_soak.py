@@ -3,9 +3,9 @@
 Command: python benchmarks/judge_soak.py [RUNS] [SECONDS_BETWEEN_KILLS]
 
 A judge of two workers serves several threads; processes of the judge (workers, templates, running
-programs) are killed at random by SIGKILL. Every verdict must be the known one. IE, which a judge
-may say after its retries, is counted apart. At the end nothing may be left: processes, descriptors,
-memory, scratch files. Ends with 1 on any fault.
+programs, not the parts of toolchains) are killed at random by SIGKILL. Every verdict must be the
+known one. IE, which a judge may say after its retries, is counted apart. At the end nothing may be
+left: processes, descriptors, memory, scratch files. Ends with 1 on any fault.
 
 Knows: programs and their verdicts, /proc.
 Does not know: how programs are judged.
@@ -40,6 +40,8 @@ SUM = "print(sum(map(int, input().split())))\n"
 TEST = Test(input="1 2\n", outputs=("3\n",))
 MAX_GROWTH_KILOBYTES = 16 << 10
 """Of resident memory, of the host and of a worker, between warm and last."""
+COMPILERS = {"gcc", "g++", "cc1", "cc1plus", "as", "ld", "collect2", "go", "compile", "asm", "link"}
+COMPILERS |= {"rustc", "cc", "javac", "java", "mcs", "mono", "mono-sgen", "node", "ruby", "php"}
 PR_SET_CHILD_SUBREAPER = 36
 
 
@@ -289,7 +291,7 @@ def ask_all_workers(judge: SandboxJudge) -> None:
 def kill_at_random(tally: Tally, between: float, stop: threading.Event) -> None:
     chance = random.Random(0)
     while not stop.wait(chance.expovariate(1 / between)):
-        victims = descendants(os.getpid())
+        victims = [pid for pid in descendants(os.getpid()) if not is_compiler(pid)]
         if victims and tally.may_kill:
             try:
                 os.kill(chance.choice(victims), signal.SIGKILL)
@@ -297,6 +299,14 @@ def kill_at_random(tally: Tally, between: float, stop: threading.Event) -> None:
                 continue
             tally.num_killed += 1
         reap()
+
+
+def is_compiler(pid: int) -> bool:
+    """Whether it is a part of a toolchain: to that, its user hears only that it failed."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip() in COMPILERS
+    except OSError:  # ended meanwhile
+        return False
 
 
 def watch(tally: Tally) -> None:

@@ -115,7 +115,8 @@ class Pool:
         Raises:
             SandboxError: it does not start.
         """
-        return slot.worker or self._start(self.launch, slot)
+        slot.worker = slot.worker or self._started(self.launch, slot)
+        return slot.worker
 
     def boxed(self, slot: Slot, box: Box) -> Worker:
         """Start a worker with a folder of its own beside the slot's; its user ends it.
@@ -123,8 +124,15 @@ class Pool:
         Raises:
             SandboxError: it does not start.
         """
-        launch = replace(self.launch, box=box)
-        return self._starter.submit(Worker, launch, slot.core).result()
+        return self._started(replace(self.launch, box=box), slot)
+
+    def _started(self, launch: Launch, slot: Slot) -> Worker:
+        """Start a worker where others have served; one that died meanwhile was ended from outside,
+        so another is tried."""
+        try:
+            return self._starter.submit(Worker, launch, slot.core).result()
+        except SandboxError:
+            return self._starter.submit(Worker, launch, slot.core).result()
 
     def discard(self, slot: Slot) -> None:
         """End the slot's worker; the next use starts another."""
