@@ -28,7 +28,7 @@ from mapcoder_lite.judge.box import (
 from mapcoder_lite.judge.languages import Toolchain
 from mapcoder_lite.judge.names import names_of
 from mapcoder_lite.judge.pool import Pool, Slot
-from mapcoder_lite.judge.sandbox import Box
+from mapcoder_lite.judge.sandbox import Box, home_folder
 from mapcoder_lite.judge.zygote import CompileFailure, Ended, Run, RunLimits
 from mapcoder_lite.problem import Language
 

@@ -116,7 +116,8 @@ class Pool:
         Raises:
             SandboxError: it does not start.
         """
-        return slot.worker or self._start(self.launch, slot)
+        slot.worker = slot.worker or self._started(self.launch, slot)
+        return slot.worker
 
     def boxed(self, slot: Slot, box: Box) -> Worker:
         """Start a worker with a folder of its own beside the slot's; its user ends it.
@@ -128,14 +129,22 @@ class Pool:
         """
         launch = replace(self.launch, box=box, tier=self._box_tier)
         try:
-            return self._starter.submit(Worker, launch, slot.core).result()
+            return self._started(launch, slot)
         except SandboxError:
             if self._box_tier != "bubblewrap":
                 raise
         launch = replace(launch, tier="landlock")
-        worker = self._starter.submit(Worker, launch, slot.core).result()
+        worker = self._started(launch, slot)
         self._box_tier = "landlock"
         return worker
+
+    def _started(self, launch: Launch, slot: Slot) -> Worker:
+        """Start a worker where others have served; one that died meanwhile was ended from outside,
+        so another is tried."""
+        try:
+            return self._starter.submit(Worker, launch, slot.core).result()
+        except SandboxError:
+            return self._starter.submit(Worker, launch, slot.core).result()
 
     def discard(self, slot: Slot) -> None:
         """End the slot's worker; the next use starts another."""

@@ -90,10 +90,14 @@ def make_ready(
 def ready_python(pool: Pool, slot: Slot, program: Program) -> Ready | CompileFailure:
     """Compile Python in the slot's worker.
 
-    A compiler that dies is the program's fault only if the same worker then compiles an honest one.
+    A compiler that dies is the program's fault only if it dies again, and the same worker then
+    compiles an honest one.
     """
     worker = pool.worker_of(slot)
-    found = worker.template(program.source, optimize=2 if program.is_published else 0)
+    optimize = 2 if program.is_published else 0
+    found = worker.template(program.source, optimize=optimize)
+    if isinstance(found, CompileFailure) and not found.log:  # it may have been ended from outside
+        found = worker.template(program.source, optimize=optimize)
     if isinstance(found, Template):
         return Ready.of(found, worker)
     if found.log:
