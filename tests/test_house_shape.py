@@ -24,6 +24,8 @@ CATCHES_ALL = {
     "runner.py": "a unit that fails through the house's fault is counted, not the end of the run",
     "judge/inside/worker.py": "a judged program may raise anything",
     "judge/inside/program.py": "a judged program may raise anything",
+    "judge/inside/calls.py": "a judged program's function may raise anything",
+    "judge/inside/examine.py": "the code of a test may raise anything",
 }
 
 UNTYPED_ROOMS = DOORS["models"]

@@ -9,6 +9,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import tempfile
 import threading
 import zipfile
@@ -72,6 +73,8 @@ class Compiler:
         self._lock = threading.Lock()
         self.sound: set[Language] = set()
         """Languages whose compiler is known to compile an honest program."""
+        self._shown: Path | None = None
+        self._kept = contextlib.ExitStack()
         self._prune()
 
     def compile(
@@ -154,25 +157,43 @@ class Compiler:
     def _headers(
         self, slot: Slot, toolchain: Toolchain, command: tuple[str, ...], program: str
     ) -> Path | None:
-        """Return the folder of the precompiled header that a program can use."""
+        """Return a folder with the precompiled header, where a program can use it."""
         if toolchain.language is not Language.CPP or HEADER not in program:
             return None
         if command != toolchain.compiler:  # other includes come first, so it could not be used
             return None
-        flags = [part for part in command[1:] if part not in ("-o", "main", "main.cpp")]
-        making = (command[0], *flags, "-x", "c++-header", "-o", "main", HEADER_SOURCE)
-        folder = self._cache / f"headers-{key_of(toolchain, making, HEADER)}"
-        target = folder / f"{HEADER}.gch"
         with self._lock:
-            if not target.exists():
-                text = f"#include <{HEADER}>\n"
-                for_header = replace(toolchain, source=HEADER_SOURCE)
-                made = self._run(slot, for_header, making, text)
-                if isinstance(made, CompileFailure):
-                    return None
-                target.parent.mkdir(parents=True, exist_ok=True)
-                replace_file(target, made)
+            if self._shown is None and (made := self._made_header(slot, toolchain)):
+                self._shown = self._show(made)
+            return self._shown
+
+    def _made_header(self, slot: Slot, toolchain: Toolchain) -> Path | None:
+        """Return the precompiled header in the cache; None if it does not compile."""
+        flags = [part for part in toolchain.compiler[1:] if part not in ("-o", "main", "main.cpp")]
+        making = (toolchain.compiler[0], *flags, "-x", "c++-header", "-o", "main", HEADER_SOURCE)
+        path = self._cache / key_of(toolchain, making, HEADER)
+        if not path.exists():
+            for_header = replace(toolchain, source=HEADER_SOURCE)
+            made = self._run(slot, for_header, making, f"#include <{HEADER}>\n")
+            if isinstance(made, CompileFailure):
+                return None
+            self._write(path.name, made)
+        return path
+
+    def _show(self, made: Path) -> Path:
+        """Put the precompiled header where the sandbox's user can read it, and nobody write."""
+        folder = self._kept.enter_context(folder_of({}, self._pool.launch.user))
+        target = folder / f"{HEADER}.gch"
+        target.parent.mkdir(mode=0o755)
+        try:
+            target.hardlink_to(made)
+        except OSError:  # the cache is on another disk
+            shutil.copyfile(made, target)
         return folder
+
+    def close(self) -> None:
+        """Remove what was shown to workers."""
+        self._kept.close()
 
     def _prune(self) -> None:
         """Remove what was used longest ago, down to the limit."""

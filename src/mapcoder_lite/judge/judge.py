@@ -5,24 +5,24 @@ Does not know: how a worker is locked in, how outputs are compared.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from mapcoder_lite.errors import InputError, SandboxError
-from mapcoder_lite.judge import execeval
+from mapcoder_lite.errors import SandboxError
+from mapcoder_lite.judge import execeval, functions
 from mapcoder_lite.judge.checker import check
 from mapcoder_lite.judge.compiler import Compiler, default_cache
-from mapcoder_lite.judge.languages import Toolchain, missing_tools, toolchain_of
+from mapcoder_lite.judge.languages import TOOLCHAINS, Toolchain, missing_tools
 from mapcoder_lite.judge.outcome import PATIENCE, Outcome, first_failure, limits_of_run, outcome_of
 from mapcoder_lite.judge.pool import Pool, Slot, num_cores
 from mapcoder_lite.judge.programs import Program, Ready, make_ready
 from mapcoder_lite.judge.sandbox import Tier
 from mapcoder_lite.judge.selftest import SelftestReport, run_selftest
 from mapcoder_lite.judge.special import CheckerProgram
-from mapcoder_lite.judge.zygote import CompileFailure, WorkerLost
+from mapcoder_lite.judge.zygote import CompileFailure, Run, RunLimits, Template, WorkerLost
 from mapcoder_lite.problem import Checker, CheckerKind, Io, Language, Limits, Test
 from mapcoder_lite.verdict import Compilation, Isolation, Judgement, Verdict
 
@@ -42,11 +42,13 @@ class SandboxJudge:
         unsafe: bool = False,
         speed_factor: float = 1.0,
         cache: Path | None = None,
+        toolchains: Mapping[Language, Toolchain] = TOOLCHAINS,
     ) -> None:
         """Start the first worker; by default there is one per core, in the strongest tier here.
 
         `speed_factor` is this machine's measured slowness: CPU limits are multiplied by it.
-        `cache` keeps what compilers made; by default a folder of this user's.
+        `cache` keeps what compilers made; by default a folder of this user's. `toolchains` says
+        how the programs of each language are compiled and run.
 
         Raises:
             SandboxError: programs cannot be isolated here; says what each tier met.
@@ -54,6 +56,7 @@ class SandboxJudge:
         count = num_workers or num_cores()
         self._pool = Pool(count, tier=tier, interpreter=interpreter, unsafe=unsafe)
         self._compiler = Compiler(self._pool, cache or default_cache())
+        self._toolchains = toolchains
         self._speed_factor = speed_factor
 
     def judge(
@@ -77,9 +80,9 @@ class SandboxJudge:
             InputError: the kind of test or checker is not supported yet.
             SandboxError: the language is unavailable, or no worker could be started.
         """
-        refuse_unsupported(io)
-        toolchain = toolchain_of(language)
-        case = Case(program, toolchain, tuple(tests), limits, checker, stop_early, show_tests)
+        functions.refuse_faulty(language, tuple(tests), io)
+        toolchain = self._toolchains[language]
+        case = Case(program, toolchain, tuple(tests), limits, checker, stop_early, show_tests, io)
         if checker.kind is CheckerKind.EXECEVAL:
             case = execeval_case(case)
         if missing := missing_tools(toolchain):
@@ -109,6 +112,7 @@ class SandboxJudge:
     def close(self) -> None:
         """Wait for the programs being judged, then end all workers."""
         self._pool.close()
+        self._compiler.close()
 
     def __enter__(self) -> Self:
         return self
@@ -133,6 +137,7 @@ class Case:
     checker: Checker
     stop_early: bool
     show_tests: bool
+    io: Io = Io()
 
     @property
     def is_execeval(self) -> bool:
@@ -268,14 +273,28 @@ class Sitting:
                 if self.ready is None:
                     raise WorkerLost(f"what compiled once does not now: {failure}")
                 with self.pool.gate.passed(alone=alone):
-                    stdin = test.input.encode("utf-8", "surrogatepass")
-                    run = self.ready.template.run(stdin, limits)
+                    run, answer = self.run_once(self.ready.template, test, limits)
                 outcome = outcome_of(run, self.case.limits, self.speed_factor, self.case.toolchain)
+                if answer is not None:
+                    return answer.on(outcome)
                 return self.checked(outcome, test, run.stdout)
             except WorkerLost as error:
                 reason = str(error)
                 self.lose_worker()
         return Outcome(Verdict.IE, reason=reason)
+
+    def run_once(
+        self, template: Template, test: Test, limits: RunLimits
+    ) -> tuple[Run, functions.Answer | None]:
+        """Run the program on an input, or have its functions called."""
+        io = self.case.io
+        if io.kind == "stdio":
+            return template.run(test.input.encode("utf-8", "surrogatepass"), limits), None
+        if io.kind == "asserts":
+            with self.pool.worker_of(self.slot).lend_examiner() as examiner:
+                return functions.examine_program(template, examiner, test, io, limits)
+        name = io.entry_point or ""
+        return functions.call_function(template, test, name, self.case.checker, limits)
 
     def checked(self, outcome: Outcome, test: Test, output: bytes) -> Outcome:
         """Return the outcome after the checker's word, if the program did not already fail."""
@@ -317,13 +336,3 @@ def execeval_case(case: Case) -> Case:
     program = case.program.replace("\r", "")
     limits = execeval.limits_of(case.toolchain.published_cpu_seconds)
     return replace(case, program=program, tests=tests, limits=limits)
-
-
-def refuse_unsupported(io: Io) -> None:
-    """Refuse what this version cannot judge.
-
-    Raises:
-        InputError: the kind of test is not supported yet.
-    """
-    if io.kind != "stdio":
-        raise InputError(f"{io.kind} tests are not supported yet; stdio tests are")

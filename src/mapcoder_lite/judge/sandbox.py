@@ -47,7 +47,7 @@ ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",
 }
 
-INSIDE = ("wire", "kernel", "program", "command", "worker")
+INSIDE = ("wire", "kernel", "program", "command", "values", "calls", "examine", "worker")
 BOOT = """\
 import json, os, sys, types
 control, texts = map(int, sys.argv[1:])
@@ -265,9 +265,17 @@ def try_interpreter(path: str, user: int | None) -> Interpreter | str:
     major, minor = map(int, version_line.split())
     if (major, minor) < OLDEST_PYTHON:
         return f"is only {major}.{minor}"
-    if Path(prefix) in (Path("/"), Path.home()):
+    if Path(prefix) in (Path("/"), home_folder()):
         return f"its prefix {prefix} is too wide to be shown to programs"
     return Interpreter(path, prefix, (major, minor))
+
+
+def home_folder() -> Path | None:
+    """Return the caller's home; None for a user without an account, as containers have."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return None
 
 
 class Identity(TypedDict, total=False):

@@ -10,7 +10,7 @@ import json
 import os
 import socket
 import subprocess
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import asdict, dataclass
 from enum import IntEnum
 
@@ -106,6 +106,7 @@ class Worker:
         self._socket = ours
         self.folder = launch.folder
         """Its own folder as it sees it itself."""
+        self._examiner: Template | None = None
         with memory_file(worker_texts()) as texts, memory_file() as log:
             fds = (theirs.fileno(), texts)
             self._process = subprocess.Popen(
@@ -185,8 +186,27 @@ class Worker:
         ours.close()
         return reply
 
+    @contextlib.contextmanager
+    def lend_examiner(self) -> Generator["Template"]:
+        """Hold the process that test code is run from; one that failed is not used again.
+
+        Raises:
+            WorkerLost: the worker makes none.
+        """
+        examiner, self._examiner = self._examiner or self.template(b""), None
+        if isinstance(examiner, CompileFailure):
+            raise WorkerLost("a worker compiles nothing any more")
+        try:
+            yield examiner
+        except BaseException:
+            examiner.close()
+            raise
+        self._examiner = examiner
+
     def close(self) -> None:
         """Hang up, which ends it; kill it when it does not end."""
+        if self._examiner is not None:
+            self._examiner.close()
         self._socket.close()
         try:
             self._process.wait(2.0)
@@ -211,7 +231,19 @@ class Template:
         Raises:
             WorkerLost: no reply came, or the child was never fully locked in.
         """
-        flags = 0 if limits.has_site else FLAG_NO_SITE
+        with self.running(stdin, limits) as ended:
+            return ended()
+
+    @contextlib.contextmanager
+    def running(
+        self, stdin: bytes, limits: RunLimits, *, flags: int = 0, more_fds: Sequence[int] = ()
+    ) -> Generator[Callable[[], Run]]:
+        """Start a run, which also gets the descriptors given; the function waits for its end.
+
+        Raises:
+            WorkerLost: no reply came, or the child was never fully locked in.
+        """
+        flags |= 0 if limits.has_site else FLAG_NO_SITE
         message = REQUEST.pack(
             limits.cpu_ms,
             limits.wall_ms,
@@ -227,14 +259,20 @@ class Template:
             memory_file() as err,
         ):
             try:
-                socket.send_fds(self._socket, [message], [source, out, err])
                 self._socket.settimeout(limits.wall_ms / 1000 + GRACE_SECONDS)
-                reply = self._socket.recv(256)
+                socket.send_fds(self._socket, [message], [source, out, err, *more_fds])
             except OSError as error:
                 raise WorkerLost(f"a template fell silent: {error}") from error
-            if len(reply) != REPLY.size:
-                raise WorkerLost("a template hung up in the middle of a run")
-            return read_run(reply, out, err, limits.output_bytes)
+            yield lambda: self._finish(out, err, limits.output_bytes)
+
+    def _finish(self, out: int, err: int, max_bytes: int) -> Run:
+        try:
+            reply = self._socket.recv(256)
+        except OSError as error:
+            raise WorkerLost(f"a template fell silent: {error}") from error
+        if len(reply) != REPLY.size:
+            raise WorkerLost("a template hung up in the middle of a run")
+        return read_run(reply, out, err, max_bytes)
 
 
 def trusted_isolation(
@@ -286,6 +324,14 @@ def read_run(reply: bytes, out: int, err: int, max_bytes: int) -> Run:
         stderr_bytes=stderr_bytes,
         stderr_tail=os.pread(err, STDERR_BYTES, max(0, stderr_bytes - STDERR_BYTES)),
     )
+
+
+@contextlib.contextmanager
+def channel() -> Generator[tuple[socket.socket, socket.socket]]:
+    """Hold the two ends of a channel of lines."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    with ours, theirs:
+        yield ours, theirs
 
 
 @contextlib.contextmanager

@@ -22,6 +22,8 @@ import types
 from typing import Any
 
 PATH = "/box/main.py"
+MODULE_NAME = "program"
+"""Of a program whose functions are called: what it does only as a script is not wanted then."""
 
 
 def preload(names: list[str]) -> None:
@@ -110,13 +112,30 @@ class Program:
                 gc.collect()
         except BaseException:
             code = code or 1
-        for stream in (sys.stdout, sys.stderr):
-            try:
-                if stream is not None and not stream.closed:
-                    stream.flush()
-            except BaseException:
-                code = code or 120
-        os._exit(code)
+        os._exit(code or flush_streams())
+
+    def define(self) -> None:
+        """Run as a module that is not `__main__`; end the process if that raises anything."""
+        gc.enable()
+        self.main["__name__"] = MODULE_NAME
+        sys.modules[MODULE_NAME] = sys.modules["__main__"]
+        try:
+            exec(self.code, self.main)
+        except BaseException as error:
+            report(error)
+            os._exit(1)
+
+
+def flush_streams() -> int:
+    """Flush what was printed; return CPython's exit code for when that fails, else 0."""
+    code = 0
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None and not stream.closed:
+                stream.flush()
+        except BaseException:
+            code = 120
+    return code
 
 
 def exit_code(value: object) -> int:

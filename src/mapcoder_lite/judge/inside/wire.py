@@ -14,3 +14,5 @@ PYTHON, COMMAND = b"P", b"X"
 """How a message to a worker begins: COMPILE follows, or the JSON of a command."""
 ENDED_ITSELF, ENDED_BY_CPU, ENDED_BY_WALL = 0, 1, 2
 FLAG_NO_SITE = 1
+FLAG_CALLS = 2  # define, then answer calls on a fourth descriptor
+FLAG_EXAMINE = 4  # run test code on a fourth descriptor, report on a fifth

@@ -25,7 +25,9 @@ import time
 import traceback
 from typing import Any, NamedTuple
 
+from mapcoder_lite.judge.inside.calls import serve_calls
 from mapcoder_lite.judge.inside.command import IMAGE_FD, Command
+from mapcoder_lite.judge.inside.examine import examine
 from mapcoder_lite.judge.inside.kernel import (
     PR_SET_DUMPABLE,
     PR_SET_NO_NEW_PRIVS,
@@ -46,6 +48,8 @@ from mapcoder_lite.judge.inside.wire import (
     ENDED_BY_CPU,
     ENDED_BY_WALL,
     ENDED_ITSELF,
+    FLAG_CALLS,
+    FLAG_EXAMINE,
     FLAG_NO_SITE,
     PYTHON,
     REPLY,
@@ -54,6 +58,7 @@ from mapcoder_lite.judge.inside.wire import (
 
 CONTROL_FD = 3
 READY_FD = 3  # in the child of a template, which holds no control socket
+MAX_DESCRIPTORS = 5  # three streams, the channel of calls, the report of a test
 MESSAGE_BYTES = 1 << 16
 Names = dict[str, Any]  # whatever a program defines
 
@@ -151,7 +156,7 @@ def serve_template(message: bytes, fds: list[int], cell: Cell) -> None:
     gc.freeze()
     control.send(b"K")
     while True:
-        message, fds, _, _ = socket.recv_fds(control, 64, 3)
+        message, fds, _, _ = socket.recv_fds(control, 64, MAX_DESCRIPTORS)
         if not message:
             return
         run_test(control, message, fds, program, filter)
@@ -199,9 +204,9 @@ def run_test(
             if isinstance(program, Command):
                 execute(program, (cpu_ms, *sizes), filter)
             else:
-                confine((cpu_ms, *sizes), filter)
+                confine((cpu_ms, *sizes), filter, first_closed=len(fds) + 1)
                 os.close(READY_FD)
-                program.run(has_site=not flags & FLAG_NO_SITE)
+                start(program, flags)
         except BaseException as error:  # ours: a program's own never comes this far
             os.write(2, repr(error).encode("utf-8", "replace"))
         finally:
@@ -219,10 +224,22 @@ def run_test(
 
 
 def take_streams(fds: list[int], ready: int) -> None:
-    """Put the three streams and the descriptor that says `ready` in their places."""
-    for stream, fd in enumerate(fds):
+    """Put the three streams, the descriptor that says `ready`, and any others in their places."""
+    for stream, fd in enumerate(fds[:3]):
         os.dup2(fd, stream)
     os.dup2(ready, READY_FD, inheritable=False)
+    for place, fd in enumerate(fds[3:], READY_FD + 1):
+        os.dup2(fd, place)
+
+
+def start(program: Program, flags: int) -> None:
+    """Do what is asked of a Python program; never comes back."""
+    if flags & FLAG_CALLS:
+        serve_calls(program)
+    elif flags & FLAG_EXAMINE:
+        examine()
+    else:
+        program.run(has_site=not flags & FLAG_NO_SITE)
 
 
 def execute(command: Command, limits: tuple[int, ...], filter: Filter | None) -> None:

@@ -1,0 +1,4 @@
+class Last:
+    def __del__(self):
+        print(3)
+last = Last()

@@ -1,0 +1,6 @@
+package main
+
+// #include "/etc/passwd"
+import "C"
+
+func main() {}

@@ -1,0 +1,4 @@
+const char secret[] =
+#include "/etc/passwd"
+;
+int main() {}

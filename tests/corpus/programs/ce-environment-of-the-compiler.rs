@@ -1,0 +1,3 @@
+fn main() {
+    println!("{}", env!("HOME_OF_THE_JUDGE"));
+}

@@ -1,0 +1,5 @@
+const TEXT: &str = include_str!("/etc/passwd");
+
+fn main() {
+    println!("{}", TEXT);
+}

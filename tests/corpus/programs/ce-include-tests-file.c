@@ -1,0 +1,2 @@
+#include "@SECRET_FILE@"
+int main(void) { return 0; }

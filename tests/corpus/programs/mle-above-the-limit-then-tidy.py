@@ -1,0 +1,3 @@
+x = bytearray(b"1") * (120 << 20)
+del x
+print(3)

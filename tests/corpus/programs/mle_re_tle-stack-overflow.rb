@@ -1,0 +1,2 @@
+def fall(n) = fall(n + 1) + 1
+puts fall(0)

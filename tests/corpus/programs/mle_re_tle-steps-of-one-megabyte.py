@@ -1,0 +1,3 @@
+x = []
+while True:
+    x.append(bytearray(b"1") * (1 << 20))

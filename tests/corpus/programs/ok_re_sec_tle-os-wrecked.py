@@ -1,0 +1,3 @@
+import os, sys, gc, threading, atexit
+for module in (os, sys, gc, threading, atexit):
+    vars(module).clear()

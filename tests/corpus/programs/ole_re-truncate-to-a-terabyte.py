@@ -1,0 +1,2 @@
+import os
+os.ftruncate(1, 1 << 40)

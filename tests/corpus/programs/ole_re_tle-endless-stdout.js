@@ -1,0 +1,2 @@
+const block = "x".repeat(65536);
+while (true) require("fs").writeSync(1, block);

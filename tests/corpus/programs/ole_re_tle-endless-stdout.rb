@@ -1,0 +1,1 @@
+loop { $stdout.syswrite("x" * 65536) }

@@ -1,0 +1,2 @@
+fork { puts "SECRET child" }
+exit 1

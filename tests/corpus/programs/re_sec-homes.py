@@ -1,0 +1,3 @@
+import os
+for folder in ("/home", "/root"):
+    print(os.listdir(folder))

@@ -1,0 +1,2 @@
+import ctypes
+ctypes.CDLL(None).syscall(425, 8, 0)

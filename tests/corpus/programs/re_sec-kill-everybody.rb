@@ -1,0 +1,1 @@
+Process.kill(:KILL, -1)

@@ -1,0 +1,2 @@
+process.kill(process.ppid, "SIGKILL");
+console.log("SECRET killed");

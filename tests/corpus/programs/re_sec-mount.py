@@ -1,0 +1,2 @@
+import ctypes
+ctypes.CDLL(None).mount(b"x", b"/", b"tmpfs", 0, 0)

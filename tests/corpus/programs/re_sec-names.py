@@ -1,0 +1,2 @@
+import socket
+print("CONNECTED", socket.getaddrinfo("localhost", 80), socket.socketpair())

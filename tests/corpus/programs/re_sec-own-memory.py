@@ -1,0 +1,1 @@
+print(open("/proc/self/mem", "rb").read(1))

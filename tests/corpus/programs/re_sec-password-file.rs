@@ -1,0 +1,3 @@
+fn main() {
+    println!("{}", std::fs::read_to_string("/etc/passwd").unwrap());
+}

@@ -1,0 +1,2 @@
+import multiprocessing
+print(multiprocessing.Pool(2).map(abs, [1, 2]))

@@ -1,0 +1,2 @@
+import ctypes, os
+ctypes.CDLL(None).ptrace(16, os.getppid(), 0, 0)

@@ -1,0 +1,2 @@
+import os
+os.rename("@SECRET_FILE@", "@SECRET_FILE@2")

@@ -1,0 +1,5 @@
+#include <stdlib.h>
+int main(void) {
+    system("id");
+    return 1;
+}

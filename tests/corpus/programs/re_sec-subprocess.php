@@ -1,0 +1,3 @@
+<?php
+passthru("/usr/bin/id");
+exit(1);

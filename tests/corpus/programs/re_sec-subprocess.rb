@@ -1,0 +1,3 @@
+output = `/usr/bin/id`
+puts output
+exit 1

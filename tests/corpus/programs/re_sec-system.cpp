@@ -1,0 +1,6 @@
+#include <cstdlib>
+#include <thread>
+int main() {
+    std::system("id");
+    return 1;
+}

@@ -1,0 +1,2 @@
+import tempfile
+tempfile.TemporaryFile().write(b"1" * (1 << 20))

@@ -1,0 +1,1 @@
+print("SECRET", open("/dev/tty").read(1))

@@ -1,0 +1,2 @@
+import sys
+open(sys.prefix + "/lib/mapcoder-hostile", "w").write("x")

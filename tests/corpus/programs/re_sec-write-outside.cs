@@ -1,0 +1,3 @@
+class Program {
+    static void Main() { System.IO.File.WriteAllText("/tmp/mapcoder-hostile-cs", "x"); }
+}

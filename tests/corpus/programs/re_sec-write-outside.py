@@ -1,0 +1,1 @@
+open("/tmp/mapcoder-hostile", "w").write("x")

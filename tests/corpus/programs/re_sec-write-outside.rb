@@ -1,0 +1,1 @@
+File.write("/tmp/mapcoder-hostile-rb", "x")

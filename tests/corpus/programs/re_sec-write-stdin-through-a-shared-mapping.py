@@ -1,0 +1,2 @@
+import mmap
+mmap.mmap(0, 0)[0] = 57

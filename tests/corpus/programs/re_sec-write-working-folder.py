@@ -1,0 +1,1 @@
+open("mapcoder-hostile", "w").write("x")

@@ -1,0 +1,4 @@
+int main(void) {
+    for (volatile int turning = 1; turning;) {}
+    return 0;
+}

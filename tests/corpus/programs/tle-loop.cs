@@ -1,0 +1,4 @@
+class Program {
+    static volatile bool turning = true;
+    static void Main() { while (turning) {} }
+}

@@ -1,0 +1,5 @@
+fn main() {
+    loop {
+        unsafe { std::ptr::read_volatile(&0) };
+    }
+}

@@ -1,0 +1,3 @@
+import threading, time
+for _ in range(20):
+    threading.Thread(target=time.sleep, args=(1000,)).start()
