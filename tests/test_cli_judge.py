@@ -94,6 +94,20 @@ def test_rows_find_their_problems_and_hidden_tests(tmp_path: Path):
     assert [row["judgement"]["num_total"] for row in judged] == [2, 2]
 
 
+def test_a_program_may_end_at_its_first_failure(folder: Path):
+    tests = [{"input": f"{n} 1", "outputs": [str(n + 1)]} for n in range(3)]
+    (folder / "hidden.jsonl").write_text(json.dumps({"problem_id": "add", "tests": tests}) + "\n")
+    words = ("judge", "programs", "add.md", "--hidden", "hidden.jsonl", "--json", *MEASURED)
+
+    def counts(*more: str) -> list[tuple[int, int]]:
+        lines = mapcoder(folder, *words, *more).stdout.splitlines()
+        judged = [json.loads(line)["judgement"] for line in lines]
+        return [(row["num_run"], row["num_total"]) for row in judged]
+
+    assert counts() == [(4, 4), (4, 4), (0, 4), (4, 4)]
+    assert counts("--stop-early") == [(4, 4), (1, 4), (0, 4), (1, 4)]
+
+
 @pytest.mark.parametrize(
     ("row", "said"),
     [

@@ -103,7 +103,7 @@ FORGERIES = {
     ),
     "replies written, then gone": (
         "import os\ndef add(a, b, c):\n"
-        "    os.write(@FD@, b'[\"x\",\"r\",6,null]\\n')\n    os._exit(0)\n"
+        '    os.write(@FD@, b\'["x","r",6,null]\\n\')\n    os._exit(0)\n'
     ),
     "builtins wrecked": (
         "import builtins\nbuiltins.isinstance = lambda *a: True\nbuiltins.abs = lambda x: 6\n"
