@@ -59,10 +59,8 @@ class Compiled:
 
 def default_cache() -> Path | None:
     """Return this user's folder for what compilers make; None for a user without a home."""
-    try:
-        return Path.home() / ".cache" / "mapcoder-lite" / "judge"
-    except RuntimeError:
-        return None
+    home = home_folder()
+    return home / ".cache" / "mapcoder-lite" / "judge" if home else None
 
 
 def is_usable(folder: Path) -> bool:
