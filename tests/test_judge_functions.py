@@ -9,7 +9,7 @@ import pytest
 from mapcoder_lite.errors import InputError, SandboxError
 from mapcoder_lite.judge.inside.calls import CHANNEL_FD
 from mapcoder_lite.judge.judge import SandboxJudge
-from mapcoder_lite.problem import Checker, Io, Language, Limits, Test
+from mapcoder_lite.problem import Checker, CheckerKind, Io, Language, Limits, Test
 from mapcoder_lite.verdict import Judgement, Verdict
 
 ADD = "def add(a, b, c):\n    return a + b + c\n"
@@ -280,6 +280,11 @@ def test_tests_that_are_none_are_refused(judge: SandboxJudge) -> None:
         ask(judge, ADD, [Test(input="{}", outputs=("1",))], io)
     with pytest.raises(InputError, match="need an entry point"):
         ask(judge, ADD, [Test(input="[]", outputs=("1",))], Io(kind="function"))
+    with pytest.raises(InputError, match="for python only"):
+        judge.judge("", Language.GO, [], limits=LIMITS, checker=Checker(), io=io)
+    with pytest.raises(InputError, match="reads what programs print"):
+        text = Checker(kind=CheckerKind.EXECEVAL)
+        judge.judge(ADD, Language.PYTHON, [], limits=LIMITS, checker=text, io=io)
 
 
 def test_a_large_answer_does_not_break_the_test(judge: SandboxJudge) -> None:
