@@ -170,6 +170,8 @@ def explain(judge: SandboxJudge, row: Row, entry: Entry, judgement: Judgement) -
     """Say where a verdict differs from the published one, and what kind of difference it is."""
     failure = judgement.first_failure
     why = f"test {failure.index + 1} of {judgement.num_total}: {failure.reason}" if failure else ""
+    if failure and failure.verdict is Verdict.RE and failure.got_excerpt:
+        why += f"; it printed {failure.got_excerpt[-MAX_SHOWN // 4 :]!r}"
     why = why or judgement.compilation.log or f"passes all {judgement.num_total} tests here"
     if row.entry_points is None:
         kind = kind_of(row, entry, judgement)

@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +11,7 @@ import pytest
 from mapcoder_lite.errors import InputError, SandboxError
 from mapcoder_lite.judge.inside.calls import CHANNEL_FD
 from mapcoder_lite.judge.judge import SandboxJudge
-from mapcoder_lite.problem import Checker, Io, Language, Limits, Test
+from mapcoder_lite.problem import Checker, CheckerKind, Io, Language, Limits, Test
 from mapcoder_lite.verdict import Judgement, Verdict
 
 ADD = "def add(a, b, c):\n    return a + b + c\n"
@@ -22,7 +24,7 @@ CHECK = "def check(candidate):\n    assert candidate(1, 2, 3) == 6\n"
 @pytest.fixture(scope="module")
 def judge() -> Iterator[SandboxJudge]:
     try:
-        made = SandboxJudge(1)
+        made = SandboxJudge(2)
     except SandboxError as error:
         pytest.skip(str(error))
     with made:
@@ -280,6 +282,11 @@ def test_tests_that_are_none_are_refused(judge: SandboxJudge) -> None:
         ask(judge, ADD, [Test(input="{}", outputs=("1",))], io)
     with pytest.raises(InputError, match="need an entry point"):
         ask(judge, ADD, [Test(input="[]", outputs=("1",))], Io(kind="function"))
+    with pytest.raises(InputError, match="for python only"):
+        judge.judge("", Language.GO, [], limits=LIMITS, checker=Checker(), io=io)
+    with pytest.raises(InputError, match="reads what programs print"):
+        text = Checker(kind=CheckerKind.EXECEVAL)
+        judge.judge(ADD, Language.PYTHON, [], limits=LIMITS, checker=text, io=io)
 
 
 def test_a_large_answer_does_not_break_the_test(judge: SandboxJudge) -> None:
@@ -302,3 +309,33 @@ HUNGRY = {
 def test_no_answer_makes_the_test_a_fault_of_the_judge(judge: SandboxJudge, name: str) -> None:
     program, code, expected = HUNGRY[name]
     assert examine(judge, program, code).verdict == expected
+
+
+def test_a_worker_that_dies_is_replaced() -> None:
+    codes = [ASSERT, f"{ASSERT}  # again"]
+    with SandboxJudge(1) as own:
+        for _ in range(2):
+            assert examine(own, ADD, *codes).is_accepted
+            worker = own._pool._slots[0].worker
+            assert worker is not None
+            worker._process.kill()
+            worker._process.wait()
+        got = examine(own, ADD, *codes)
+        assert got.is_accepted
+        assert got.num_retried >= 1
+
+
+def test_no_descriptor_is_left(judge: SandboxJudge) -> None:
+    def ask_both() -> int:
+        call(judge, ADD, CASE)
+        examine(judge, "import os\ndef add(a, b, c): os._exit(0)\n", ASSERT)
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    assert len({ask_both() for _ in range(5)}) == 1
+
+
+def test_many_threads_call(judge: SandboxJudge) -> None:
+    with ThreadPoolExecutor(4) as threads:
+        codes = [ASSERT if n % 2 else "assert add(1, 2, 3) == 7" for n in range(24)]
+        verdicts = list(threads.map(lambda code: examine(judge, ADD, code).verdict, codes))
+    assert verdicts == [Verdict.AC if n % 2 else Verdict.WA for n in range(24)]

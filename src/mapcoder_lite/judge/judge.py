@@ -77,10 +77,10 @@ class SandboxJudge:
         `stop_early` ends at the first failure: `num_run` says how far it came.
 
         Raises:
-            InputError: the kind of test or checker is not supported yet.
+            InputError: a test is not of its kind's form, or cannot be judged by this checker.
             SandboxError: the language is unavailable, or no worker could be started.
         """
-        functions.refuse_faulty(language, tuple(tests), io)
+        functions.refuse_faulty(language, tuple(tests), io, checker)
         toolchain = self._toolchains[language]
         case = Case(program, toolchain, tuple(tests), limits, checker, stop_early, show_tests, io)
         if checker.kind is CheckerKind.EXECEVAL:
