@@ -247,8 +247,8 @@ class Sitting:
 
     def run_tests(self) -> None:
         """Run the tests in order, to the first failure when asked to stop there."""
-        for test in self.case.tests:
-            outcome = self.run_test(test)
+        for index, test in enumerate(self.case.tests, start=1):
+            outcome = self.run_test(test, is_last=index == len(self.case.tests))
             if outcome.is_doubtful:
                 self.num_retried += 1
                 outcome = self.run_test(test, alone=True)
@@ -256,9 +256,10 @@ class Sitting:
             if self.case.stop_early and outcome.verdict is not Verdict.AC:
                 return
 
-    def run_test(self, test: Test, *, alone: bool = False) -> Outcome:
+    def run_test(self, test: Test, *, alone: bool = False, is_last: bool = False) -> Outcome:
         """Run one test with retries; a fault of the judge that stays is IE.
 
+        The last run may end the template; should there be more, the program is compiled again.
         Run alone, no other run of this judge shares the machine, and there is more time to wait.
         """
         limits = limits_of_run(
@@ -274,8 +275,11 @@ class Sitting:
                 failure = self.open_program()
                 if self.ready is None:
                     raise WorkerLost(f"what compiled once does not now: {failure}")
+                self.ready.template.is_last = is_last
                 with self.pool.gate.passed(alone=alone):
                     run, answer = self.run_once(self.ready.template, test, limits)
+                if is_last:
+                    self.close_ready()
                 outcome = outcome_of(run, self.case.limits, self.speed_factor, self.case.toolchain)
                 if answer is not None:
                     return answer.on(outcome)
@@ -320,11 +324,15 @@ class Sitting:
         self.close_program()
         self.pool.discard(self.slot)
 
-    def close_program(self) -> None:
-        """End what keeps the program and its checker ready."""
+    def close_ready(self) -> None:
+        """End what keeps the program ready."""
         if self.ready is not None:
             self.ready.close()
             self.ready = None
+
+    def close_program(self) -> None:
+        """End what keeps the program and its checker ready."""
+        self.close_ready()
         if self.checker is not None:
             self.checker.close()
             self.checker = None

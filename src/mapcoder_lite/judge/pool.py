@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from mapcoder_lite.errors import SandboxError
+from mapcoder_lite.judge.packages import numpy_folder
 from mapcoder_lite.judge.sandbox import Box, Launch, Tier, plan_launch
 from mapcoder_lite.judge.zygote import Worker
 from mapcoder_lite.verdict import Isolation
@@ -55,6 +56,8 @@ class Slot:
     def __init__(self, core: int | None) -> None:
         self.core = core
         self.worker: Worker | None = None
+        self.numpy_worker: Worker | None = None
+        """Another one with numpy loaded, for the programs that import it."""
 
 
 class Pool:
@@ -119,6 +122,20 @@ class Pool:
         slot.worker = slot.worker or self._started(self.launch, slot)
         return slot.worker
 
+    def numpy_worker_of(self, slot: Slot) -> Worker | None:
+        """Return the slot's worker that has numpy, started if need be; None where there is none.
+
+        Raises:
+            SandboxError: it does not start.
+        """
+        if slot.numpy_worker is None:
+            packages = numpy_folder(self.launch.interpreter, self.launch.user)
+            if packages is None:
+                return None
+            launch = replace(self.launch, packages=packages)
+            slot.numpy_worker = self._starter.submit(Worker, launch, slot.core).result()
+        return slot.numpy_worker
+
     def boxed(self, slot: Slot, box: Box) -> Worker:
         """Start a worker with a folder of its own beside the slot's; its user ends it.
 
@@ -147,10 +164,11 @@ class Pool:
             return self._starter.submit(Worker, launch, slot.core).result()
 
     def discard(self, slot: Slot) -> None:
-        """End the slot's worker; the next use starts another."""
-        if slot.worker is not None:
-            slot.worker.close()
-            slot.worker = None
+        """End the slot's workers; the next use starts others."""
+        for worker in (slot.worker, slot.numpy_worker):
+            if worker is not None:
+                worker.close()
+        slot.worker = slot.numpy_worker = None
 
     @contextlib.contextmanager
     def lend(self) -> Generator[Slot]:

@@ -19,6 +19,7 @@ from mapcoder_lite.judge.compiler import (
 )
 from mapcoder_lite.judge.languages import Toolchain
 from mapcoder_lite.judge.names import names_of
+from mapcoder_lite.judge.packages import NUMPY_ADDRESS_SPACE_BYTES, wants_numpy
 from mapcoder_lite.judge.pool import Pool, Slot
 from mapcoder_lite.judge.zygote import CompileFailure, Ended, Template, Worker, WorkerLost
 from mapcoder_lite.problem import Language, Limits
@@ -93,12 +94,16 @@ def ready_python(pool: Pool, slot: Slot, program: Program) -> Ready | CompileFai
     A compiler that dies is the program's fault only if it dies again, and the same worker then
     compiles an honest one.
     """
-    worker = pool.worker_of(slot)
+    # the published judge had no packages
+    wants_it = wants_numpy(program.text) and not program.is_published
+    numpy_worker = pool.numpy_worker_of(slot) if wants_it else None
+    worker = numpy_worker or pool.worker_of(slot)
     optimize = 2 if program.is_published else 0
     found = worker.template(program.source, optimize=optimize)
     if isinstance(found, CompileFailure) and not found.log:  # it may have been ended from outside
         found = worker.template(program.source, optimize=optimize)
     if isinstance(found, Template):
+        found.more_address_space_bytes = NUMPY_ADDRESS_SPACE_BYTES if numpy_worker else 0
         return Ready.of(found, worker)
     if found.log:
         return found
