@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from mapcoder_lite.judge.judge import SandboxJudge
+from mapcoder_lite.judge.languages import toolchain_of
 from mapcoder_lite.judge.outcome import limits_of_run
 from mapcoder_lite.judge.sandbox import (
     ENVIRONMENT,
@@ -170,7 +171,7 @@ def ending_of(result: TestResult) -> Ending:
 
 def run_plain(interpreter: Interpreter, user: int | None, program: str, text: str) -> Ending:
     """Run a program by python3 itself, under the limits that the kernel gets from the judge."""
-    limits = limits_of_run(LIMITS, 1.0, is_execeval=False)
+    limits = limits_of_run(LIMITS, 1.0, toolchain_of(Language.PYTHON), is_execeval=False)
     kilobytes, seconds = limits.address_space_bytes >> 10, round(LIMITS.cpu_seconds)
     shell = f"ulimit -v {kilobytes}; ulimit -t {seconds}; {RAISE_STACK}"
     with tempfile.TemporaryDirectory() as name:

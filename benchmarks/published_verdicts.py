@@ -75,10 +75,10 @@ class Result:
 
 def main() -> int:
     arguments = parse_arguments()
-    rows = [row for row in all_rows(arguments.data) if row.name.startswith(arguments.only)]
+    rows = [row for row in all_rows(arguments.data) if is_wanted(row, arguments.only)]
     if not rows:
         names = ", ".join(row.name for row in all_rows(arguments.data))
-        print(f"no row starts with {arguments.only!r}; there are: {names}")
+        print(f"no row is called {arguments.only!r}; there are: {names}")
         return 2
     with SandboxJudge(arguments.workers) as judge:
         selftest = judge.selftest()
@@ -103,10 +103,15 @@ def main() -> int:
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path, help="folder of xcodeeval, apps, humaneval, mbpp")
-    parser.add_argument("--only", default="", help="rows whose name starts so: xcodeeval:C++, apps")
+    parser.add_argument("--only", default="", help="one row, or one data set: xcodeeval:C++, apps")
     parser.add_argument("--json", type=Path, help="also write the report to this file")
     parser.add_argument("--workers", type=int, help="workers of the judge; one a core by default")
     return parser.parse_args()
+
+
+def is_wanted(row: Row, only: str) -> bool:
+    """Whether a row's name, or the part before its colon, is what was asked for."""
+    return not only or only in (row.name, row.name.partition(":")[0])
 
 
 def grade(judge: SandboxJudge, row: Row) -> Result:
@@ -165,6 +170,8 @@ def explain(judge: SandboxJudge, row: Row, entry: Entry, judgement: Judgement) -
     """Say where a verdict differs from the published one, and what kind of difference it is."""
     failure = judgement.first_failure
     why = f"test {failure.index + 1} of {judgement.num_total}: {failure.reason}" if failure else ""
+    if failure and failure.verdict is Verdict.RE and failure.got_excerpt:
+        why += f"; it printed {failure.got_excerpt[-MAX_SHOWN // 4 :]!r}"
     why = why or judgement.compilation.log or f"passes all {judgement.num_total} tests here"
     if row.entry_points is None:
         kind = kind_of(row, entry, judgement)

@@ -17,6 +17,7 @@ import sys
 from mapcoder_lite.judge.inside.kernel import PR_SET_NO_NEW_PRIVS, Filter, prctl
 
 NOBODY = 65534
+OWN_PID = 0x7EADBEEF  # as the filters write the number of the process they are installed in
 
 
 def answer(program: bytes, number: int, arguments: list[int]) -> int:
@@ -24,7 +25,8 @@ def answer(program: bytes, number: int, arguments: list[int]) -> int:
     pid = os.fork()
     if pid == 0:
         libc = ctypes.CDLL(None, use_errno=True)
-        words = [ctypes.c_ulong(argument & (1 << 64) - 1) for argument in arguments]
+        own = [os.getpid() if argument == OWN_PID else argument for argument in arguments]
+        words = [ctypes.c_ulong(argument & (1 << 64) - 1) for argument in own]
         signal.alarm(1)  # a call that waits was let through; the signal says so
         Filter(program).install()
         failed = libc.syscall(ctypes.c_long(number), *words) == -1

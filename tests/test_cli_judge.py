@@ -3,15 +3,18 @@
 import gzip
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from mapcoder_lite.cli.judge import exit_code, in_order
 from mapcoder_lite.cli.programs import open_problems, read_entries
-from mapcoder_lite.cli.verdicts import summary
+from mapcoder_lite.cli.verdicts import details, summary
+from mapcoder_lite.cli.verdicts import row as table_row
 from mapcoder_lite.errors import SandboxError
 from mapcoder_lite.judge.judge import SandboxJudge
+from mapcoder_lite.judge.languages import TOOLCHAINS
 from mapcoder_lite.problem import HiddenTests, Language, Problem, Test
 from mapcoder_lite.verdict import Judgement, Verdict
 from test_cli_main import STATEMENT, mapcoder
@@ -91,6 +94,20 @@ def test_rows_find_their_problems_and_hidden_tests(tmp_path: Path):
     assert [row["judgement"]["num_total"] for row in judged] == [2, 2]
 
 
+def test_a_program_may_end_at_its_first_failure(folder: Path):
+    tests = [{"input": f"{n} 1", "outputs": [str(n + 1)]} for n in range(3)]
+    (folder / "hidden.jsonl").write_text(json.dumps({"problem_id": "add", "tests": tests}) + "\n")
+    words = ("judge", "programs", "add.md", "--hidden", "hidden.jsonl", "--json", *MEASURED)
+
+    def counts(*more: str) -> list[tuple[int, int]]:
+        lines = mapcoder(folder, *words, *more).stdout.splitlines()
+        judged = [json.loads(line)["judgement"] for line in lines]
+        return [(row["num_run"], row["num_total"]) for row in judged]
+
+    assert counts() == [(4, 4), (4, 4), (0, 4), (4, 4)]
+    assert counts("--stop-early") == [(4, 4), (1, 4), (0, 4), (1, 4)]
+
+
 @pytest.mark.parametrize(
     ("row", "said"),
     [
@@ -147,6 +164,18 @@ def test_a_fault_of_the_judge_is_ie_and_keeps_nobody_from_a_verdict(folder: Path
     assert fault.first_failure is not None
     assert "apt-get install kotlin" in fault.first_failure.reason
     assert exit_code(verdicts.values()) == 5
+
+
+def test_a_missing_toolchain_is_ie_with_the_package_that_brings_it(folder: Path):
+    (folder / "programs" / "b.kt").write_text("fun main() {}")
+    _, entries = read_entries(folder / "programs", open_problems(folder / "add.md", None))
+    kotlin = replace(TOOLCHAINS[Language.KOTLIN], tools=("kotlinc-that-is-not-here",))
+    with SandboxJudge(2, toolchains={**TOOLCHAINS, Language.KOTLIN: kotlin}) as judge:
+        judged = {entry.id: (entry, got) for entry, got in in_order(judge, entries, 2)}
+    assert {name: got.verdict.value for name, (_, got) in judged.items()} == WORDS | {"b.kt": "IE"}
+    line = table_row(*judged["b.kt"], width=10)
+    assert "kotlinc-that-is-not-here" in line and "default-jdk-headless" in line
+    assert "kotlinc-that-is-not-here" in details(judged["b.kt"][1])
 
 
 def test_the_summary_counts_faults_of_the_judge_apart():

@@ -1,7 +1,9 @@
-"""Functions tested by calls: nothing that the program does can forge the verdict."""
+"""Functions tested by calls: verdicts, typed comparison, what travels, what is told."""
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,11 +11,11 @@ import pytest
 from mapcoder_lite.errors import InputError, SandboxError
 from mapcoder_lite.judge.inside.calls import CHANNEL_FD
 from mapcoder_lite.judge.judge import SandboxJudge
-from mapcoder_lite.problem import Checker, Io, Language, Limits, Test
+from mapcoder_lite.problem import Checker, CheckerKind, Io, Language, Limits, Test
 from mapcoder_lite.verdict import Judgement, Verdict
 
 ADD = "def add(a, b, c):\n    return a + b + c\n"
-LIMITS = Limits(cpu_seconds=0.4, memory_bytes=96 << 20, output_bytes=1 << 20)
+LIMITS = Limits(cpu_seconds=0.25, memory_bytes=96 << 20, output_bytes=1 << 20)
 CASE = ([1, 2, 3], 6)
 ASSERT = "assert add(1, 2, 3) == 6"
 CHECK = "def check(candidate):\n    assert candidate(1, 2, 3) == 6\n"
@@ -22,7 +24,7 @@ CHECK = "def check(candidate):\n    assert candidate(1, 2, 3) == 6\n"
 @pytest.fixture(scope="module")
 def judge() -> Iterator[SandboxJudge]:
     try:
-        made = SandboxJudge(1)
+        made = SandboxJudge(2)
     except SandboxError as error:
         pytest.skip(str(error))
     with made:
@@ -48,105 +50,6 @@ def ask(judge: SandboxJudge, program: str, tests: list[Test], io: Io, **how: boo
     program = program.replace("@FD@", str(CHANNEL_FD))
     args = {"limits": LIMITS, "checker": Checker(), "io": io}
     return judge.judge(program, Language.PYTHON, tests, **args, **how)
-
-
-FORGERIES = {
-    "int subclass that equals all": (
-        "class Any(int):\n    def __eq__(self, other): return True\n    __hash__ = int.__hash__\n"
-        "def add(a, b, c): return Any(0)\n"
-    ),
-    "object that equals all": (
-        "class Any:\n    def __eq__(self, other): return True\ndef add(a, b, c): return Any()\n"
-    ),
-    "string, list and dict subclasses that equal all": (
-        "class S(str):\n    def __eq__(self, other): return True\n"
-        "class L(list):\n    def __eq__(self, other): return True\n"
-        "def add(a, b, c): return L([S('x')])\n"
-    ),
-    "frame walk that sets the verdict": (
-        "import sys\ndef add(a, b, c):\n    frame = sys._getframe()\n    while frame:\n"
-        "        for names in (frame.f_locals, frame.f_globals):\n"
-        "            for key in list(names):\n"
-        "                if key in ('verdict', 'passed', 'result', 'is_ok', 'kind'):\n"
-        "                    names[key] = 'passed'\n"
-        "        frame = frame.f_back\n    return 0\n"
-    ),
-    "frame walk that looks for the expected value": (
-        "import sys, gc\ndef add(a, b, c):\n    frame = sys._getframe()\n    while frame:\n"
-        "        for value in list(frame.f_locals.values()) + list(frame.f_globals.values()):\n"
-        "            if value == 6 or value == '6' or 'assert' in str(value)[:200]: return 6\n"
-        "        frame = frame.f_back\n"
-        "    if any('== 6' in o for o in gc.get_objects() if type(o) is str): return 6\n"
-        "    return 0\n"
-    ),
-    "sys.exit(0) in the function": "import sys\ndef add(a, b, c): sys.exit(0)\n",
-    "sys.exit(0) at import": "import sys\ndef add(a, b, c): return 6\nsys.exit(0)\n",
-    "os._exit(0) in the function": "import os\ndef add(a, b, c): os._exit(0)\n",
-    "os._exit(0) at import": "import os\nos._exit(0)\n",
-    "nothing is defined": "pass\n",
-    "AssertionError replaced": (
-        "import builtins\nclass Never(BaseException):\n"
-        "    def __new__(cls, *a): raise SystemExit(0)\n"
-        "builtins.AssertionError = AssertionError = Never\ndef add(a, b, c): return 0\n"
-    ),
-    "replies written at import": (
-        'import os\nfor fd in range(3, 64):\n    for text in (\'["ready"]\', \'["","r",6,null]\','
-        ' \'R6\', \'["passed","",""]\'):\n'
-        "        try: os.write(fd, text.encode() + b'\\n')\n        except OSError: pass\n"
-        "def add(a, b, c): return 0\n"
-    ),
-    "replies written in the function": (
-        "import os\ndef add(a, b, c):\n    for fd in range(3, 64):\n"
-        '        for text in (\'["ready"]\', \'["","r",6,null]\', \'["passed","",""]\'):\n'
-        "            try: os.write(fd, text.encode() + b'\\n')\n"
-        "            except OSError: pass\n    return 0\n"
-    ),
-    "replies written, then gone": (
-        "import os\ndef add(a, b, c):\n"
-        "    os.write(@FD@, b'[\"x\",\"r\",6,null]\\n')\n    os._exit(0)\n"
-    ),
-    "builtins wrecked": (
-        "import builtins\nbuiltins.isinstance = lambda *a: True\nbuiltins.abs = lambda x: 6\n"
-        "def add(a, b, c): return 0\n"
-    ),
-    "an answer that is no value": (
-        "import os, sys\ndef add(a, b, c):\n    frame = sys._getframe()\n"
-        "    while 'request' not in frame.f_locals: frame = frame.f_back\n"
-        "    while 'nonce' not in frame.f_locals: frame = frame.f_back\n"
-        "    text = '[\"' + frame.f_locals['nonce'] + '\",\"r\",{\"s\":[[1]]},null]'\n"
-        "    os.write(@FD@, text.encode() + b'\\n')\n    return 0\n"
-    ),
-    "a deeply nested answer": (
-        "import os, sys\ndef add(a, b, c):\n    frame = sys._getframe()\n"
-        "    while 'nonce' not in frame.f_locals: frame = frame.f_back\n"
-        "    text = '[\"' + frame.f_locals['nonce'] + '\",\"r\",' + '[' * 100000 + ']' * 100000\n"
-        "    os.write(@FD@, text.encode() + b',null]\\n')\n    return 0\n"
-    ),
-}
-
-
-@pytest.mark.parametrize("name", FORGERIES)
-def test_no_forgery_passes(judge: SandboxJudge, name: str) -> None:
-    assert examine(judge, ADD, ASSERT).is_accepted
-    rejected = {Verdict.WA, Verdict.RE, Verdict.TLE}
-    assert call(judge, FORGERIES[name], CASE).verdict in rejected
-    assert examine(judge, FORGERIES[name], ASSERT).verdict in rejected
-    assert examine(judge, FORGERIES[name], CHECK).verdict in rejected
-    assert call(judge, ADD, CASE).is_accepted
-
-
-def test_a_program_cannot_answer_twice(judge: SandboxJudge) -> None:
-    program = (
-        "import os, sys\ndef add(a, b, c):\n    frame = sys._getframe()\n"
-        "    while 'nonce' not in frame.f_locals: frame = frame.f_back\n"
-        "    text = '[\"' + frame.f_locals['nonce'] + '\",\"r\",6,null]'\n"
-        "    os.write(@FD@, (text + '\\n').encode() * 2)\n    return 0\n"
-    )
-    # the right value is the right value, however it comes; the second call meets a stale line
-    got = examine(judge, program, f"{ASSERT}\nassert add(2, 2, 2) == 6")
-    assert got.verdict is Verdict.RE
-    assert got.first_failure is not None
-    assert "out of turn" in got.first_failure.reason
 
 
 VERDICTS = {
@@ -185,7 +88,7 @@ def test_verdicts_of_both_kinds(judge: SandboxJudge, name: str) -> None:
 def test_a_sleeper_is_ended(judge: SandboxJudge) -> None:
     got = call(judge, "import time\ndef add(a, b, c): time.sleep(60)\n", CASE)
     assert got.verdict is Verdict.TLE
-    assert got.results[0].cpu_ms < 400
+    assert got.results[0].cpu_ms < 250
 
 
 TYPED = [
@@ -379,3 +282,60 @@ def test_tests_that_are_none_are_refused(judge: SandboxJudge) -> None:
         ask(judge, ADD, [Test(input="{}", outputs=("1",))], io)
     with pytest.raises(InputError, match="need an entry point"):
         ask(judge, ADD, [Test(input="[]", outputs=("1",))], Io(kind="function"))
+    with pytest.raises(InputError, match="for python only"):
+        judge.judge("", Language.GO, [], limits=LIMITS, checker=Checker(), io=io)
+    with pytest.raises(InputError, match="reads what programs print"):
+        text = Checker(kind=CheckerKind.EXECEVAL)
+        judge.judge(ADD, Language.PYTHON, [], limits=LIMITS, checker=text, io=io)
+
+
+def test_a_large_answer_does_not_break_the_test(judge: SandboxJudge) -> None:
+    program = "def add(a, b, c): return 10 ** 5000\n"
+    got = examine(judge, program, CHECK)
+    assert got.verdict is Verdict.WA
+    assert got.first_failure is not None
+    assert "a large number" in got.first_failure.reason
+    assert examine(judge, program, "assert add(1, 2, 3) == 10 ** 5000").is_accepted
+
+
+HUNGRY = {
+    "objects": ("class X: pass\ndef add(n): return [X() for _ in range(20000)]\n", "add(1)", "RE"),
+    "a range": ("def add(n): return range(10 ** 15)\n", "assert list(add(1)) == [1]", "WA"),
+    "more and more": (ADD, "kept = []\nwhile add(1, 2, 3): kept.append(bytearray(10 ** 8))", "WA"),
+}
+
+
+@pytest.mark.parametrize("name", HUNGRY)
+def test_no_answer_makes_the_test_a_fault_of_the_judge(judge: SandboxJudge, name: str) -> None:
+    program, code, expected = HUNGRY[name]
+    assert examine(judge, program, code).verdict == expected
+
+
+def test_a_worker_that_dies_is_replaced() -> None:
+    codes = [ASSERT, f"{ASSERT}  # again"]
+    with SandboxJudge(1) as own:
+        for _ in range(2):
+            assert examine(own, ADD, *codes).is_accepted
+            worker = own._pool._slots[0].worker
+            assert worker is not None
+            worker._process.kill()
+            worker._process.wait()
+        got = examine(own, ADD, *codes)
+        assert got.is_accepted
+        assert got.num_retried >= 1
+
+
+def test_no_descriptor_is_left(judge: SandboxJudge) -> None:
+    def ask_both() -> int:
+        call(judge, ADD, CASE)
+        examine(judge, "import os\ndef add(a, b, c): os._exit(0)\n", ASSERT)
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    assert len({ask_both() for _ in range(5)}) == 1
+
+
+def test_many_threads_call(judge: SandboxJudge) -> None:
+    with ThreadPoolExecutor(4) as threads:
+        codes = [ASSERT if n % 2 else "assert add(1, 2, 3) == 7" for n in range(24)]
+        verdicts = list(threads.map(lambda code: examine(judge, ADD, code).verdict, codes))
+    assert verdicts == [Verdict.AC if n % 2 else Verdict.WA for n in range(24)]

@@ -1,5 +1,8 @@
 """Programs of every language: compiled, cached, run, limited, confined; toolchains that fail."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +16,7 @@ from mapcoder_lite.judge.names import Names, names_of
 from mapcoder_lite.problem import Checker, CheckerKind, Language, Limits, Test
 from mapcoder_lite.verdict import Judgement, Verdict
 
+SOURCES = Path(__file__).parents[1] / "src"
 PROGRAMS = Path(__file__).parent / "corpus" / "languages"
 TESTS = (Test(input="1 2\n", outputs=("3\n",)), Test(input="40 2\n", outputs=("42\n",)))
 LIMITS = Limits(cpu_seconds=2.0, memory_bytes=128 << 20, output_bytes=1 << 20)
@@ -126,6 +130,38 @@ def test_without_isolation_languages_run_too_and_say_so(tmp_path: Path) -> None:
     with SandboxJudge(1, tier="none", unsafe=True, cache=tmp_path) as judge:
         got = ask(judge, sum_of(Language.C), Language.C)
         assert (got.verdict, got.isolation.tier) == (Verdict.AC, "none")
+
+
+def test_where_no_proc_can_be_mounted_landlock_serves_alone() -> None:
+    skip_without(Language.RUBY)
+    if os.getuid() != 0:
+        pytest.skip("only root can hide a part of /proc, as containers do")
+    code = f"""
+from mapcoder_lite.judge.judge import SandboxJudge
+from mapcoder_lite.problem import *
+how = {{"limits": Limits(), "checker": Checker()}}
+tests = [Test(input="1 2", outputs=("3",))]
+try:
+    judge = SandboxJudge(1, tier="bubblewrap")
+except Exception as error:
+    print(error)
+    raise SystemExit
+ruby = judge.judge({sum_of(Language.RUBY)!r}, Language.RUBY, tests, **how)
+python = judge.judge("print(3)", Language.PYTHON, tests, **how)
+print(ruby.verdict.value, ruby.isolation.tier, python.verdict.value, python.isolation.tier)
+judge.close()
+"""
+    hide = 'mount -t proc proc /proc && mount -t tmpfs none /proc/fs && exec "$@"'
+    command = ["unshare", "--mount", "--pid", "--fork", "sh", "-c", hide, "sh"]
+    done = subprocess.run(
+        [*command, sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(SOURCES)},
+    )
+    if "unshare:" in done.stderr or "mount:" in done.stderr or "bwrap" in done.stdout:
+        pytest.skip(done.stderr + done.stdout)
+    assert done.stdout == "AC landlock AC bubblewrap\n", done.stderr
 
 
 def test_languages_go_by_suffix() -> None:

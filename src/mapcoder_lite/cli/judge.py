@@ -40,6 +40,9 @@ def judge(
         int | None,
         typer.Option("--jobs", min=1, help="Programs judged at once; by default one a core."),
     ] = None,
+    stop_early: Annotated[
+        bool, typer.Option("--stop-early", help="End each program at its first failure.")
+    ] = False,
     config: options.Files = None,
     overrides: options.Overrides = None,
     json: options.Json = False,
@@ -65,7 +68,7 @@ def judge(
     if not all(entry.tests for entry in entries):
         terminal.say("no tests: neither samples in the statement nor --hidden", "yellow")
     with engines.opened_judge(settings) as opened:
-        judged = in_order(opened, entries, settings.judge.workers)
+        judged = in_order(opened, entries, settings.judge.workers, stop_early=stop_early)
         if programs.is_dir() or is_list(programs):
             verdicts = _show_many(judged, [entry.id for entry in entries], json)
         else:
@@ -74,21 +77,25 @@ def judge(
 
 
 def in_order(
-    judge: "Judge", entries: "Sequence[Entry]", num_threads: int | None
+    judge: "Judge",
+    entries: "Sequence[Entry]",
+    num_threads: int | None,
+    *,
+    stop_early: bool = False,
 ) -> "Iterator[tuple[Entry, Judgement]]":
     """Judge programs at once and yield them in their order, each as soon as it may be."""
     from mapcoder_lite.judge.pool import num_cores
 
     threads = ThreadPoolExecutor(num_threads or num_cores(), thread_name_prefix="judged")
     try:
-        futures = [threads.submit(judgement_of, judge, entry) for entry in entries]
+        futures = [threads.submit(judgement_of, judge, entry, stop_early) for entry in entries]
         for entry, future in zip(entries, futures, strict=True):
             yield entry, future.result()
     finally:
         threads.shutdown(cancel_futures=True)
 
 
-def judgement_of(judge: "Judge", entry: "Entry") -> "Judgement":
+def judgement_of(judge: "Judge", entry: "Entry", stop_early: bool) -> "Judgement":
     """Judge one program; what the judge cannot do is IE and does not keep it from the others.
 
     Raises:
@@ -105,6 +112,7 @@ def judgement_of(judge: "Judge", entry: "Entry") -> "Judgement":
             limits=entry.problem.limits,
             checker=entry.problem.checker,
             io=entry.problem.io,
+            stop_early=stop_early,
         )
     except SandboxError as error:
         return Judgement(

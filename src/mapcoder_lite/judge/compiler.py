@@ -28,7 +28,7 @@ from mapcoder_lite.judge.box import (
 from mapcoder_lite.judge.languages import Toolchain
 from mapcoder_lite.judge.names import names_of
 from mapcoder_lite.judge.pool import Pool, Slot
-from mapcoder_lite.judge.sandbox import Box
+from mapcoder_lite.judge.sandbox import Box, home_folder
 from mapcoder_lite.judge.zygote import CompileFailure, Ended, Run, RunLimits
 from mapcoder_lite.problem import Language
 
@@ -57,24 +57,35 @@ class Compiled:
     is_cached: bool
 
 
-def default_cache() -> Path:
-    """Return this user's folder for what compilers make; root's is where its workers may read."""
-    if os.geteuid() == 0:
-        return Path("/var/cache/mapcoder-lite/judge")
-    return Path.home() / ".cache" / "mapcoder-lite" / "judge"
+def default_cache() -> Path | None:
+    """Return this user's folder for what compilers make; None for a user without a home."""
+    home = home_folder()
+    return home / ".cache" / "mapcoder-lite" / "judge" if home else None
+
+
+def is_usable(folder: Path) -> bool:
+    """Whether files can be kept in a folder, which is made if need be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return False
+    return os.access(folder, os.W_OK | os.X_OK)
 
 
 class Compiler:
     """Compiles programs of all languages that need it; safe to call from many threads."""
 
-    def __init__(self, pool: Pool, cache: Path) -> None:
+    def __init__(self, pool: Pool, cache: Path | None) -> None:
+        """Keep artefacts in a folder; without a usable one, in one of our own until `close`."""
         self._pool = pool
+        self._kept = contextlib.ExitStack()
+        if cache is None or not is_usable(cache):
+            cache = self._kept.enter_context(folder_of({}, None))
         self._cache = cache
         self._lock = threading.Lock()
         self.sound: set[Language] = set()
         """Languages whose compiler is known to compile an honest program."""
         self._shown: Path | None = None
-        self._kept = contextlib.ExitStack()
         self._prune()
 
     def compile(
@@ -192,13 +203,11 @@ class Compiler:
         return folder
 
     def close(self) -> None:
-        """Remove what was shown to workers."""
+        """Remove what was shown to workers, and a cache of our own."""
         self._kept.close()
 
     def _prune(self) -> None:
         """Remove what was used longest ago, down to the limit."""
-        if not self._cache.is_dir():
-            return
         files = [(path, path.stat()) for path in self._cache.iterdir() if path.is_file()]
         files.sort(key=lambda entry: entry[1].st_mtime)
         excess = sum(status.st_size for _, status in files) - MAX_CACHE_BYTES
@@ -218,8 +227,12 @@ class Compiler:
         return content
 
     def _write(self, key: str, content: bytes) -> None:
-        self._cache.mkdir(parents=True, exist_ok=True)
-        replace_file(self._cache / key, content)
+        try:
+            replace_file(self._cache / key, content)
+        except OSError as error:
+            raise SandboxError(
+                f"cannot keep what a compiler made: {error}; make room in {self._cache}"
+            ) from error
 
 
 def compiles_nothing(toolchain: Toolchain, honest: CompileFailure) -> SandboxError:

@@ -38,7 +38,7 @@ from mapcoder_lite.judge.zygote import (
     channel,
     memory_file,
 )
-from mapcoder_lite.problem import Checker, Io, Language, Test
+from mapcoder_lite.problem import Checker, CheckerKind, Io, Language, Test
 from mapcoder_lite.verdict import Verdict
 
 CLASS_OF_METHODS = "Solution"
@@ -47,6 +47,7 @@ CLASS_OF_METHODS = "Solution"
 EXAMINER_SECONDS = 5.0
 """How much longer than the program its examiner may run, so that the program's end is seen."""
 EXAMINER_MEMORY_BYTES = 1 << 30
+PRINTED_ONLY = (CheckerKind.CUSTOM, CheckerKind.EXECEVAL)
 MAX_REPORT_BYTES = 1 << 16
 
 VERDICTS = {
@@ -82,16 +83,19 @@ class Answer:
         )
 
 
-def refuse_faulty(language: Language, tests: tuple[Test, ...], io: Io) -> None:
+def refuse_faulty(language: Language, tests: tuple[Test, ...], io: Io, checker: Checker) -> None:
     """Refuse tests of functions that cannot be asked.
 
     Raises:
-        InputError: the language has no functions here, or a test is not of the kind's form.
+        InputError: the language has no functions here, a test is not of the kind's form, or the
+            checker reads what programs print.
     """
     if io.kind == "stdio":
         return
     if language is not Language.PYTHON:
         raise InputError(f"{io.kind} tests are for python only, not for {language.value}")
+    if checker.kind in PRINTED_ONLY:
+        raise InputError(f"checker {checker.kind.value!r} reads what programs print, not values")
     if io.kind == "asserts":
         return
     if io.entry_point is None:
@@ -223,6 +227,8 @@ def read_report(run: Run, report: bytes) -> Answer:
     if run.ended is not Ended.BY_ITSELF:
         reason = f"the test code did not end in {run.wall_ms / 1000:.2f} s"
         return Answer(Verdict.TLE, reason, is_doubtful=run.ended is Ended.BY_DEADLINE)
+    if run.stderr_tail.endswith(b"MemoryError()"):  # nothing was left to report it with
+        return Answer(Verdict.WA, "the test code ran out of memory")
     said = run.stderr_tail.decode("utf-8", "replace").rstrip().rpartition("\n")[2]
     ending = f"signal {run.signal}" if run.signal else f"exit code {run.exit_code}"
     return Answer(Verdict.IE, f"the test code ended its process: {ending} {said}".rstrip())

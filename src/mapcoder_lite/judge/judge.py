@@ -77,10 +77,10 @@ class SandboxJudge:
         `stop_early` ends at the first failure: `num_run` says how far it came.
 
         Raises:
-            InputError: the kind of test or checker is not supported yet.
+            InputError: a test is not of its kind's form, or cannot be judged by this checker.
             SandboxError: the language is unavailable, or no worker could be started.
         """
-        functions.refuse_faulty(language, tuple(tests), io)
+        functions.refuse_faulty(language, tuple(tests), io, checker)
         toolchain = self._toolchains[language]
         case = Case(program, toolchain, tuple(tests), limits, checker, stop_early, show_tests, io)
         if checker.kind is CheckerKind.EXECEVAL:
@@ -190,6 +190,8 @@ class Sitting:
     case: Case
     speed_factor: float
     ready: Ready | None = None
+    isolation: Isolation | None = None
+    """Of what ran the program."""
     checker: CheckerProgram | None = None
     num_retried: int = 0
     outcomes: list[Outcome] = field(default_factory=list[Outcome])
@@ -202,7 +204,7 @@ class Sitting:
                 self.run_tests()
         finally:
             self.close_program()
-        isolation = self.pool.isolation
+        isolation = self.isolation or self.pool.isolation
         args = (isolation, compilation, self.outcomes, self.num_retried, self.speed_factor)
         return self.case.judgement(*args)
 
@@ -240,7 +242,7 @@ class Sitting:
         found = make_ready(self.pool, self.slot, self.compiler, program)
         if isinstance(found, CompileFailure):
             return found
-        self.ready = found
+        self.ready, self.isolation = found, found.isolation
         return None
 
     def run_tests(self) -> None:

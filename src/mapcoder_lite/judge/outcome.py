@@ -121,7 +121,10 @@ def outcome_of(run: Run, limits: Limits, speed_factor: float, toolchain: Toolcha
     if run.signal == signal.SIGSYS:
         return Outcome(Verdict.SEC, run, "made a forbidden system call")
     if run.signal is not None:
-        return Outcome(Verdict.RE, run, f"ended by {signal_name(run.signal)}")
+        # we did not kill it and it hardly can itself: a machine short of memory may have
+        is_doubtful = run.signal == signal.SIGKILL
+        reason = f"ended by {signal_name(run.signal)}"
+        return Outcome(Verdict.RE, run, reason, is_doubtful=is_doubtful)
     if run.exit_code != 0:
         return Outcome(Verdict.RE, run, f"exit code {run.exit_code}")
     return Outcome(Verdict.AC, run)

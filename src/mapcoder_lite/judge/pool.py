@@ -89,6 +89,7 @@ class Pool:
         except SandboxError:
             self._starter.shutdown()
             raise
+        self._box_tier: Tier = self.launch.tier
 
     def _start_first(
         self, tiers: list[Tier], interpreter: str | None, *, unsafe: bool
@@ -118,7 +119,8 @@ class Pool:
         Raises:
             SandboxError: it does not start.
         """
-        return slot.worker or self._start(self.launch, slot)
+        slot.worker = slot.worker or self._started(self.launch, slot)
+        return slot.worker
 
     def numpy_worker_of(self, slot: Slot) -> Worker | None:
         """Return the slot's worker that has numpy, started if need be; None where there is none.
@@ -137,11 +139,29 @@ class Pool:
     def boxed(self, slot: Slot, box: Box) -> Worker:
         """Start a worker with a folder of its own beside the slot's; its user ends it.
 
+        Where bubblewrap may not mount a /proc of its own, which boxes need, Landlock serves alone.
+
         Raises:
             SandboxError: it does not start.
         """
-        launch = replace(self.launch, box=box)
-        return self._starter.submit(Worker, launch, slot.core).result()
+        launch = replace(self.launch, box=box, tier=self._box_tier)
+        try:
+            return self._started(launch, slot)
+        except SandboxError:
+            if self._box_tier != "bubblewrap":
+                raise
+        launch = replace(launch, tier="landlock")
+        worker = self._started(launch, slot)
+        self._box_tier = "landlock"
+        return worker
+
+    def _started(self, launch: Launch, slot: Slot) -> Worker:
+        """Start a worker where others have served; one that died meanwhile was ended from outside,
+        so another is tried."""
+        try:
+            return self._starter.submit(Worker, launch, slot.core).result()
+        except SandboxError:
+            return self._starter.submit(Worker, launch, slot.core).result()
 
     def discard(self, slot: Slot) -> None:
         """End the slot's workers; the next use starts others."""

@@ -42,6 +42,9 @@ from mapcoder_lite.judge.inside.values import (
 REPORT_FD = 5
 TEST_PATH = "<test>"
 MAX_SHOWN = 200
+MAX_HANDLES = 10_000
+"""So that no program fills the memory of its test."""
+
 PASSED, FAILED, THREW = "passed", "failed", "threw"
 LACKS, GONE, FAULTY = "lacks", "gone", "faulty"
 """What became of a test. Threw: the program's exception ended it. Lacks: the program does not
@@ -57,8 +60,8 @@ class Exchange:
         self.gone = ""
         self.faulty = ""
         self.thrown: BaseException | None = None
-        self.last_call = ""
-        self.last_answer = ""
+        self._last: tuple[str, list[Any], dict[str, Any]] | None = None
+        self._last_answer: list[Any] = []
 
     def get(self, where: int, name: str) -> Any:
         """Return what a name means in the program, or an attribute of an object there.
@@ -89,20 +92,40 @@ class Exchange:
             Unsendable: an argument cannot travel.
         """
         name = handle._name
-        shown = [repr(item) for item in args] + [f"{key}={keywords[key]!r}" for key in keywords]
-        self.last_call, self.last_answer = f"{name}({shorten(', '.join(shown))})", ""
         try:
             sent = [encode(item, self._number_of) for item in args]
             named = {key: encode(item, self._number_of) for key, item in keywords.items()}
         except Unsendable as error:
-            self.faulty = f"{self.last_call}: {error}"
+            self.faulty = f"{name}: {error}"
             raise
+        self._last, self._last_answer = (name, sent, named), []
         reply = self._ask("call", handle._number, sent, named)
         value = self._result(reply, name)
-        self.last_answer = shorten(repr(value))
+        self._last_answer = [reply[1]]
         if reply[2] is not None:
             self._take_changes(reply[2], args, keywords, name)
         return value
+
+    @property
+    def last_call(self) -> str:
+        """The last call as it was made, written as Python."""
+        if self._last is None:
+            return ""
+        name, sent, named = self._last
+        shown = [self._shown(item) for item in sent]
+        shown += [f"{key}={self._shown(item)}" for key, item in named.items()]
+        return f"{name}({shorten(', '.join(shown))})"
+
+    @property
+    def last_answer(self) -> str:
+        """What the last call returned, written as Python; empty if it did not return."""
+        return shorten(self._shown(self._last_answer[0])) if self._last_answer else ""
+
+    def _shown(self, wire: Any) -> str:
+        try:
+            return repr(self._value(wire, "an object"))
+        except ValueError:  # an integer of too many digits
+            return "a large number"
 
     def _ask(self, *request: Any) -> list[Any]:
         try:
@@ -121,6 +144,8 @@ class Exchange:
 
     def _value(self, wire: Any, name: str) -> Any:
         def handle(number: int) -> Handle:
+            if len(self._handles) > MAX_HANDLES:
+                raise Unreadable(f"more than {MAX_HANDLES} objects of the program")
             return self._handles.setdefault(number, Handle(self, number, name))
 
         try:
@@ -183,8 +208,10 @@ class Names(dict[str, Any]):
         self._exchange = exchange
 
     def __missing__(self, name: str) -> Any:
-        if hasattr(builtins, name):
+        if hasattr(builtins, name) or name.startswith("__"):
             raise KeyError(name)
+        if name in sys.modules:  # a module that the test forgot to import is never the program's
+            return sys.modules[name]
         value = self[name] = self._exchange.get(NAMESPACE, name)
         return value
 
