@@ -73,10 +73,6 @@ def zygote_on_cores(count: str) -> tuple[Method, str]:
     return run, SUM
 
 
-walls: list[float] = []
-"""Milliseconds from fork to end, of the runs that a method measures itself."""
-
-
 def zygote_function(tier: str) -> tuple[Method, str]:
     """Call the program's function from test code in a process of its own, as HumanEval asks."""
     from mapcoder_lite.judge.judge import SandboxJudge

@@ -51,7 +51,6 @@ from mapcoder_lite.judge.inside.template import (
     Names,
     confine,
     open_pipe,
-    rlimits,
     serve_template,
     take_own_fds,
 )
@@ -186,7 +185,6 @@ def rehearse_template(cell: Cell) -> None:
     socket.send_fds(host, [request], memory)
     host.shutdown(socket.SHUT_WR)
     serve_template(PYTHON + COMPILE.pack(0, 10, 1 << 30, 0), True, cell)
-    rlimits(REQUEST.unpack(request), 0)
     confine(unchanged, None, MAX_FILES, WRITER)
     host.close()
     template.close()
