@@ -35,6 +35,7 @@ from mapcoder_lite.judge.inside.kernel import (
     prctl,
     restrict,
     set_constant_limits,
+    trim_memory,
 )
 from mapcoder_lite.judge.inside.program import REHEARSALS, dress_interpreter, preload, rehearse
 from mapcoder_lite.judge.inside.template import (
@@ -114,6 +115,7 @@ def set_up(
     for name in [name for name in sys.modules if name.startswith("mapcoder_lite")]:
         del sys.modules[name]
     gc.collect()
+    trim_memory()
     gc.freeze()
     gc.disable()
     escapes = canary(filters.get(config["canary_filter"]), ruleset, config["canary"])
