@@ -310,8 +310,8 @@ def heading() -> list[str]:
 
 
 def shorten(word: str) -> str:
-    """A path of this machine says nothing elsewhere; its last parts do."""
-    return str(Path(*Path(word).parts[-3:])) if word.startswith("/") else word
+    """A path of this machine says nothing elsewhere; its last part does."""
+    return Path(word).name if word.startswith("/") else word
 
 
 def write(path: Path, lines: list[str]) -> None:
