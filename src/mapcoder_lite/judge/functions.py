@@ -9,6 +9,7 @@ Does not know: workers, retries, whole programs.
 
 import json
 import os
+import signal
 import time
 from dataclasses import dataclass, replace
 from typing import Any  # JSON, and what a program answered
@@ -231,4 +232,6 @@ def read_report(run: Run, report: bytes) -> Answer:
         return Answer(Verdict.WA, "the test code ran out of memory")
     said = run.stderr_tail.decode("utf-8", "replace").rstrip().rpartition("\n")[2]
     ending = f"signal {run.signal}" if run.signal else f"exit code {run.exit_code}"
-    return Answer(Verdict.IE, f"the test code ended its process: {ending} {said}".rstrip())
+    reason = f"the test code ended its process: {ending} {said}".rstrip()
+    # killed, but not at a limit: by somebody else, and not twice
+    return Answer(Verdict.IE, reason, is_doubtful=run.signal == signal.SIGKILL)
