@@ -12,6 +12,7 @@ Does not know: which programs, how they are judged.
 """
 
 import ctypes
+import gc
 import os
 import random
 import signal
@@ -251,6 +252,8 @@ def leaks(before: Held, after: Held, when: str) -> list[str]:
 
 
 def held(scratch: str) -> Held:
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)  # what malloc keeps for later is no leak
     processes = descendants(os.getpid())
     return Held(
         num_descriptors=sum(1 for _ in Path("/proc/self/fd").iterdir()),

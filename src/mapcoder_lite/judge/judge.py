@@ -16,7 +16,14 @@ from mapcoder_lite.judge import execeval
 from mapcoder_lite.judge.checker import check
 from mapcoder_lite.judge.compiler import Compiler, default_cache
 from mapcoder_lite.judge.languages import Toolchain, missing_tools, toolchain_of
-from mapcoder_lite.judge.outcome import PATIENCE, Outcome, first_failure, limits_of_run, outcome_of
+from mapcoder_lite.judge.outcome import (
+    PATIENCE,
+    Outcome,
+    first_failure,
+    is_killed_from_outside,
+    limits_of_run,
+    outcome_of,
+)
 from mapcoder_lite.judge.pool import Pool, Slot, num_cores
 from mapcoder_lite.judge.programs import Program, Ready, make_ready
 from mapcoder_lite.judge.sandbox import Tier
@@ -262,7 +269,7 @@ class Sitting:
             patience=PATIENCE if alone else 1,
         )
         reason = ""
-        for _ in range(MAX_RETRIES + 1):
+        for attempt in range(MAX_RETRIES + 1):
             try:
                 failure = self.open_program()
                 if self.ready is None:
@@ -270,6 +277,9 @@ class Sitting:
                 with self.pool.gate.passed(alone=alone):
                     stdin = test.input.encode("utf-8", "surrogatepass")
                     run = self.ready.template.run(stdin, limits)
+                if is_killed_from_outside(run) and attempt < MAX_RETRIES:
+                    self.num_retried += 1
+                    continue
                 outcome = outcome_of(run, self.case.limits, self.speed_factor, self.case.toolchain)
                 return self.checked(outcome, test, run.stdout)
             except WorkerLost as error:
