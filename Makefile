@@ -58,11 +58,11 @@ format: $(READY)  ## mend what can be mended by itself
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-bench: $(READY)  ## judge speed; with XCODEEVAL=FOLDER also the published verdicts
+bench: $(READY)  ## judge speed; with PUBLISHED=FOLDER also the published verdicts
 	$(BIN)/python benchmarks/judge_speed.py
-	@if test -n "$(XCODEEVAL)"; then $(BIN)/python benchmarks/published_verdicts.py "$(XCODEEVAL)"; \
-	else echo "published verdicts: not run; XCODEEVAL=FOLDER names where problems.jsonl.gz and" \
-	  "programs.jsonl.gz lie"; fi
+	@if test -n "$(PUBLISHED)"; then $(BIN)/python benchmarks/published_verdicts.py "$(PUBLISHED)"; \
+	else echo "published verdicts: not run; PUBLISHED=FOLDER names where xcodeeval, apps, humaneval and" \
+	  "mbpp lie"; fi
 
 clean:  ## remove .venv and caches; runs, data sets and adapters stay
 	rm -rf .venv .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist

@@ -25,11 +25,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from soak_programs import CORPUS, PYTHON, SUM, Kind, from_corpus
+
 from mapcoder_lite.errors import SandboxError
 from mapcoder_lite.judge.judge import SandboxJudge
 from mapcoder_lite.problem import Checker, Language
 from mapcoder_lite.verdict import Judgement, Verdict
-from soak_programs import CORPUS, PYTHON, SUM, Kind, from_corpus
 
 NUM_WORKERS = 2
 NUM_THREADS = 6

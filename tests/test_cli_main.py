@@ -128,15 +128,6 @@ def test_no_tests_is_said_and_is_no_pass(tmp_path: Path):
     assert "SK" in done.stdout
 
 
-def test_the_doctor_examines_the_judge(tmp_path: Path):
-    done = mapcoder(tmp_path, "doctor", "--json", *ONE_WORKER)
-    found = json.loads(done.stdout)
-    assert done.code == (0 if found["is_trusted"] else 5)
-    assert found["is_trusted"], [row for row in found["selftest"] if not row["is_right"]]
-    assert found["isolation"]["tier"] in {"bubblewrap", "landlock"}
-    assert found["versions"]["mapcoder-lite"]
-
-
 @pytest.mark.skipif(not SHARED.exists(), reason="the shared data are not here")
 def test_data_xcodeeval_writes_problems_and_hidden_tests_apart(tmp_path: Path):
     done = mapcoder(tmp_path, "data", "xcodeeval", str(SHARED), "--json")

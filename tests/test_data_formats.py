@@ -9,7 +9,7 @@ import pytest
 from mapcoder_lite.config import Config
 from mapcoder_lite.evaluation.metrics import Metrics
 from mapcoder_lite.problem import HiddenTests, Problem, Record
-from mapcoder_lite.store import Manifest, RunHeader, RunProblem, StoredCall
+from mapcoder_lite.store import Examination, Manifest, RunHeader, RunProblem, StoredCall
 from mapcoder_lite.trajectory import Call, Example, Grade, Trajectory, Trial
 
 PAGE = (Path(__file__).parents[1] / "docs" / "formats.md").read_text(encoding="utf-8")
@@ -24,6 +24,7 @@ KINDS: tuple[type[Record], ...] = (
     Trial,
     Grade,
     StoredCall,
+    Examination,
     Metrics,
     Manifest,
     Example,

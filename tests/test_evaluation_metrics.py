@@ -7,7 +7,7 @@ from mapcoder_lite.evaluation.compare import compare
 from mapcoder_lite.evaluation.metrics import Metrics, measure
 from mapcoder_lite.evaluation.report import comparison_report, run_report
 from mapcoder_lite.evaluation.statistics import mcnemar, wilson
-from mapcoder_lite.problem import HiddenTests, Problem, Test
+from mapcoder_lite.problem import HiddenTests, Language, Problem, Test
 from mapcoder_lite.runner import Work, run
 from mapcoder_lite.trajectory import (
     Call,
@@ -71,6 +71,7 @@ def make_run(path: Path, verdicts: list[Verdict | None], defective: int = 0) -> 
         )
 
     with opened(path, todo) as directory:
+        directory.examined(JUDGE.isolation, (Language.PYTHON,), 1, ())
         run(todo, solve, JUDGE, directory, max_errors=100)
     return path
 

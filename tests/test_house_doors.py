@@ -70,6 +70,7 @@ DOORS = {
         exceptions={
             "judge/zygote.py": "a socket pair to the worker; nothing leaves the machine",
             "judge/inside/worker.py": "the worker's end of that pair",
+            "judge/inside/template.py": "a template's end of a pair of its own",
             "judge/inside/kernel.py": "the canary proves that a socket cannot be had",
         },
     ),

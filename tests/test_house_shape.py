@@ -22,8 +22,10 @@ DRAWERS = {"util", "utils", "common", "helper", "helpers", "base", "manager", "f
 CATCHES_ALL = {
     "engine/batching.py": "a dead thread would leave callers waiting; each gets the fault",
     "runner.py": "a unit that fails through the house's fault is counted, not the end of the run",
-    "judge/inside/worker.py": "a judged program may raise anything",
+    "judge/inside/template.py": "a judged program may raise anything",
     "judge/inside/program.py": "a judged program may raise anything",
+    "judge/inside/calls.py": "a judged program's function may raise anything",
+    "judge/inside/examine.py": "the code of a test may raise anything",
 }
 
 UNTYPED_ROOMS = DOORS["models"]

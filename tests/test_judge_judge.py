@@ -13,9 +13,10 @@ import pytest
 
 from mapcoder_lite.errors import InputError, SandboxError
 from mapcoder_lite.judge.judge import SandboxJudge
+from mapcoder_lite.judge.known import KNOWN
 from mapcoder_lite.judge.languages import toolchain_of
 from mapcoder_lite.judge.outcome import outcome_of
-from mapcoder_lite.judge.selftest import KNOWN, run_selftest
+from mapcoder_lite.judge.selftest import run_selftest
 from mapcoder_lite.judge.zygote import Ended, Run
 from mapcoder_lite.problem import Checker, CheckerKind, Io, Language, Limits, Test
 from mapcoder_lite.verdict import Judgement, Verdict

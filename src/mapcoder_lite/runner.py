@@ -11,7 +11,8 @@ from threading import Lock
 from typing import Protocol
 
 from mapcoder_lite.errors import InputError, MapCoderError, StoreError
-from mapcoder_lite.problem import HiddenTests, Problem
+from mapcoder_lite.judge.selftest import SelftestReport, refuse_untrusted, run_selftest
+from mapcoder_lite.problem import HiddenTests, Language, Problem
 from mapcoder_lite.store import RunDirectory, RunProblem, Unit
 from mapcoder_lite.trajectory import Grade, StopReason, Trajectory, digest
 from mapcoder_lite.verdict import Judge
@@ -180,6 +181,22 @@ def run(
         isolation = None if work.hidden is None else judge.isolation
         directory.finish(len(work.problems), work.num_samples, isolation)
     return outcome
+
+
+def examine(judge: Judge, language: Language, directory: RunDirectory) -> SelftestReport:
+    """Examine the judge on Python and the run's language, and record how it did.
+
+    Call it before `run`: no accuracy is reported of a run whose judge failed or was not examined.
+
+    Raises:
+        SandboxError: it failed; recorded all the same.
+    """
+    languages = tuple(dict.fromkeys((Language.PYTHON, language)))
+    report = run_selftest(judge, languages)
+    wrong = [row.text for row in report.wrong_rows]
+    directory.examined(judge.isolation, languages, len(report.rows), wrong)
+    refuse_untrusted(report)
+    return report
 
 
 def grade(trajectory: Trajectory, problem: Problem, hidden: HiddenTests, judge: Judge) -> Grade:

@@ -6,16 +6,16 @@ Does not know: how a unit is solved, graded or counted.
 
 import fcntl
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
 from typing import IO, Literal, NamedTuple
 
 from mapcoder_lite.config import Config, differences
-from mapcoder_lite.errors import StoreError
+from mapcoder_lite.errors import SandboxError, StoreError
 from mapcoder_lite.jsonl import JsonLines, read_lines, read_record, write_lines, write_record
-from mapcoder_lite.problem import Record
+from mapcoder_lite.problem import Language, Record
 from mapcoder_lite.trajectory import Completion, Grade, Request, Trajectory
 from mapcoder_lite.verdict import Isolation
 
@@ -64,6 +64,25 @@ class RunHeader(Record):
     engine_identity: str
     version: str
     commit: str | None = None
+
+
+class Examination(Record):
+    """selftest.json: the judge of the last sitting, examined before it graded anything."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    isolation: Isolation
+    languages: tuple[Language, ...]
+    num_verdicts: int
+    """Known verdicts that were asked for."""
+    wrong: tuple[str, ...]
+    """Those that were not right, one line each."""
+    examined: str
+    """ISO 8601, UTC."""
+
+    @property
+    def is_trusted(self) -> bool:
+        """Whether every verdict was right, and there was one."""
+        return self.num_verdicts > 0 and not self.wrong
 
 
 class Manifest(Record):
@@ -146,6 +165,31 @@ class RunDirectory:
         with (self.path / "log.txt").open("a", encoding="utf-8") as file:
             file.write(f"{_now()} {text}\n")
 
+    def examined(
+        self,
+        isolation: Isolation,
+        languages: Sequence[Language],
+        num_verdicts: int,
+        wrong: Sequence[str],
+    ) -> None:
+        """Record how the judge of this sitting did in its self-test."""
+        examination = Examination(
+            isolation=isolation,
+            languages=tuple(languages),
+            num_verdicts=num_verdicts,
+            wrong=tuple(wrong),
+            examined=_now(),
+        )
+        write_record(self.path / "selftest.json", examination)
+        num_right = num_verdicts - len(wrong)
+        self.log(f"judge {isolation.tier}, self-test {num_right}/{num_verdicts}")
+
+    @property
+    def is_judge_trusted(self) -> bool:
+        """Whether a judge was examined, and the last one passed."""
+        saved = self.path / "selftest.json"
+        return saved.exists() and read_record(saved, Examination).is_trusted
+
     def finish(self, num_problems: int, num_samples: int, isolation: Isolation | None) -> None:
         """Write the manifest, the last file of a complete run."""
         names = ("problems.jsonl", "trajectories.jsonl", "grades.jsonl", "calls.jsonl")
@@ -201,6 +245,30 @@ class RunDirectory:
         for name, lines in files.items():
             if lines.num_torn_bytes:
                 self.log(f"{name}: cut a torn last line of {lines.num_torn_bytes} bytes")
+
+
+def trusted_examination(path: Path) -> Examination:
+    """Return how the judge of a run did, if its word may be believed.
+
+    Raises:
+        SandboxError: the judge failed its self-test, or was never examined.
+        StoreError: the record is damaged.
+    """
+    saved = path / "selftest.json"
+    if not saved.exists():
+        raise SandboxError(
+            f"{path} does not say whether its judge passed the self-test (no selftest.json: the "
+            "run is older, or was stopped before it), so no accuracy is printed; the same "
+            "`mapcoder run` command examines the judge and does only what is owed"
+        )
+    examination = read_record(saved, Examination)
+    if not examination.is_trusted:
+        wrong = "; ".join(examination.wrong) or "no program was judged"
+        raise SandboxError(
+            f"the judge of {path} failed its self-test, so no accuracy is printed: {wrong}; "
+            "see `mapcoder doctor`, then give the same `mapcoder run` command"
+        )
+    return examination
 
 
 def source_commit() -> str | None:

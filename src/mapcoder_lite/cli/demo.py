@@ -29,13 +29,15 @@ def demo(
     """
     from mapcoder_lite import pipeline, runner
     from mapcoder_lite.cli import engines
+    from mapcoder_lite.judge.selftest import refuse_untrusted
     from mapcoder_lite.pocket.world import problem_set
 
     settings = options.resolve(None, overrides)
     grades: list[Grade] = []
     with engines.opened_engine(settings) as engine, engines.opened_judge(settings) as judge:
         terminal.say(f"backbone   {engines.describe(settings.engine, engine)}")
-        terminal.say(f"judge      isolation {judge.isolation.tier}")
+        refuse_untrusted(judge.selftest())
+        terminal.say(f"judge      isolation {judge.isolation.tier}, self-test passed")
         for puzzle in islice(problem_set("test"), number):
             problem = puzzle.problem
             terminal.say(f"\n{problem.title} ({problem.id})\n{problem.statement}")

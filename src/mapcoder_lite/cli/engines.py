@@ -6,13 +6,16 @@ Does not know: verbs, how engines work. Imported only inside verbs: it is heavy.
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from itertools import chain
 from pathlib import Path
 
 from mapcoder_lite.config import Config, EngineConfig, EngineKind, api_key
 from mapcoder_lite.errors import ConfigError, EngineError
 from mapcoder_lite.jsonl import read_lines
+from mapcoder_lite.judge.calibration import Calibration, calibrate
 from mapcoder_lite.judge.judge import SandboxJudge
+from mapcoder_lite.judge.sandbox import Tier
 from mapcoder_lite.pipeline import Dials
 from mapcoder_lite.pocket.problems import Puzzle
 from mapcoder_lite.pocket.world import LABEL, WEIGHTS
@@ -43,12 +46,27 @@ def opened_judge(settings: Config) -> Generator[SandboxJudge]:
     Raises:
         SandboxError: programs cannot be isolated here.
     """
-    tier = None if settings.judge.tier == "auto" else settings.judge.tier
-    judge = SandboxJudge(settings.judge.workers, tier=tier, unsafe=settings.judge.unsafe)
+    wanted = settings.judge
+    tier = None if wanted.tier == "auto" else wanted.tier
+    factor = wanted.speed_factor
+    if factor == "auto":
+        factor = measured_speed(tier, wanted.unsafe).speed_factor
+    judge = SandboxJudge(wanted.workers, tier=tier, unsafe=wanted.unsafe, speed_factor=factor)
     try:
         yield judge
     finally:
         judge.close()
+
+
+@cache
+def measured_speed(tier: Tier | None, unsafe: bool) -> Calibration:
+    """Measure this machine, once a process.
+
+    Raises:
+        SandboxError: programs cannot be isolated here, or a kernel cannot be run.
+    """
+    with SandboxJudge(1, tier=tier, unsafe=unsafe) as judge:
+        return calibrate(judge)
 
 
 def dials(settings: Config) -> Dials:

@@ -1,10 +1,13 @@
-"""`mapcoder judge`: a program's verdict on every test.
+"""`mapcoder judge`: the verdicts of one program or of many.
 
-Knows: which tests are judged, how verdicts are shown.
-Does not know: how programs are run.
+Knows: which programs are judged at once, what the exit code says.
+Does not know: where programs come from, how they are run, how verdicts are shown.
 """
 
 import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,101 +16,151 @@ import typer
 from mapcoder_lite.cli import options, terminal
 
 if TYPE_CHECKING:
-    from mapcoder_lite.problem import Language, Test
-    from mapcoder_lite.verdict import Judgement, TestResult
+    from mapcoder_lite.cli.programs import Entry
+    from mapcoder_lite.verdict import Judge, Judgement, Verdict
 
 
 def judge(
-    program: Annotated[Path, typer.Argument(metavar="PROGRAM", help="The program's source.")],
+    programs: Annotated[
+        Path,
+        typer.Argument(metavar="PROGRAMS", help="A program, a folder of them, or JSON lines."),
+    ],
     problem: Annotated[
-        Path, typer.Argument(metavar="PROBLEM", help="Statement (Markdown, text) or problem.json.")
+        Path,
+        typer.Argument(
+            metavar="PROBLEM",
+            help="Statement (Markdown, text), problem.json, or problems.jsonl for JSON lines "
+            "that name their problem_id.",
+        ),
     ],
     hidden: Annotated[
         Path | None, typer.Option("--hidden", help="Hidden tests, judged after the samples.")
     ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option("--jobs", min=1, help="Programs judged at once; by default one a core."),
+    ] = None,
+    stop_early: Annotated[
+        bool, typer.Option("--stop-early", help="End each program at its first failure.")
+    ] = False,
     config: options.Files = None,
     overrides: options.Overrides = None,
     json: options.Json = False,
 ) -> None:
-    """Judge a program on a problem's tests: one verdict a test.
+    """Judge programs on a problem's tests: a verdict for each test of one, a line for each of many.
 
-    Exit code 0 = accepted, 1 = not accepted.
+    A row of JSON lines is {"id", "program", "language", "problem_id"}; only the program is needed.
+    With --json: one document for a program, JSON lines in the order of the input for many.
+
+    Exit code 0 = all accepted, 1 = some not, 5 = the judge failed on some (IE, never counted as
+    wrong), 6 = an input is not understood.
 
     Example: mapcoder judge solution.py problem.md
     """
     from mapcoder_lite.cli import engines
-    from mapcoder_lite.data.load import load_problem
-    from mapcoder_lite.data.reading import read_text
+    from mapcoder_lite.cli.programs import is_list, open_problems, read_entries
 
-    settings = options.resolve(config, overrides)
-    source, wanted = read_text(program, max_bytes=1_000_000), load_problem(problem)
-    tests = wanted.public_tests + (_hidden_tests(hidden, wanted.id) if hidden else ())
-    if not tests:
+    wanted = [*(overrides or []), *([f"judge.workers={jobs}"] if jobs else [])]
+    settings = options.resolve(config, wanted)
+    found, entries = read_entries(programs, open_problems(problem, hidden))
+    if found.num_left_out:
+        terminal.say(f"{found.num_left_out} files are left out: no language has their suffix")
+    if not all(entry.tests for entry in entries):
         terminal.say("no tests: neither samples in the statement nor --hidden", "yellow")
-    with engines.opened_judge(settings) as judge:
-        judgement = judge.judge(
-            source,
-            _language(program),
-            tests,
-            limits=wanted.limits,
-            checker=wanted.checker,
-            io=wanted.io,
+    with engines.opened_judge(settings) as opened:
+        judged = in_order(opened, entries, settings.judge.workers, stop_early=stop_early)
+        if programs.is_dir() or is_list(programs):
+            verdicts = _show_many(judged, [entry.id for entry in entries], json)
+        else:
+            verdicts = _show_one(judged, json)
+    sys.exit(exit_code(verdicts))
+
+
+def in_order(
+    judge: "Judge",
+    entries: "Sequence[Entry]",
+    num_threads: int | None,
+    *,
+    stop_early: bool = False,
+) -> "Iterator[tuple[Entry, Judgement]]":
+    """Judge programs at once and yield them in their order, each as soon as it may be."""
+    from mapcoder_lite.judge.pool import num_cores
+
+    threads = ThreadPoolExecutor(num_threads or num_cores(), thread_name_prefix="judged")
+    try:
+        futures = [threads.submit(judgement_of, judge, entry, stop_early) for entry in entries]
+        for entry, future in zip(entries, futures, strict=True):
+            yield entry, future.result()
+    finally:
+        threads.shutdown(cancel_futures=True)
+
+
+def judgement_of(judge: "Judge", entry: "Entry", stop_early: bool) -> "Judgement":
+    """Judge one program; what the judge cannot do is IE and does not keep it from the others.
+
+    Raises:
+        InputError: the problem's kind of test or checker is not supported.
+    """
+    from mapcoder_lite.errors import SandboxError
+    from mapcoder_lite.verdict import FirstFailure, Judgement, Verdict
+
+    try:
+        return judge.judge(
+            entry.program,
+            entry.language,
+            entry.tests,
+            limits=entry.problem.limits,
+            checker=entry.problem.checker,
+            io=entry.problem.io,
+            stop_early=stop_early,
         )
-    terminal.result(judgement.model_dump_json(indent=2) if json else _report(judgement))
-    sys.exit(0 if judgement.is_accepted else 1)
-
-
-def _hidden_tests(path: Path, problem_id: str) -> "tuple[Test, ...]":
-    from mapcoder_lite.data.problem_json import read_hidden_tests
-    from mapcoder_lite.errors import InputError
-
-    hidden = read_hidden_tests(path)
-    if problem_id not in hidden:
-        raise InputError(f"{path} holds no hidden tests of problem {problem_id}")
-    return hidden[problem_id].tests
-
-
-def _language(program: Path) -> "Language":
-    from mapcoder_lite.errors import InputError
-    from mapcoder_lite.problem import Language
-
-    suffixes = {
-        ".py": Language.PYTHON,
-        ".c": Language.C,
-        ".cpp": Language.CPP,
-        ".cc": Language.CPP,
-        ".java": Language.JAVA,
-        ".js": Language.JAVASCRIPT,
-        ".go": Language.GO,
-        ".rs": Language.RUST,
-        ".rb": Language.RUBY,
-        ".php": Language.PHP,
-        ".cs": Language.CSHARP,
-        ".kt": Language.KOTLIN,
-    }
-    if program.suffix not in suffixes:
-        raise InputError(
-            f"{program}: no language has the suffix {program.suffix!r}: "
-            f"expected one of {' '.join(suffixes)}"
+    except SandboxError as error:
+        return Judgement(
+            verdict=Verdict.IE,
+            num_run=0,
+            num_total=len(entry.tests),
+            num_passed=0,
+            first_failure=FirstFailure(index=0, verdict=Verdict.IE, reason=str(error)),
+            isolation=judge.isolation,
+            checker=entry.problem.checker.kind.value,
         )
-    return suffixes[program.suffix]
 
 
-def _report(judgement: "Judgement") -> str:
-    lines = [_row(number, run) for number, run in enumerate(judgement.results, start=1)]
-    if not judgement.compilation.is_ok:
-        lines.append(judgement.compilation.log.rstrip())
-    if judgement.first_failure is not None:
-        failure = judgement.first_failure
-        lines.append(f"test {failure.index + 1}: {failure.verdict.value} {failure.reason}".rstrip())
-    lines.append(
-        f"{judgement.verdict.value}  {judgement.num_passed} of {judgement.num_total} tests passed"
-        f"  (isolation {judgement.isolation.tier}, checker {judgement.checker}, "
-        f"speed factor {judgement.speed_factor:g})"
-    )
-    return "\n".join(lines)
+def exit_code(verdicts: "Iterable[Verdict]") -> int:
+    """Return 0 when all are accepted, 5 when the judge failed on any, else 1."""
+    from mapcoder_lite.verdict import Verdict
+
+    seen = set(verdicts)
+    if Verdict.IE in seen:
+        return 5
+    return 0 if seen == {Verdict.AC} else 1
 
 
-def _row(number: int, run: "TestResult") -> str:
-    mebibytes = run.rss_kb / 1024
-    return f"test {number:3d}  {run.verdict.value:3}  {run.cpu_ms:7.0f} ms  {mebibytes:6.1f} MiB"
+def _show_one(judged: "Iterable[tuple[Entry, Judgement]]", json: bool) -> "list[Verdict]":
+    from mapcoder_lite.cli import verdicts
+
+    ((_, judgement),) = judged
+    terminal.result(judgement.model_dump_json(indent=2) if json else verdicts.details(judgement))
+    return [judgement.verdict]
+
+
+def _show_many(
+    judged: "Iterable[tuple[Entry, Judgement]]", names: Sequence[str], json: bool
+) -> "list[Verdict]":
+    """Show each as it comes; the summary is part of the table, and beside the JSON lines."""
+    from mapcoder_lite.cli import verdicts
+
+    width = max(map(len, names))
+    if not json:
+        terminal.result(verdicts.head(width))
+    seen: list[Verdict] = []
+    for entry, judgement in judged:
+        seen.append(judgement.verdict)
+        row = verdicts.json_line if json else verdicts.row
+        terminal.result(row(entry, judgement, width))
+    summary = verdicts.summary(Counter(seen))
+    if json:
+        terminal.say(summary)
+    else:
+        terminal.result(summary)
+    return seen

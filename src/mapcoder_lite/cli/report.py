@@ -20,6 +20,8 @@ def report(
 ) -> None:
     """Report pass@1 with intervals, costs and format failures; two runs are paired by problem.
 
+    Exit code 5 = a run's judge failed its self-test or was never examined: nothing is reported.
+
     Example: mapcoder report runs/untuned runs/adapters
     """
     from mapcoder_lite.errors import ConfigError

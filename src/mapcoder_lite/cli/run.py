@@ -33,7 +33,8 @@ def run(
 ) -> None:
     """Solve many problems, grade them on hidden tests and report; the same command resumes.
 
-    Exit code 0 = complete, 9 = units are owed (the same command goes on), 130 = interrupted.
+    Exit code 0 = complete, 5 = the judge failed its self-test, 9 = units are owed (the same command
+    goes on), 130 = interrupted.
 
     Example: mapcoder run --name first -s run.problems=data/xcodeeval/problems.jsonl
     -s run.hidden_tests=data/xcodeeval/hidden_tests.jsonl -s run.limit=10
@@ -110,8 +111,8 @@ def _carry_out(settings: "Config", work: "Work", path: Path) -> "Outcome":
         RunDirectory(path, _header(settings, work, engine), work.facts()) as directory,
     ):
         terminal.say(f"backbone  {engines.describe(settings.engine, engine)}")
-        if runner.owed(work, directory).num_units:
-            _examine(judge, directory)
+        if runner.owed(work, directory).num_units or not directory.is_judge_trusted:
+            _examine(judge, settings, directory)
         return runner.run(
             work,
             _solver(settings, StoredEngine(engine, directory.calls), judge),
@@ -135,17 +136,12 @@ def _solver(settings: "Config", engine: "Engine", judge: "SandboxJudge") -> "Sol
     return solve
 
 
-def _examine(judge: "SandboxJudge", directory: "RunDirectory") -> None:
+def _examine(judge: "SandboxJudge", settings: "Config", directory: "RunDirectory") -> None:
     """No accuracy comes from a judge that failed its self-test."""
-    from mapcoder_lite.errors import SandboxError
+    from mapcoder_lite import runner
 
-    examined = judge.selftest()
-    verdicts = f"{len(examined.rows) - len(examined.wrong_rows)}/{len(examined.rows)}"
-    directory.log(f"judge {judge.isolation.tier}, self-test {verdicts}")
-    terminal.say(f"judge     isolation {judge.isolation.tier}, self-test {verdicts}")
-    if not examined.is_trusted:
-        wrong = ", ".join(row.name for row in examined.wrong_rows)
-        raise SandboxError(f"the judge failed its self-test ({wrong}): see `mapcoder doctor`")
+    report = runner.examine(judge, settings.run.language, directory)
+    terminal.say(f"judge     isolation {judge.isolation.tier}, self-test {len(report.rows)} right")
 
 
 def _header(settings: "Config", work: "Work", engine: "Engine") -> "RunHeader":

@@ -14,7 +14,7 @@ from mapcoder_lite.errors import StoreError
 from mapcoder_lite.evaluation.statistics import wilson
 from mapcoder_lite.jsonl import read_lines, read_record
 from mapcoder_lite.problem import Record
-from mapcoder_lite.store import RunHeader, RunProblem, Unit
+from mapcoder_lite.store import Examination, RunHeader, RunProblem, Unit, trusted_examination
 from mapcoder_lite.trajectory import Call, Grade, Role, StopReason, Trajectory
 from mapcoder_lite.verdict import Verdict
 
@@ -60,6 +60,8 @@ class Metrics(Record):
     schema_version: Literal[1] = SCHEMA_VERSION
     run: str
     engine: str
+    examination: Examination
+    """The judge's self-test; without one that was passed there are no metrics."""
     num_problems: int
     num_samples: int
     num_units: int
@@ -91,6 +93,7 @@ class RunFiles:
 
     path: Path
     header: RunHeader
+    examination: Examination
     problems: Mapping[str, RunProblem]
     grades: Mapping[Unit, Grade]
 
@@ -109,6 +112,7 @@ def measure(path: Path, *, has_intervals: bool = True) -> Metrics:
 
     Raises:
         StoreError: it is no run directory, or a line is damaged.
+        SandboxError: its judge failed the self-test, or was never examined.
         ConfigError: intervals are asked for and statsmodels is absent.
     """
     run = open_run(path)
@@ -123,6 +127,7 @@ def measure(path: Path, *, has_intervals: bool = True) -> Metrics:
     return Metrics(
         run=path.name,
         engine=run.header.engine_identity,
+        examination=run.examination,
         num_problems=len(run.problems),
         num_samples=settings.samples,
         num_units=len(run.problems) * settings.samples,
@@ -146,14 +151,16 @@ def open_run(path: Path) -> RunFiles:
 
     Raises:
         StoreError: it is no run directory, or a line is damaged.
+        SandboxError: its judge failed the self-test, or was never examined.
     """
     header = read_record(path / "config.json", RunHeader)
+    examination = trusted_examination(path)
     problems = {p.problem_id: p for p in read_lines(path / "problems.jsonl", RunProblem)}
     grades = {Unit(g.problem_id, g.sample): g for g in read_lines(path / "grades.jsonl", Grade)}
     strange = [unit.problem_id for unit in grades if unit.problem_id not in problems]
     if strange:
         raise StoreError(f"{path}: grades.jsonl names {strange[0]}, which problems.jsonl does not")
-    return RunFiles(path, header, problems, grades)
+    return RunFiles(path, header, examination, problems, grades)
 
 
 def rate(num_passed: int, num_total: int, with_interval: bool) -> Rate:

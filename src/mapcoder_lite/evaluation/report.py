@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from mapcoder_lite.evaluation.compare import Comparison, Pairs
 from mapcoder_lite.evaluation.metrics import Metrics, Rate
+from mapcoder_lite.store import Examination
 
 
 def run_report(metrics: Metrics) -> str:
@@ -15,6 +16,7 @@ def run_report(metrics: Metrics) -> str:
     return "\n".join(
         [
             f"run {metrics.run}   engine {metrics.engine}",
+            _judge(metrics.examination),
             *_left_out(metrics),
             "",
             *_table([("", "passed", "of", "share", "95 % interval"), *_rates(metrics)]),
@@ -43,6 +45,14 @@ def comparison_report(comparison: Comparison) -> str:
     if not comparison.has_same_problems:
         lines.append("the runs did not read the same files: problems are paired by id alone")
     return "\n".join([*lines, "p: exact McNemar test, two-sided, on first samples"])
+
+
+def _judge(examination: Examination) -> str:
+    languages = ", ".join(examination.languages)
+    return (
+        f"judge {examination.isolation.tier}, self-test of {examination.examined} "
+        f"({languages}): {examination.num_verdicts} of {examination.num_verdicts} verdicts right"
+    )
 
 
 def _left_out(metrics: Metrics) -> list[str]:

@@ -18,7 +18,7 @@ EXCERPT_CHARACTERS = 60
 YES_NO = frozenset((b"yes", b"no", b"true", b"false"))
 TOKEN = re.compile(rb"\S+")
 DECIMAL = re.compile(rb"[+-]?(?:\d+\.\d*|\.\d+|\d+(?=[eE]))(?:[eE][+-]?\d+)?")
-NUMBER = re.compile(rb"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|inf(?:inity)?|nan)", re.I)
+NUMBER = re.compile(rb"[+-]?(?:(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?|inf(?:inity)?|nan)", re.I)
 
 Rule = Callable[[Checker, bytes, bytes], "Mismatch | None"]
 
@@ -149,7 +149,11 @@ def _is_same_text(checker: Checker, got: bytes, wanted: bytes) -> bool:
 def _is_close(checker: Checker, got: bytes, wanted: bytes) -> bool:
     if not NUMBER.fullmatch(got):
         return False
-    a, b = float(got), float(wanted)
+    return is_close(checker, float(got), float(wanted))
+
+
+def is_close(checker: Checker, a: float, b: float) -> bool:
+    """Whether a number is within the checker's tolerance of the expected one, `b`."""
     if a == b:  # also an infinity and itself, whose difference is nan
         return True
     if abs(a) == float("inf") or abs(b) == float("inf"):

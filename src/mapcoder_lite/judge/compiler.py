@@ -9,6 +9,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import tempfile
 import threading
 import zipfile
@@ -56,25 +57,35 @@ class Compiled:
     is_cached: bool
 
 
-def default_cache() -> Path:
-    """Return this user's folder for what compilers make; root's is where its workers may read."""
-    if os.geteuid() == 0:
-        return Path("/var/cache/mapcoder-lite/judge")
+def default_cache() -> Path | None:
+    """Return this user's folder for what compilers make; None for a user without a home."""
     home = home_folder()
-    if home is None:
-        return Path(tempfile.gettempdir()) / f"mapcoder-lite-{os.geteuid()}"
-    return home / ".cache" / "mapcoder-lite" / "judge"
+    return home / ".cache" / "mapcoder-lite" / "judge" if home else None
+
+
+def is_usable(folder: Path) -> bool:
+    """Whether files can be kept in a folder, which is made if need be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return False
+    return os.access(folder, os.W_OK | os.X_OK)
 
 
 class Compiler:
     """Compiles programs of all languages that need it; safe to call from many threads."""
 
-    def __init__(self, pool: Pool, cache: Path) -> None:
+    def __init__(self, pool: Pool, cache: Path | None) -> None:
+        """Keep artefacts in a folder; without a usable one, in one of our own until `close`."""
         self._pool = pool
+        self._kept = contextlib.ExitStack()
+        if cache is None or not is_usable(cache):
+            cache = self._kept.enter_context(folder_of({}, None))
         self._cache = cache
         self._lock = threading.Lock()
         self.sound: set[Language] = set()
         """Languages whose compiler is known to compile an honest program."""
+        self._shown: Path | None = None
         self._prune()
 
     def compile(
@@ -157,30 +168,46 @@ class Compiler:
     def _headers(
         self, slot: Slot, toolchain: Toolchain, command: tuple[str, ...], program: str
     ) -> Path | None:
-        """Return the folder of the precompiled header that a program can use."""
+        """Return a folder with the precompiled header, where a program can use it."""
         if toolchain.language is not Language.CPP or HEADER not in program:
             return None
         if command != toolchain.compiler:  # other includes come first, so it could not be used
             return None
-        flags = [part for part in command[1:] if part not in ("-o", "main", "main.cpp")]
-        making = (command[0], *flags, "-x", "c++-header", "-o", "main", HEADER_SOURCE)
-        folder = self._cache / f"headers-{key_of(toolchain, making, HEADER)}"
-        target = folder / f"{HEADER}.gch"
         with self._lock:
-            if not target.exists():
-                text = f"#include <{HEADER}>\n"
-                for_header = replace(toolchain, source=HEADER_SOURCE)
-                made = self._run(slot, for_header, making, text)
-                if isinstance(made, CompileFailure):
-                    return None
-                target.parent.mkdir(parents=True, exist_ok=True)
-                replace_file(target, made)
+            if self._shown is None and (made := self._made_header(slot, toolchain)):
+                self._shown = self._show(made)
+            return self._shown
+
+    def _made_header(self, slot: Slot, toolchain: Toolchain) -> Path | None:
+        """Return the precompiled header in the cache; None if it does not compile."""
+        flags = [part for part in toolchain.compiler[1:] if part not in ("-o", "main", "main.cpp")]
+        making = (toolchain.compiler[0], *flags, "-x", "c++-header", "-o", "main", HEADER_SOURCE)
+        path = self._cache / key_of(toolchain, making, HEADER)
+        if not path.exists():
+            for_header = replace(toolchain, source=HEADER_SOURCE)
+            made = self._run(slot, for_header, making, f"#include <{HEADER}>\n")
+            if isinstance(made, CompileFailure):
+                return None
+            self._write(path.name, made)
+        return path
+
+    def _show(self, made: Path) -> Path:
+        """Put the precompiled header where the sandbox's user can read it, and nobody write."""
+        folder = self._kept.enter_context(folder_of({}, self._pool.launch.user))
+        target = folder / f"{HEADER}.gch"
+        target.parent.mkdir(mode=0o755)
+        try:
+            target.hardlink_to(made)
+        except OSError:  # the cache is on another disk
+            shutil.copyfile(made, target)
         return folder
+
+    def close(self) -> None:
+        """Remove what was shown to workers, and a cache of our own."""
+        self._kept.close()
 
     def _prune(self) -> None:
         """Remove what was used longest ago, down to the limit."""
-        if not self._cache.is_dir():
-            return
         files = [(path, path.stat()) for path in self._cache.iterdir() if path.is_file()]
         files.sort(key=lambda entry: entry[1].st_mtime)
         excess = sum(status.st_size for _, status in files) - MAX_CACHE_BYTES
@@ -200,8 +227,12 @@ class Compiler:
         return content
 
     def _write(self, key: str, content: bytes) -> None:
-        self._cache.mkdir(parents=True, exist_ok=True)
-        replace_file(self._cache / key, content)
+        try:
+            replace_file(self._cache / key, content)
+        except OSError as error:
+            raise SandboxError(
+                f"cannot keep what a compiler made: {error}; make room in {self._cache}"
+            ) from error
 
 
 def compiles_nothing(toolchain: Toolchain, honest: CompileFailure) -> SandboxError:

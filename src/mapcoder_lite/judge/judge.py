@@ -5,17 +5,17 @@ Does not know: how a worker is locked in, how outputs are compared.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from mapcoder_lite.errors import InputError, SandboxError
-from mapcoder_lite.judge import execeval
+from mapcoder_lite.errors import SandboxError
+from mapcoder_lite.judge import execeval, functions
 from mapcoder_lite.judge.checker import check
 from mapcoder_lite.judge.compiler import Compiler, default_cache
-from mapcoder_lite.judge.languages import Toolchain, missing_tools, toolchain_of
+from mapcoder_lite.judge.languages import TOOLCHAINS, Toolchain, missing_tools
 from mapcoder_lite.judge.outcome import (
     PATIENCE,
     Outcome,
@@ -29,7 +29,7 @@ from mapcoder_lite.judge.programs import Program, Ready, make_ready
 from mapcoder_lite.judge.sandbox import Tier
 from mapcoder_lite.judge.selftest import SelftestReport, run_selftest
 from mapcoder_lite.judge.special import CheckerProgram
-from mapcoder_lite.judge.zygote import CompileFailure, WorkerLost
+from mapcoder_lite.judge.zygote import CompileFailure, Run, RunLimits, Template, WorkerLost
 from mapcoder_lite.problem import Checker, CheckerKind, Io, Language, Limits, Test
 from mapcoder_lite.verdict import Compilation, Isolation, Judgement, Verdict
 
@@ -49,11 +49,13 @@ class SandboxJudge:
         unsafe: bool = False,
         speed_factor: float = 1.0,
         cache: Path | None = None,
+        toolchains: Mapping[Language, Toolchain] = TOOLCHAINS,
     ) -> None:
         """Start the first worker; by default there is one per core, in the strongest tier here.
 
         `speed_factor` is this machine's measured slowness: CPU limits are multiplied by it.
-        `cache` keeps what compilers made; by default a folder of this user's.
+        `cache` keeps what compilers made; by default a folder of this user's. `toolchains` says
+        how the programs of each language are compiled and run.
 
         Raises:
             SandboxError: programs cannot be isolated here; says what each tier met.
@@ -61,6 +63,7 @@ class SandboxJudge:
         count = num_workers or num_cores()
         self._pool = Pool(count, tier=tier, interpreter=interpreter, unsafe=unsafe)
         self._compiler = Compiler(self._pool, cache or default_cache())
+        self._toolchains = toolchains
         self._speed_factor = speed_factor
 
     def judge(
@@ -81,12 +84,12 @@ class SandboxJudge:
         `stop_early` ends at the first failure: `num_run` says how far it came.
 
         Raises:
-            InputError: the kind of test or checker is not supported yet.
+            InputError: a test is not of its kind's form, or cannot be judged by this checker.
             SandboxError: the language is unavailable, or no worker could be started.
         """
-        refuse_unsupported(io)
-        toolchain = toolchain_of(language)
-        case = Case(program, toolchain, tuple(tests), limits, checker, stop_early, show_tests)
+        functions.refuse_faulty(language, tuple(tests), io, checker)
+        toolchain = self._toolchains[language]
+        case = Case(program, toolchain, tuple(tests), limits, checker, stop_early, show_tests, io)
         if checker.kind is CheckerKind.EXECEVAL:
             case = execeval_case(case)
         if missing := missing_tools(toolchain):
@@ -116,6 +119,7 @@ class SandboxJudge:
     def close(self) -> None:
         """Wait for the programs being judged, then end all workers."""
         self._pool.close()
+        self._compiler.close()
 
     def __enter__(self) -> Self:
         return self
@@ -140,6 +144,7 @@ class Case:
     checker: Checker
     stop_early: bool
     show_tests: bool
+    io: Io = Io()
 
     @property
     def is_execeval(self) -> bool:
@@ -192,6 +197,8 @@ class Sitting:
     case: Case
     speed_factor: float
     ready: Ready | None = None
+    isolation: Isolation | None = None
+    """Of what ran the program."""
     checker: CheckerProgram | None = None
     num_retried: int = 0
     outcomes: list[Outcome] = field(default_factory=list[Outcome])
@@ -204,7 +211,7 @@ class Sitting:
                 self.run_tests()
         finally:
             self.close_program()
-        isolation = self.pool.isolation
+        isolation = self.isolation or self.pool.isolation
         args = (isolation, compilation, self.outcomes, self.num_retried, self.speed_factor)
         return self.case.judgement(*args)
 
@@ -242,13 +249,13 @@ class Sitting:
         found = make_ready(self.pool, self.slot, self.compiler, program)
         if isinstance(found, CompileFailure):
             return found
-        self.ready = found
+        self.ready, self.isolation = found, found.isolation
         return None
 
     def run_tests(self) -> None:
         """Run the tests in order, to the first failure when asked to stop there."""
-        for test in self.case.tests:
-            outcome = self.run_test(test)
+        for index, test in enumerate(self.case.tests, start=1):
+            outcome = self.run_test(test, is_last=index == len(self.case.tests))
             if outcome.is_doubtful:
                 self.num_retried += 1
                 outcome = self.run_test(test, alone=True)
@@ -256,9 +263,10 @@ class Sitting:
             if self.case.stop_early and outcome.verdict is not Verdict.AC:
                 return
 
-    def run_test(self, test: Test, *, alone: bool = False) -> Outcome:
+    def run_test(self, test: Test, *, alone: bool = False, is_last: bool = False) -> Outcome:
         """Run one test with retries; a fault of the judge that stays is IE.
 
+        The last run may end the template; should there be more, the program is compiled again.
         Run alone, no other run of this judge shares the machine, and there is more time to wait.
         """
         limits = limits_of_run(
@@ -274,18 +282,35 @@ class Sitting:
                 failure = self.open_program()
                 if self.ready is None:
                     raise WorkerLost(f"what compiled once does not now: {failure}")
+                self.ready.template.is_last = is_last
                 with self.pool.gate.passed(alone=alone):
-                    stdin = test.input.encode("utf-8", "surrogatepass")
-                    run = self.ready.template.run(stdin, limits)
+                    run, answer = self.run_once(self.ready.template, test, limits)
+                if is_last:
+                    self.close_ready()
                 if is_killed_from_outside(run) and attempt < MAX_RETRIES:
                     self.num_retried += 1
                     continue
                 outcome = outcome_of(run, self.case.limits, self.speed_factor, self.case.toolchain)
+                if answer is not None:
+                    return answer.on(outcome)
                 return self.checked(outcome, test, run.stdout)
             except WorkerLost as error:
                 reason = str(error)
                 self.lose_worker()
         return Outcome(Verdict.IE, reason=reason)
+
+    def run_once(
+        self, template: Template, test: Test, limits: RunLimits
+    ) -> tuple[Run, functions.Answer | None]:
+        """Run the program on an input, or have its functions called."""
+        io = self.case.io
+        if io.kind == "stdio":
+            return template.run(test.input.encode("utf-8", "surrogatepass"), limits), None
+        if io.kind == "asserts":
+            with self.pool.worker_of(self.slot).lend_examiner() as examiner:
+                return functions.examine_program(template, examiner, test, io, limits)
+        name = io.entry_point or ""
+        return functions.call_function(template, test, name, self.case.checker, limits)
 
     def checked(self, outcome: Outcome, test: Test, output: bytes) -> Outcome:
         """Return the outcome after the checker's word, if the program did not already fail."""
@@ -309,11 +334,15 @@ class Sitting:
         self.close_program()
         self.pool.discard(self.slot)
 
-    def close_program(self) -> None:
-        """End what keeps the program and its checker ready."""
+    def close_ready(self) -> None:
+        """End what keeps the program ready."""
         if self.ready is not None:
             self.ready.close()
             self.ready = None
+
+    def close_program(self) -> None:
+        """End what keeps the program and its checker ready."""
+        self.close_ready()
         if self.checker is not None:
             self.checker.close()
             self.checker = None
@@ -327,13 +356,3 @@ def execeval_case(case: Case) -> Case:
     program = case.program.replace("\r", "")
     limits = execeval.limits_of(case.toolchain.published_cpu_seconds)
     return replace(case, program=program, tests=tests, limits=limits)
-
-
-def refuse_unsupported(io: Io) -> None:
-    """Refuse what this version cannot judge.
-
-    Raises:
-        InputError: the kind of test is not supported yet.
-    """
-    if io.kind != "stdio":
-        raise InputError(f"{io.kind} tests are not supported yet; stdio tests are")

@@ -48,6 +48,8 @@ class Outcome:
     reason: str = ""
     is_doubtful: bool = False
     """Whether a busy machine may have caused it; run again once."""
+    answer: str | None = None
+    """What a tested function answered last, as text; None where programs print."""
 
     def compared(self, mismatch: Mismatch | None) -> "Outcome":
         """Return the outcome after the checker's word."""
@@ -148,15 +150,22 @@ def first_failure(index: int, test: Test, outcome: Outcome, show_tests: bool) ->
     reason = outcome.reason
     if outcome.verdict is Verdict.RE and outcome.run:
         last_line = stderr_text(outcome.run).rstrip().rpartition("\n")[2]
-        reason = f"{reason}: {last_line}" if last_line else reason
+        reason = reason if last_line in reason else f"{reason}: {last_line}"
     return FirstFailure(
         index=index,
         verdict=outcome.verdict,
         input_excerpt=shorten(test.input),
         expected_excerpt=shorten(test.outputs[0]),
-        got_excerpt=excerpt(outcome.run.stdout) if outcome.run else None,
+        got_excerpt=got_excerpt(outcome),
         reason=reason,
     )
+
+
+def got_excerpt(outcome: Outcome) -> str | None:
+    """Return the start of what the program printed, or of what its function answered."""
+    if outcome.answer is not None:
+        return shorten(outcome.answer)
+    return excerpt(outcome.run.stdout) if outcome.run else None
 
 
 def excerpt(stream: bytes) -> str:

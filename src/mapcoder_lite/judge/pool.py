@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from mapcoder_lite.errors import SandboxError
+from mapcoder_lite.judge.packages import numpy_folder
 from mapcoder_lite.judge.sandbox import Box, Launch, Tier, plan_launch
 from mapcoder_lite.judge.zygote import Worker
 from mapcoder_lite.verdict import Isolation
@@ -55,6 +56,8 @@ class Slot:
     def __init__(self, core: int | None) -> None:
         self.core = core
         self.worker: Worker | None = None
+        self.numpy_worker: Worker | None = None
+        """Another one with numpy loaded, for the programs that import it."""
 
 
 class Pool:
@@ -86,6 +89,7 @@ class Pool:
         except SandboxError:
             self._starter.shutdown()
             raise
+        self._box_tier: Tier = self.launch.tier
 
     def _start_first(
         self, tiers: list[Tier], interpreter: str | None, *, unsafe: bool
@@ -118,13 +122,38 @@ class Pool:
         slot.worker = slot.worker or self._started(self.launch, slot)
         return slot.worker
 
-    def boxed(self, slot: Slot, box: Box) -> Worker:
-        """Start a worker with a folder of its own beside the slot's; its user ends it.
+    def numpy_worker_of(self, slot: Slot) -> Worker | None:
+        """Return the slot's worker that has numpy, started if need be; None where there is none.
 
         Raises:
             SandboxError: it does not start.
         """
-        return self._started(replace(self.launch, box=box), slot)
+        if slot.numpy_worker is None:
+            packages = numpy_folder(self.launch.interpreter, self.launch.user)
+            if packages is None:
+                return None
+            launch = replace(self.launch, packages=packages)
+            slot.numpy_worker = self._starter.submit(Worker, launch, slot.core).result()
+        return slot.numpy_worker
+
+    def boxed(self, slot: Slot, box: Box) -> Worker:
+        """Start a worker with a folder of its own beside the slot's; its user ends it.
+
+        Where bubblewrap may not mount a /proc of its own, which boxes need, Landlock serves alone.
+
+        Raises:
+            SandboxError: it does not start.
+        """
+        launch = replace(self.launch, box=box, tier=self._box_tier)
+        try:
+            return self._started(launch, slot)
+        except SandboxError:
+            if self._box_tier != "bubblewrap":
+                raise
+        launch = replace(launch, tier="landlock")
+        worker = self._started(launch, slot)
+        self._box_tier = "landlock"
+        return worker
 
     def _started(self, launch: Launch, slot: Slot) -> Worker:
         """Start a worker where others have served; one that died meanwhile was ended from outside,
@@ -135,10 +164,11 @@ class Pool:
             return self._starter.submit(Worker, launch, slot.core).result()
 
     def discard(self, slot: Slot) -> None:
-        """End the slot's worker; the next use starts another."""
-        if slot.worker is not None:
-            slot.worker.close()
-            slot.worker = None
+        """End the slot's workers; the next use starts others."""
+        for worker in (slot.worker, slot.numpy_worker):
+            if worker is not None:
+                worker.close()
+        slot.worker = slot.numpy_worker = None
 
     @contextlib.contextmanager
     def lend(self) -> Generator[Slot]:

@@ -40,16 +40,23 @@ PRELOADED = (
 
 ENVIRONMENT = {
     "PATH": "/usr/bin:/bin",
+    "LD_BIND_NOW": "1",  # else each run looks up and writes down the same symbols
     "PYTHONHASHSEED": "0",
     "LC_ALL": "C.UTF-8",
     "TZ": "UTC",
     "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
 }
 
-INSIDE = ("wire", "kernel", "program", "command", "worker")
+INSIDE = (
+    *("wire", "kernel", "program", "watch", "command", "values", "calls", "examine", "template"),
+    "worker",
+)
 BOOT = """\
 import json, os, sys, types
+# no module may add work to every fork: `random` would reseed, `threading` look around, 0.8 ms a run
+os.register_at_fork = lambda **hooks: None
 control, texts = map(int, sys.argv[1:])
 modules = json.loads(os.pread(texts, 1 << 20, 0))
 os.close(texts)
@@ -114,6 +121,8 @@ class Launch:
     filters: Filters
     max_processes: int
     box: Box | None = None
+    packages: str = ""
+    """The folder of packages from which its worker imports numpy before all else."""
 
     @property
     def filter_sha256(self) -> str:
@@ -132,7 +141,8 @@ class Launch:
         python = [self.interpreter.path, *self.interpreter.flags, "-c", BOOT]
         inner = [*python, str(control_fd), str(texts_fd)]
         if self.tier == "bubblewrap":
-            inner = [*bubblewrap_arguments(self.interpreter, self.box), "--", *inner]
+            arguments = bubblewrap_arguments(self.interpreter, self.box, self._package_folders())
+            inner = [*arguments, "--", *inner]
         return ["/bin/sh", "-c", RAISE_STACK, "sh", *inner]
 
     def configuration(self, core: int | None) -> bytes:
@@ -147,11 +157,23 @@ class Launch:
             "canary_filter": self._filter_names()[0],
             "paths": self._paths(),
             "restricts_children": self.box is not None,
-            "preload": [] if self.box else PRELOADED.split(),
+            "preload": [] if self.box else self._preloaded(),
+            "packages": self.packages,
             "max_processes": self.max_processes,
             "max_files": 1024 if is_compiler else 64,
         }
         return json.dumps(fields).encode()
+
+    def _preloaded(self) -> list[str]:
+        return [*PRELOADED.split(), *(["numpy"] if self.packages else [])]
+
+    def _package_folders(self) -> list[str]:
+        """List what numpy needs beyond the system folders; its neighbours stay hidden."""
+        if not self.packages:
+            return []
+        if Path(self.packages).is_relative_to("/usr"):
+            return ["/etc/alternatives"]  # links that choose a library of linear algebra
+        return [str(path) for path in sorted(Path(self.packages).glob("numpy*")) if path.is_dir()]
 
     @property
     def is_for_compiler(self) -> bool:
@@ -171,7 +193,7 @@ class Launch:
 
     def _paths(self) -> dict[str, list[str]]:
         """List what Landlock lets a worker read, execute, write."""
-        readable = [*readable_folders(self.interpreter), "/dev/urandom"]
+        readable = [*readable_folders(self.interpreter), *self._package_folders(), "/dev/urandom"]
         if self.box is None:
             return {"readable": readable, "executable": [], "writable": ["/dev/null"]}
         readable += [*self.box.readable, self.folder]
@@ -300,7 +322,9 @@ def readable_folders(interpreter: Interpreter) -> list[str]:
     return [*SYSTEM_FOLDERS, *own]
 
 
-def bubblewrap_arguments(interpreter: Interpreter, box: Box | None = None) -> Sequence[str]:
+def bubblewrap_arguments(
+    interpreter: Interpreter, box: Box | None = None, packages: Sequence[str] = ()
+) -> Sequence[str]:
     """Return bwrap and its arguments: all namespaces new, only system folders, nothing writable.
 
     A box is bound at /box; only a compiler may write there.
@@ -313,6 +337,8 @@ def bubblewrap_arguments(interpreter: Interpreter, box: Box | None = None) -> Se
             command += ["--symlink", str(folder.readlink()), name]
         elif folder.is_dir():
             command += ["--ro-bind", name, name]
+    for path in packages:
+        command += ["--ro-bind-try", path, path]
     for device in ("/dev/null", "/dev/urandom"):
         command += ["--dev-bind", device, device]
     # the pool's workers get no /proc: it shows the host's secrets where it is the host's

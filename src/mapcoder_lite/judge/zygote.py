@@ -10,13 +10,24 @@ import json
 import os
 import socket
 import subprocess
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import asdict, dataclass
 from enum import IntEnum
 
 from mapcoder_lite.errors import SandboxError
 from mapcoder_lite.judge.filters import FilterName
-from mapcoder_lite.judge.inside.wire import COMMAND, COMPILE, FLAG_NO_SITE, PYTHON, REPLY, REQUEST
+from mapcoder_lite.judge.inside.wire import (
+    COMMAND,
+    COMPILE,
+    FLAG_LAST,
+    FLAG_NO_SITE,
+    LAST,
+    PYTHON,
+    READY,
+    REPLY,
+    REQUEST,
+    WATCH,
+)
 from mapcoder_lite.judge.sandbox import ENVIRONMENT, Launch, identity, worker_texts
 from mapcoder_lite.verdict import Isolation
 
@@ -24,6 +35,8 @@ START_SECONDS = 30.0
 COMPILE_CPU_SECONDS = 10
 COMPILE_WALL_SECONDS = 45.0
 COMPILE_MEMORY_BYTES = 1 << 30
+SMALL_SOURCE_BYTES = 1 << 14
+"""What compiles in so little memory that it does not count in a run of the same process."""
 GRACE_SECONDS = 15.0
 """How much later than its deadline a reply may come on a busy machine."""
 STDERR_BYTES = 8192
@@ -106,6 +119,7 @@ class Worker:
         self._socket = ours
         self.folder = launch.folder
         """Its own folder as it sees it itself."""
+        self._examiner: Template | None = None
         with memory_file(worker_texts()) as texts, memory_file() as log:
             fds = (theirs.fileno(), texts)
             self._process = subprocess.Popen(
@@ -146,10 +160,12 @@ class Worker:
         Raises:
             WorkerLost: the worker died or fell silent.
         """
-        message = COMPILE.pack(optimize, COMPILE_CPU_SECONDS, COMPILE_MEMORY_BYTES)
+        limits = COMPILE_CPU_SECONDS, COMPILE_MEMORY_BYTES
+        message = COMPILE.pack(optimize, *limits, len(source))
         with memory_file(source) as code:
             found = self._ask(PYTHON + message, [code])
         if isinstance(found, Template):
+            found.may_end = len(source) <= SMALL_SOURCE_BYTES
             return found
         return CompileFailure(found[1:].decode("utf-8", "replace"))
 
@@ -180,13 +196,33 @@ class Worker:
         except OSError as error:
             ours.close()
             raise WorkerLost(f"a worker did not compile: {error}") from error
-        if reply == b"K":
-            return Template(ours)
+        if reply[:1] == b"K":
+            _, pid, spent_us = READY.unpack(reply)
+            return Template(ours, self._socket, pid, spent_us)
         ours.close()
         return reply
 
+    @contextlib.contextmanager
+    def lend_examiner(self) -> Generator["Template"]:
+        """Hold the process that test code is run from; one that failed is not used again.
+
+        Raises:
+            WorkerLost: the worker makes none.
+        """
+        examiner, self._examiner = self._examiner or self.template(b""), None
+        if isinstance(examiner, CompileFailure):
+            raise WorkerLost("a worker compiles nothing any more")
+        try:
+            yield examiner
+        except BaseException:
+            examiner.close()
+            raise
+        self._examiner = examiner
+
     def close(self) -> None:
         """Hang up, which ends it; kill it when it does not end."""
+        if self._examiner is not None:
+            self._examiner.close()
         self._socket.close()
         try:
             self._process.wait(2.0)
@@ -198,8 +234,19 @@ class Worker:
 class Template:
     """One compiled program, ready to run once per input."""
 
-    def __init__(self, control: socket.socket) -> None:
+    def __init__(
+        self, control: socket.socket, zygote: socket.socket, pid: int, spent_us: int
+    ) -> None:
         self._socket = control
+        self._zygote = zygote
+        self._pid = pid
+        self._spent_us = spent_us
+        self._has_answered = False
+        self.more_address_space_bytes = 0
+        self.may_end = False
+        """Whether the process itself may run the last test."""
+        self.is_last = False
+        """Whether the next run is the last one, after which only `close` is left."""
 
     def close(self) -> None:
         """Hang up, which ends the template."""
@@ -211,12 +258,26 @@ class Template:
         Raises:
             WorkerLost: no reply came, or the child was never fully locked in.
         """
-        flags = 0 if limits.has_site else FLAG_NO_SITE
+        with self.running(stdin, limits) as ended:
+            return ended()
+
+    @contextlib.contextmanager
+    def running(
+        self, stdin: bytes, limits: RunLimits, *, flags: int = 0, more_fds: Sequence[int] = ()
+    ) -> Generator[Callable[[], Run]]:
+        """Start a run, which also gets the descriptors given; the function waits for its end.
+
+        Raises:
+            WorkerLost: no reply came, or the child was never fully locked in.
+        """
+        flags |= 0 if limits.has_site else FLAG_NO_SITE
+        ends = self.is_last and self.may_end
+        flags |= FLAG_LAST if ends else 0
         message = REQUEST.pack(
             limits.cpu_ms,
             limits.wall_ms,
             flags,
-            limits.address_space_bytes,
+            limits.address_space_bytes + self.more_address_space_bytes,
             limits.data_bytes,
             limits.stack_bytes,
             limits.output_bytes,
@@ -227,14 +288,31 @@ class Template:
             memory_file() as err,
         ):
             try:
-                socket.send_fds(self._socket, [message], [source, out, err])
-                self._socket.settimeout(limits.wall_ms / 1000 + GRACE_SECONDS)
-                reply = self._socket.recv(256)
+                if ends:
+                    times = limits.cpu_ms, limits.wall_ms
+                    self._zygote.send(LAST + WATCH.pack(self._pid, self._spent_us, *times))
+                replier = self._zygote if ends else self._socket
+                self._has_answered = False
+                replier.settimeout(limits.wall_ms / 1000 + GRACE_SECONDS)
+                socket.send_fds(self._socket, [message], [source, out, err, *more_fds])
             except OSError as error:
                 raise WorkerLost(f"a template fell silent: {error}") from error
-            if len(reply) != REPLY.size:
-                raise WorkerLost("a template hung up in the middle of a run")
-            return read_run(reply, out, err, limits.output_bytes)
+            try:
+                yield lambda: self._finish(replier, out, err, limits.output_bytes)
+            finally:
+                if ends and not self._has_answered:
+                    # the reply would answer the worker's next question: end the worker
+                    self._zygote.shutdown(socket.SHUT_RDWR)
+
+    def _finish(self, replier: socket.socket, out: int, err: int, max_bytes: int) -> Run:
+        try:
+            reply = replier.recv(256)
+        except OSError as error:
+            raise WorkerLost(f"a template fell silent: {error}") from error
+        self._has_answered = True
+        if len(reply) != REPLY.size:
+            raise WorkerLost("a template hung up in the middle of a run")
+        return read_run(reply, out, err, max_bytes)
 
 
 def trusted_isolation(
@@ -269,7 +347,7 @@ def read_run(reply: bytes, out: int, err: int, max_bytes: int) -> Run:
     Raises:
         WorkerLost: the child was never fully locked in, so the program did not run.
     """
-    ended, is_ready, status, user_us, system_us, rss_kb, wall_us = REPLY.unpack(reply)
+    _, ended, is_ready, status, cpu_us, rss_kb, wall_us = REPLY.unpack(reply)
     if not is_ready:
         why = os.pread(err, 200, 0).decode("utf-8", "replace")
         raise WorkerLost(f"a child could not be locked in: {why}")
@@ -278,7 +356,7 @@ def read_run(reply: bytes, out: int, err: int, max_bytes: int) -> Run:
         ended=Ended(ended),
         exit_code=os.WEXITSTATUS(status) if os.WIFEXITED(status) else None,
         signal=os.WTERMSIG(status) if os.WIFSIGNALED(status) else None,
-        cpu_ms=(user_us + system_us) / 1000,
+        cpu_ms=cpu_us / 1000,
         wall_ms=wall_us / 1000,
         rss_kb=rss_kb,
         stdout=os.pread(out, min(stdout_bytes, max_bytes), 0),
@@ -286,6 +364,14 @@ def read_run(reply: bytes, out: int, err: int, max_bytes: int) -> Run:
         stderr_bytes=stderr_bytes,
         stderr_tail=os.pread(err, STDERR_BYTES, max(0, stderr_bytes - STDERR_BYTES)),
     )
+
+
+@contextlib.contextmanager
+def channel() -> Generator[tuple[socket.socket, socket.socket]]:
+    """Hold the two ends of a channel of lines."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    with ours, theirs:
+        yield ours, theirs
 
 
 @contextlib.contextmanager

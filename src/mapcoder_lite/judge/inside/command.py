@@ -33,6 +33,13 @@ class Command:
         path = self.arguments[0]
         self.image = os.open(path, os.O_RDONLY | os.O_CLOEXEC) if image is None else image
 
+    def hold(self, fd: int) -> None:
+        """Hold the executable open under a number."""
+        if self.image != fd:
+            os.dup2(self.image, fd, inheritable=False)
+            os.close(self.image)
+            self.image = fd
+
     def prepare(self) -> None:
         """Enter the folder; a compiler leads a group of its own, which is ended with it."""
         os.chdir(self.folder)

@@ -1,0 +1,210 @@
+"""The published programs and verdicts, as rows of one table: which tests decided, under which rule.
+
+Knows: the files' fields, what the published harnesses ran.
+Does not know: how programs are judged.
+"""
+
+import ast
+import builtins
+import gzip
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mapcoder_lite.data.xcodeeval import read_xcodeeval
+from mapcoder_lite.problem import Checker, CheckerKind, Io, Language, Limits, Test
+
+EXECEVAL = Checker(kind=CheckerKind.EXECEVAL)
+TYPING = "from typing import *\n"
+"""What the published harness puts before a function's program that lacks it."""
+
+TYPED = "typed outputs"
+"""The defect of tests whose outputs are no strings: the published judge cannot compare them."""
+
+MBPP_WITHOUT_SAMPLE = (
+    "mbpp_277_dict_filter",
+    "mbpp_297_flatten_list",
+    "mbpp_391_convert_list_dictionary",
+)
+"""Whose published tests are all those of the file."""
+
+FUNCTION_LIMITS = Limits(cpu_seconds=5.0, memory_bytes=2 << 30)
+"""The published harness waits 5 s for a thread; it limits no memory."""
+
+LANGUAGES = {
+    "Python3": Language.PYTHON,
+    "C": Language.C,
+    "C++": Language.CPP,
+    "C#": Language.CSHARP,
+    "Go": Language.GO,
+    "PHP": Language.PHP,
+    "Ruby": Language.RUBY,
+    "Rust": Language.RUST,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One published program, what it was tested with, and the published verdict."""
+
+    index: int
+    run: str
+    problem: str
+    program: str
+    tests: tuple[Test, ...]
+    is_solved: bool
+    defect: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of the table; the target is a share of agreeing verdicts."""
+
+    name: str
+    language: Language
+    entries: tuple[Entry, ...]
+    target: float | None
+    checker: Checker = Checker()
+    limits: Limits = Limits()
+    entry_points: dict[str, str] | None = None
+
+    def io_of(self, entry: Entry) -> Io:
+        """Return how an entry is tested."""
+        if self.entry_points is None:
+            return Io()
+        return Io(kind="asserts", entry_point=self.entry_points[entry.problem])
+
+
+def all_rows(data: Path) -> Iterator[Row]:
+    """Read every row of the table."""
+    yield from xcodeeval_rows(data / "xcodeeval")
+    yield from apps_rows(data / "apps")
+    yield humaneval_row(data / "humaneval")
+    yield mbpp_row(data / "mbpp")
+
+
+def xcodeeval_rows(folder: Path) -> Iterator[Row]:
+    """One row a language: all hidden tests under the published rule, faults included."""
+    path = folder / "problems.jsonl.gz"
+    tests = {row["src_uid"]: hidden_tests(row["hidden_unit_tests"]) for row in lines(path)}
+    defects = {hidden.problem_id: hidden.defect for hidden in read_xcodeeval(path).hidden_tests}
+    programs = list(enumerate(lines(folder / "programs.jsonl.gz")))
+    for name, language in LANGUAGES.items():
+        entries = [
+            entry_of(i, row, tests[row["problem"]], defects[row["problem"]])
+            for i, row in programs
+            if row["language"] == name
+        ]
+        target = 0.998 if language is Language.PYTHON else 0.97
+        yield Row(f"xcodeeval:{name}", language, tuple(entries), target, EXECEVAL)
+
+
+def apps_rows(folder: Path) -> Iterator[Row]:
+    """Rows whose outputs are strings; and typed ones, which no published program could pass."""
+    problems = {row["id"]: row["test_list"] for row in lines(folder / "selected150.jsonl.gz")}
+    typed = {
+        number
+        for number, tests in problems.items()
+        if any(not isinstance(value, str) for test in tests for value in test["output"])
+    }
+    strings: list[Entry] = []
+    others: list[Entry] = []
+    for index, row in enumerate(lines(folder / "programs.jsonl.gz")):
+        number = row["problem"]
+        tests = problems[number]
+        if number in typed:
+            others.append(entry_of(index, row, typed_tests(tests), TYPED))
+        else:
+            strings.append(entry_of(index, row, hidden_tests(tests)))
+    yield Row("apps:strings", Language.PYTHON, tuple(strings), 0.99, EXECEVAL)
+    yield Row("apps:typed", Language.PYTHON, tuple(others), None, EXECEVAL)
+
+
+def humaneval_row(folder: Path) -> Row:
+    """The field `test` of each problem decides: `check` of the entry point."""
+    problems = {row["task_id"]: row for row in lines(folder / "HumanEvalWST.jsonl.gz")}
+    programs = enumerate(lines(folder / "programs.jsonl.gz"))
+    return function_row("humaneval", problems, list(programs))
+
+
+def mbpp_row(folder: Path) -> Row:
+    """As humaneval, after what the published runs did to tests and programs.
+
+    Their tests lack the first assertion of the file, which was the sample, and all programs of a
+    run shared one namespace: in one run the function `sum` of problem 126 was everybody's `sum`.
+    """
+    problems = {row["name"]: row for row in lines(folder / "mbpp-py.jsonl.gz")}
+    for name, row in problems.items():
+        if name not in MBPP_WITHOUT_SAMPLE:
+            row["test"] = without_first_assertion(row["test"])
+    programs = list(enumerate(lines(folder / "programs.jsonl.gz")))
+    left = {row["run"]: row["program"] for _, row in programs if replaces_builtin(row["program"])}
+    for _, row in programs:
+        row["program"] = f"{left.get(row['run'], '')}\n{row['program']}"
+    return function_row("mbpp", problems, programs)
+
+
+def function_row(
+    name: str, problems: dict[str, Any], programs: list[tuple[int, dict[str, Any]]]
+) -> Row:
+    entries: list[Entry] = []
+    for index, row in programs:
+        program = row["program"]
+        row["program"] = program if TYPING.strip() in program else TYPING + program
+        test = Test(input=problems[row["problem"]]["test"], outputs=("",))
+        entries.append(entry_of(index, row, (test,)))
+    points = {problem: row["entry_point"] for problem, row in problems.items()}
+    return Row(
+        name, Language.PYTHON, tuple(entries), 0.99, limits=FUNCTION_LIMITS, entry_points=points
+    )
+
+
+def without_first_assertion(code: str) -> str:
+    tree = ast.parse(code)
+    check = next(node for node in tree.body if isinstance(node, ast.FunctionDef))
+    first = next(node for node in check.body if isinstance(node, ast.Assert))
+    check.body.remove(first)
+    return ast.unparse(tree)
+
+
+def replaces_builtin(program: str) -> bool:
+    """Whether a program defines a function that has the name of a builtin."""
+    try:
+        tree = ast.parse(program)
+    except SyntaxError:
+        return False
+    functions = [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
+    return any(hasattr(builtins, name) for name in functions)
+
+
+def entry_of(
+    index: int, row: dict[str, Any], tests: tuple[Test, ...], defect: str | None = None
+) -> Entry:
+    problem = str(row["problem"])
+    return Entry(index, row["run"], problem, row["program"], tests, row["is_solved"], defect)
+
+
+def hidden_tests(tests: str | list[dict[str, Any]]) -> tuple[Test, ...]:
+    parsed = json.loads(tests) if isinstance(tests, str) else tests
+    return tuple(Test(input=test["input"], outputs=tuple(test["output"])) for test in parsed)
+
+
+def typed_tests(tests: list[dict[str, Any]]) -> tuple[Test, ...]:
+    """Accept a typed output as Python or JSON would print it."""
+    return tuple(
+        Test(
+            input=test["input"],
+            outputs=tuple(
+                text for value in test["output"] for text in (str(value), json.dumps(value))
+            ),
+        )
+        for test in tests
+    )
+
+
+def lines(path: Path) -> Iterator[dict[str, Any]]:
+    with gzip.open(path, "rt", encoding="utf-8") as text:
+        for line in text:
+            yield json.loads(line)

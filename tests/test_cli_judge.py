@@ -1,0 +1,191 @@
+"""`mapcoder judge` over one program and over many: order, table, JSON, counts, exit codes."""
+
+import gzip
+import json
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from mapcoder_lite.cli.judge import exit_code, in_order
+from mapcoder_lite.cli.programs import open_problems, read_entries
+from mapcoder_lite.cli.verdicts import details, summary
+from mapcoder_lite.cli.verdicts import row as table_row
+from mapcoder_lite.errors import SandboxError
+from mapcoder_lite.judge.judge import SandboxJudge
+from mapcoder_lite.judge.languages import TOOLCHAINS
+from mapcoder_lite.problem import HiddenTests, Language, Problem, Test
+from mapcoder_lite.verdict import Judgement, Verdict
+from test_cli_main import STATEMENT, mapcoder
+
+SUM = "print(sum(map(int, input().split())))\n"
+MEASURED = ("-s", "judge.speed_factor=1")
+PROGRAMS = {
+    "a.py": SUM,
+    "bad/four.py": "print(4)\n",
+    "bad/halves.py": "print(\n",
+    "crash.py": "print(1 // 0)\n",
+}
+WORDS = {"a.py": "AC", "bad/four.py": "WA", "bad/halves.py": "CE", "crash.py": "RE"}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A problem, and a folder of programs with a file that is none."""
+    for name, text in PROGRAMS.items():
+        path = tmp_path / "programs" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    (tmp_path / "programs" / "notes.txt").write_text("no program")
+    (tmp_path / "add.md").write_text(STATEMENT)
+    return tmp_path
+
+
+def test_a_folder_gives_a_line_for_each_program_in_order(folder: Path):
+    done = mapcoder(folder, "judge", "programs", "add.md", "--jobs", "2", *MEASURED)
+    assert done.code == 1, done.stderr
+    head, *rows, summary = done.stdout.splitlines()
+    assert head.split() == ["program", "language", "passed", "CPU", "ms", "MiB", "first", "failure"]
+    assert [(row.split()[0], row.split()[2]) for row in rows] == list(WORDS.items())
+    assert "0/1" in rows[1] and "test 1: token 1 (line 1): expected '3', got '4'" in rows[1]
+    assert "SyntaxError" in rows[2]
+    assert "ZeroDivisionError" in rows[3]
+    assert summary == "4 programs: AC 1, WA 1, RE 1, CE 1"
+    assert "1 files are left out" in done.stderr
+
+
+def test_many_as_json_lines_stream_in_the_order_of_the_input(folder: Path):
+    rows = [{"id": f"p{n}", "program": SUM if n % 3 else "print(3)"} for n in range(12)]
+    lines = "".join(json.dumps(row) + "\n" for row in rows).encode()
+    (folder / "rows.jsonl.gz").write_bytes(gzip.compress(lines))
+    done = mapcoder(folder, "judge", "rows.jsonl.gz", "add.md", "--json", "--jobs", "2", *MEASURED)
+    assert done.code == 0, done.stderr
+    judged = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [row["id"] for row in judged] == [row["id"] for row in rows]
+    assert {row["problem_id"] for row in judged} == {"add"}
+    for row in judged:
+        assert Judgement.model_validate(row["judgement"]).is_accepted
+    assert "12 programs: AC 12" in done.stderr
+
+
+def test_rows_find_their_problems_and_hidden_tests(tmp_path: Path):
+    problems = [
+        Problem(id=name, statement=name, public_tests=(Test(input="1 2", outputs=(out,)),))
+        for name, out in (("add", "3"), ("times", "2"))
+    ]
+    hidden = [
+        HiddenTests(problem_id=name, tests=(Test(input="3 4", outputs=(out,)),))
+        for name, out in (("add", "7"), ("times", "12"))
+    ]
+    (tmp_path / "problems.jsonl").write_text("".join(p.model_dump_json() + "\n" for p in problems))
+    (tmp_path / "hidden.jsonl").write_text("".join(h.model_dump_json() + "\n" for h in hidden))
+    rows = [{"program": SUM, "problem_id": name} for name in ("times", "add")]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    words = ("judge", "rows.jsonl", "problems.jsonl", "--hidden", "hidden.jsonl", "--json")
+    done = mapcoder(tmp_path, *words, "--jobs", "1", *MEASURED)
+    assert done.code == 1, done.stderr
+    judged = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [(row["id"], row["problem_id"]) for row in judged] == [
+        ("line 1", "times"),
+        ("line 2", "add"),
+    ]
+    assert [row["judgement"]["verdict"] for row in judged] == ["WA", "AC"]
+    assert [row["judgement"]["num_total"] for row in judged] == [2, 2]
+
+
+def test_a_program_may_end_at_its_first_failure(folder: Path):
+    tests = [{"input": f"{n} 1", "outputs": [str(n + 1)]} for n in range(3)]
+    (folder / "hidden.jsonl").write_text(json.dumps({"problem_id": "add", "tests": tests}) + "\n")
+    words = ("judge", "programs", "add.md", "--hidden", "hidden.jsonl", "--json", *MEASURED)
+
+    def counts(*more: str) -> list[tuple[int, int]]:
+        lines = mapcoder(folder, *words, *more).stdout.splitlines()
+        judged = [json.loads(line)["judgement"] for line in lines]
+        return [(row["num_run"], row["num_total"]) for row in judged]
+
+    assert counts() == [(4, 4), (4, 4), (0, 4), (4, 4)]
+    assert counts("--stop-early") == [(4, 4), (1, 4), (0, 4), (1, 4)]
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({"program": "x", "problem_id": "div"}, "line 1 is of problem div, not in problems.jsonl"),
+        ({"program": "x"}, "names no problem_id, and problems.jsonl holds 2 problems"),
+        ({"program": "x", "language": "cobol"}, "not a ProgramRow: language"),
+        ({"code": "x"}, "not a ProgramRow"),
+    ],
+)
+def test_a_row_that_is_not_understood_is_named_before_anything_is_judged(
+    tmp_path: Path, row: dict[str, str], said: str
+):
+    problems = [Problem(id=name, statement="s") for name in ("add", "times")]
+    (tmp_path / "problems.jsonl").write_text("".join(p.model_dump_json() + "\n" for p in problems))
+    (tmp_path / "rows.jsonl").write_text(json.dumps(row) + "\n")
+    done = mapcoder(tmp_path, "judge", "rows.jsonl", "problems.jsonl")
+    assert (done.code, done.stdout) == (6, "")
+    assert said in done.stderr
+
+
+def test_a_folder_without_programs_is_not_understood(tmp_path: Path):
+    (tmp_path / "add.md").write_text(STATEMENT)
+    (tmp_path / "none").mkdir()
+    done = mapcoder(tmp_path, "judge", "none", "add.md")
+    assert done.code == 6
+    assert "holds no program" in done.stderr
+
+
+class Lame:
+    """A judge whose sandbox fails for one language, and judges the others."""
+
+    def __init__(self, judge: SandboxJudge):
+        self._judge = judge
+        self.isolation = judge.isolation
+
+    def judge(self, program: str, language: Language, *rest: object, **how: object) -> Judgement:
+        if language is Language.KOTLIN:
+            raise SandboxError("kotlinc is missing: apt-get install kotlin")
+        return self._judge.judge(program, language, *rest, **how)  # type: ignore[arg-type]
+
+    def close(self) -> None:
+        self._judge.close()
+
+
+def test_a_fault_of_the_judge_is_ie_and_keeps_nobody_from_a_verdict(folder: Path):
+    (folder / "programs" / "b.kt").write_text("fun main() {}")
+    _, entries = read_entries(folder / "programs", open_problems(folder / "add.md", None))
+    assert [entry.id for entry in entries] == ["a.py", "b.kt", *list(WORDS)[1:]]
+    with SandboxJudge(2) as judge:
+        judged = list(in_order(Lame(judge), entries, 2))
+    verdicts = {entry.id: judgement.verdict for entry, judgement in judged}
+    assert verdicts == {**{k: Verdict(v) for k, v in WORDS.items()}, "b.kt": Verdict.IE}
+    (fault,) = [judgement for entry, judgement in judged if entry.id == "b.kt"]
+    assert fault.first_failure is not None
+    assert "apt-get install kotlin" in fault.first_failure.reason
+    assert exit_code(verdicts.values()) == 5
+
+
+def test_a_missing_toolchain_is_ie_with_the_package_that_brings_it(folder: Path):
+    (folder / "programs" / "b.kt").write_text("fun main() {}")
+    _, entries = read_entries(folder / "programs", open_problems(folder / "add.md", None))
+    kotlin = replace(TOOLCHAINS[Language.KOTLIN], tools=("kotlinc-that-is-not-here",))
+    with SandboxJudge(2, toolchains={**TOOLCHAINS, Language.KOTLIN: kotlin}) as judge:
+        judged = {entry.id: (entry, got) for entry, got in in_order(judge, entries, 2)}
+    assert {name: got.verdict.value for name, (_, got) in judged.items()} == WORDS | {"b.kt": "IE"}
+    line = table_row(*judged["b.kt"], width=10)
+    assert "kotlinc-that-is-not-here" in line and "default-jdk-headless" in line
+    assert "kotlinc-that-is-not-here" in details(judged["b.kt"][1])
+
+
+def test_the_summary_counts_faults_of_the_judge_apart():
+    said = summary(Counter({Verdict.IE: 2, Verdict.WA: 1, Verdict.AC: 3}))
+    assert said == "6 programs: AC 3, WA 1; not judged through the judge's fault: IE 2"
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "code"),
+    [("AC AC", 0), ("AC WA", 1), ("AC SK", 1), ("TLE IE", 5), ("IE", 5), ("AC IE", 5)],
+)
+def test_exit_codes(verdicts: str, code: int):
+    assert exit_code([Verdict(word) for word in verdicts.split()]) == code
