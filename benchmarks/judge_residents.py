@@ -9,7 +9,6 @@ import json
 import os
 import signal
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -74,7 +73,7 @@ class Resident:
             Absent: it does not start, with the last line that it wrote.
         """
         self._cgroup = open_cgroup(name)
-        self._errors = tempfile.TemporaryFile()
+        self._errors = os.memfd_create("errors")
         path = os.pathsep.join(("/usr/local/bin", "/usr/bin", "/bin", "/usr/sbin", "/sbin"))
 
         def enter() -> None:
@@ -124,8 +123,8 @@ class Resident:
         return json.loads(line) if line else {}
 
     def last_words(self) -> str:
-        self._errors.seek(0)
-        lines = self._errors.read().decode("utf-8", "replace").strip().splitlines()
+        text = os.pread(self._errors, 1 << 20, 0).decode("utf-8", "replace")
+        lines = text.strip().splitlines()
         return lines[-1] if lines else "it said nothing"
 
     def memory(self) -> list[tuple[str, int, int]]:
@@ -146,6 +145,7 @@ class Resident:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        os.close(self._errors)
         if self._cgroup is not None:
             self._cgroup.close()
 

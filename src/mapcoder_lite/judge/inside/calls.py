@@ -17,7 +17,7 @@ import select
 import sys
 import time
 from json import dumps
-from typing import Any  # the values of a judged program
+from typing import Any, NoReturn  # the values of a judged program
 
 from mapcoder_lite.judge.inside.program import Program, flush_streams, report
 from mapcoder_lite.judge.inside.values import (
@@ -203,15 +203,23 @@ class Kept:
 def serve_calls(program: Program) -> None:
     """Run a program that defines functions, then answer calls until the other side hangs up."""
     program.define()
-    channel = Channel(CHANNEL_FD)
-    kept = Kept()
     try:
-        channel.send([READY])
-        while True:
-            nonce, *request = from_text(channel.receive(sys.maxsize))
-            channel.send([nonce, *_answer(request, program.main, kept)])
+        answer_calls(Channel(CHANNEL_FD), program.main)
     except Gone:
         os._exit(flush_streams())
+
+
+def answer_calls(channel: Channel, names: dict[str, Any]) -> NoReturn:
+    """Answer calls of what these names mean.
+
+    Raises:
+        Gone: the other side hung up.
+    """
+    kept = Kept()
+    channel.send([READY])
+    while True:
+        nonce, *request = from_text(channel.receive(sys.maxsize))
+        channel.send([nonce, *_answer(request, names, kept)])
 
 
 def _answer(request: list[Any], names: dict[str, Any], kept: Kept) -> list[Any]:

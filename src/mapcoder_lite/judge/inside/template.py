@@ -102,10 +102,11 @@ def serve_template(message: bytes, has_source: bool, cell: Cell) -> None:
             return
         request = REQUEST.unpack(message)
         is_last = request[2] & FLAG_LAST
+        limits = rlimits(request, int(spent) + 1 if is_last else 0)
         take_streams(fds, LAST_WRITER if is_last else WRITER)
         if is_last:
-            run_here(request, len(fds), program, filter, int(spent) + 1)
-        os.write(CONTROL, run_test(request, len(fds), program, filter))
+            run_here(request, limits, len(fds), program, filter)
+        os.write(CONTROL, run_test(request, limits, len(fds), program, filter))
 
 
 def receive(control: socket.socket) -> tuple[bytes, list[int]]:
@@ -144,7 +145,11 @@ def take_streams(fds: list[int], ready: int) -> None:
 
 
 def run_test(
-    request: tuple[int, ...], num_fds: int, program: Program | Command, filter: Filter | None
+    request: tuple[int, ...],
+    limits: Limits,
+    num_fds: int,
+    program: Program | Command,
+    filter: Filter | None,
 ) -> bytes:
     """Fork a child that runs the program, watch it, and return what the kernel says of it."""
     started = time.monotonic()
@@ -152,7 +157,7 @@ def run_test(
     pid = os.fork()
     if pid == 0:
         die_with(parent)
-        run_here(request, num_fds, program, filter)
+        run_here(request, limits, num_fds, program, filter)
     if num_fds > NUM_STREAMS:  # a channel must end with the child
         os.closerange(READY_FD + 1, num_fds + 1)
     reply = watched(pid, READER, request[0], request[1], started)
@@ -163,14 +168,13 @@ def run_test(
 
 def run_here(
     request: tuple[int, ...],
+    limits: Limits,
     num_fds: int,
     program: Program | Command,
     filter: Filter | None,
-    spent_seconds: int = 0,
 ) -> None:
     """Become the program; never comes back."""
     try:
-        limits = rlimits(request, spent_seconds)
         if isinstance(program, Command):
             execute(program, limits, filter)
         else:

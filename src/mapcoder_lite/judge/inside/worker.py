@@ -21,6 +21,7 @@ import sys
 import time
 from typing import Any
 
+from mapcoder_lite.judge.inside.calls import Channel, Gone, answer_calls
 from mapcoder_lite.judge.inside.kernel import (
     MAX_FILES,
     PR_SET_DUMPABLE,
@@ -50,7 +51,6 @@ from mapcoder_lite.judge.inside.template import (
     Names,
     confine,
     open_pipe,
-    rlimits,
     serve_template,
     take_own_fds,
 )
@@ -157,9 +157,20 @@ def rehearse_all(cell: Cell) -> None:
     streams = [os.dup(stream) for stream in range(NUM_STREAMS)]
     for _ in range(REHEARSALS):
         rehearse_template(cell)
+        rehearse_calls()
     for stream, fd in enumerate(streams):
         os.dup2(fd, stream)
     os.closerange(NUM_STREAMS, ZYGOTE)
+
+
+def rehearse_calls() -> None:
+    """Answer a call of a function."""
+    asker, answerer = socket.socketpair()
+    with asker, answerer:
+        asker.sendall(json.dumps(["", "call", "max", [[1, 2]], {}]).encode() + b"\n")
+        asker.shutdown(socket.SHUT_WR)
+        with contextlib.suppress(Gone):
+            answer_calls(Channel(answerer.fileno()), {"max": max})
 
 
 def rehearse_template(cell: Cell) -> None:
@@ -174,7 +185,6 @@ def rehearse_template(cell: Cell) -> None:
     socket.send_fds(host, [request], memory)
     host.shutdown(socket.SHUT_WR)
     serve_template(PYTHON + COMPILE.pack(0, 10, 1 << 30, 0), True, cell)
-    rlimits(REQUEST.unpack(request), 0)
     confine(unchanged, None, MAX_FILES, WRITER)
     host.close()
     template.close()
