@@ -13,12 +13,20 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo pocket test lint layout style types arrows lock check format bench clean
+.PHONY: help setup toolchains demo pocket test lint layout style types arrows lock check format bench clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
 
 setup: $(READY)  ## everything into .venv (each target below does this first)
+
+# What the judge uses beside Python; without them it says which language is missing what.
+toolchains: $(READY)  ## bubblewrap and the compilers of every language, by Debian's packages; as root
+	apt-get -qq update
+	DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends \
+	  bubblewrap libseccomp2 python3-numpy $$($(BIN)/python -c \
+	  'from mapcoder_lite.judge.languages import TOOLCHAINS as rows; \
+	  print(*sorted({package for row in rows.values() for package in row.packages}))') >/dev/null
 
 demo: $(READY)  ## four agents solve five held-out problems, live, judged in the sandbox
 	$(BIN)/mapcoder demo

@@ -12,6 +12,7 @@ Does not know: which programs, how they are judged.
 """
 
 import ctypes
+import gc
 import os
 import random
 import signal
@@ -24,11 +25,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from soak_programs import CORPUS, PYTHON, SUM, Kind, from_corpus
+
 from mapcoder_lite.errors import SandboxError
 from mapcoder_lite.judge.judge import SandboxJudge
 from mapcoder_lite.problem import Checker, Language
 from mapcoder_lite.verdict import Judgement, Verdict
-from soak_programs import CORPUS, PYTHON, SUM, Kind, from_corpus
 
 NUM_WORKERS = 2
 NUM_THREADS = 6
@@ -38,6 +40,7 @@ MAX_GROWTH_KILOBYTES = 16 << 10
 COMPILERS = {"gcc", "g++", "cc1", "cc1plus", "as", "ld", "collect2", "go", "compile", "asm", "link"}
 COMPILERS |= {"rustc", "cc", "javac", "java", "mcs", "mono", "mono-sgen", "node", "ruby", "php"}
 PR_SET_CHILD_SUBREAPER = 36
+M_MMAP_THRESHOLD = -3
 
 
 @dataclass
@@ -105,8 +108,11 @@ def kinds_here(judge: SandboxJudge) -> list[Kind]:
 def main() -> int:
     num_wanted = int(sys.argv[1]) if len(sys.argv) > 1 else 50_000
     between = float(sys.argv[2]) if len(sys.argv) > 2 else SECONDS_BETWEEN_KILLS
+    libc = ctypes.CDLL(None)
     # orphans come to us, so that none gets out of sight
-    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    # else malloc keeps the place of the largest outputs and binaries, in each thread
+    libc.mallopt(M_MMAP_THRESHOLD, 128 << 10)
     with tempfile.TemporaryDirectory(prefix="judge-soak-") as scratch:
         Path(scratch).chmod(0o755)
         tempfile.tempdir = scratch
@@ -251,6 +257,7 @@ def leaks(before: Held, after: Held, when: str) -> list[str]:
 
 
 def held(scratch: str) -> Held:
+    gc.collect()
     processes = descendants(os.getpid())
     return Held(
         num_descriptors=sum(1 for _ in Path("/proc/self/fd").iterdir()),

@@ -282,6 +282,8 @@ def test_tests_that_are_none_are_refused(judge: SandboxJudge) -> None:
         ask(judge, ADD, [Test(input="{}", outputs=("1",))], io)
     with pytest.raises(InputError, match="need an entry point"):
         ask(judge, ADD, [Test(input="[]", outputs=("1",))], Io(kind="function"))
+    with pytest.raises(InputError, match="nested too deeply"):
+        ask(judge, ADD, [Test(input="[" * 90 + "]" * 90, outputs=("1",))], io)
     with pytest.raises(InputError, match="for python only"):
         judge.judge("", Language.GO, [], limits=LIMITS, checker=Checker(), io=io)
     with pytest.raises(InputError, match="reads what programs print"):

@@ -11,14 +11,14 @@ import pytest
 
 from mapcoder_lite.errors import InputError, SandboxError
 from mapcoder_lite.judge.judge import SandboxJudge
+from mapcoder_lite.judge.known import PROGRAMS
 from mapcoder_lite.judge.languages import TOOLCHAINS, language_of, missing_tools, toolchain_of
 from mapcoder_lite.judge.names import Names, names_of
 from mapcoder_lite.problem import Checker, CheckerKind, Language, Limits, Test
 from mapcoder_lite.verdict import Judgement, Verdict
 
 SOURCES = Path(__file__).parents[1] / "src"
-PROGRAMS = Path(__file__).parent / "corpus" / "languages"
-TESTS = (Test(input="1 2\n", outputs=("3\n",)), Test(input="40 2\n", outputs=("42\n",)))
+TESTS = (Test(input="add 1 2\n", outputs=("3",)), Test(input="add 40 2\n", outputs=("42",)))
 LIMITS = Limits(cpu_seconds=2.0, memory_bytes=128 << 20, output_bytes=1 << 20)
 OTHERS = [language for language in Language if language is not Language.PYTHON]
 SUMS = {toolchain_of(language).suffixes[0]: language for language in OTHERS}
@@ -50,8 +50,7 @@ def ask(
 
 
 def sum_of(language: Language) -> str:
-    suffix = toolchain_of(language).suffixes[0]
-    return (PROGRAMS / f"sum{suffix}").read_text(encoding="utf-8")
+    return (PROGRAMS / toolchain_of(language).source).read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("language", OTHERS)
@@ -94,13 +93,19 @@ def test_what_was_compiled_is_not_compiled_again(judge: SandboxJudge) -> None:
 
 def test_a_precompiled_header_serves_all_programs(judge: SandboxJudge) -> None:
     skip_without(Language.CPP)
-    program = "#include <bits/stdc++.h>\nint main() { int a, b; std::cin >> a >> b; "
-    program += "std::cout << a + b << '\\n'; }"
+    program = "#include <bits/stdc++.h>\nint main() { std::string s; int a, b; "
+    program += "std::cin >> s >> a >> b; std::cout << a + b << '\\n'; }"
     first = ask(judge, program, Language.CPP)
     second = ask(judge, program + "// another", Language.CPP)
     assert (first.verdict, second.verdict) == (Verdict.AC, Verdict.AC)
     assert not second.compilation.is_cached
     assert second.compilation.milliseconds < first.compilation.milliseconds
+
+
+def test_php_has_its_extensions(judge: SandboxJudge) -> None:
+    skip_without(Language.PHP)
+    program = "<?php fscanf(STDIN, '%s %d %d', $w, $a, $b); if (ctype_digit('1')) echo $a + $b;"
+    assert ask(judge, program, Language.PHP).verdict is Verdict.AC
 
 
 def test_a_missing_toolchain_is_a_fault_of_the_judge() -> None:
@@ -140,7 +145,7 @@ def test_where_no_proc_can_be_mounted_landlock_serves_alone() -> None:
 from mapcoder_lite.judge.judge import SandboxJudge
 from mapcoder_lite.problem import *
 how = {{"limits": Limits(), "checker": Checker()}}
-tests = [Test(input="1 2", outputs=("3",))]
+tests = [Test(input="add 1 2", outputs=("3",))]
 try:
     judge = SandboxJudge(1, tier="bubblewrap")
 except Exception as error:

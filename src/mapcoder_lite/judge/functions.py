@@ -9,6 +9,7 @@ Does not know: workers, retries, whole programs.
 
 import json
 import os
+import signal
 import time
 from dataclasses import dataclass, replace
 from typing import Any  # JSON, and what a program answered
@@ -24,7 +25,7 @@ from mapcoder_lite.judge.inside.calls import (
     Silent,
 )
 from mapcoder_lite.judge.inside.examine import FAILED, FAULTY, GONE, LACKS, PASSED, THREW
-from mapcoder_lite.judge.inside.values import HANDLE, encode, is_object
+from mapcoder_lite.judge.inside.values import HANDLE, Unsendable, encode, is_object
 from mapcoder_lite.judge.inside.wire import FLAG_CALLS, FLAG_EXAMINE
 from mapcoder_lite.judge.outcome import Outcome, shorten
 from mapcoder_lite.judge.typed import difference, show
@@ -117,8 +118,13 @@ def call_function(
     """Call the entry point with a test's arguments and compare what comes back.
 
     Raises:
+        InputError: the arguments are nested too deeply.
         WorkerLost: the sandbox failed.
     """
+    try:
+        sent = [encode(argument, refuse_handle) for argument in json.loads(test.input)]
+    except Unsendable as error:
+        raise InputError(f"the arguments of {entry_point} cannot be sent: {error}") from error
     expected = [json.loads(output) for output in test.outputs]
     allowance = 4 * max(map(len, test.outputs))
     with channel() as (ours, theirs):
@@ -128,7 +134,7 @@ def call_function(
             deadline = time.monotonic() + limits.wall_ms / 1000 + GRACE_SECONDS
             caller = Caller(Channel(ours.fileno(), deadline), allowance)
             try:
-                answer = ask(caller, entry_point, json.loads(test.input), expected, checker)
+                answer = ask(caller, entry_point, sent, expected, checker)
             except Gone as error:
                 answer = Answer(Verdict.RE, str(error))
             except Silent:
@@ -138,7 +144,7 @@ def call_function(
 
 
 def ask(
-    caller: Caller, entry_point: str, arguments: list[Any], expected: list[Any], checker: Checker
+    caller: Caller, entry_point: str, sent: list[Any], expected: list[Any], checker: Checker
 ) -> Answer:
     """Make the one call of a function test.
 
@@ -147,7 +153,6 @@ def ask(
         Silent: the deadline came first.
     """
     caller.wait_ready()
-    sent = [encode(argument, refuse_handle) for argument in arguments]
     reply = caller.ask("call", entry_point, sent, {})
     if reply[0] == MISSING:
         method = find_method(caller, entry_point)
@@ -231,4 +236,6 @@ def read_report(run: Run, report: bytes) -> Answer:
         return Answer(Verdict.WA, "the test code ran out of memory")
     said = run.stderr_tail.decode("utf-8", "replace").rstrip().rpartition("\n")[2]
     ending = f"signal {run.signal}" if run.signal else f"exit code {run.exit_code}"
-    return Answer(Verdict.IE, f"the test code ended its process: {ending} {said}".rstrip())
+    reason = f"the test code ended its process: {ending} {said}".rstrip()
+    # killed, but not at a limit: by somebody else, and not twice
+    return Answer(Verdict.IE, reason, is_doubtful=run.signal == signal.SIGKILL)

@@ -16,7 +16,14 @@ from mapcoder_lite.judge import execeval, functions
 from mapcoder_lite.judge.checker import check
 from mapcoder_lite.judge.compiler import Compiler, default_cache
 from mapcoder_lite.judge.languages import TOOLCHAINS, Toolchain, missing_tools
-from mapcoder_lite.judge.outcome import PATIENCE, Outcome, first_failure, limits_of_run, outcome_of
+from mapcoder_lite.judge.outcome import (
+    PATIENCE,
+    Outcome,
+    first_failure,
+    is_killed_from_outside,
+    limits_of_run,
+    outcome_of,
+)
 from mapcoder_lite.judge.pool import Pool, Slot, num_cores
 from mapcoder_lite.judge.programs import Program, Ready, make_ready
 from mapcoder_lite.judge.sandbox import Tier
@@ -270,7 +277,7 @@ class Sitting:
             patience=PATIENCE if alone else 1,
         )
         reason = ""
-        for _ in range(MAX_RETRIES + 1):
+        for attempt in range(MAX_RETRIES + 1):
             try:
                 failure = self.open_program()
                 if self.ready is None:
@@ -280,6 +287,9 @@ class Sitting:
                     run, answer = self.run_once(self.ready.template, test, limits)
                 if is_last:
                     self.close_ready()
+                if is_killed_from_outside(run) and attempt < MAX_RETRIES:
+                    self.num_retried += 1
+                    continue
                 outcome = outcome_of(run, self.case.limits, self.speed_factor, self.case.toolchain)
                 if answer is not None:
                     return answer.on(outcome)

@@ -69,6 +69,22 @@ def known_programs(language: Language) -> tuple[Known, ...]:
     )
 
 
+CALLS = (Test(input="[1, 2]", outputs=("3",)), Test(input="[40, 3]", outputs=("43",)))
+FORGED = """\
+class Any(int):
+    def __eq__(self, other):
+        return True
+    __hash__ = int.__hash__
+def add(a, b):
+    return Any(0)
+"""
+
+
+def _called(name: str, program: str, verdict: Verdict) -> Known:
+    io = Io(kind="function", entry_point="add")
+    return Known(name, program, verdict, tests=CALLS, io=io)
+
+
 GOLD = "print(sum(map(int, input().split())))\n"
 KNOWN = (
     Known("gold", GOLD, Verdict.AC),
@@ -91,6 +107,11 @@ KNOWN = (
         "import ctypes\nctypes.CDLL(None).ptrace(0, 0, 0, 0)\nprint(3)\n",
         Verdict.SEC,
     ),
+    _called("function", "def add(a, b):\n    return a + b\n", Verdict.AC),
+    _called("function that prints", "def add(a, b):\n    print(a)\n    return a + b\n", Verdict.AC),
+    _called("equal to everything", FORGED, Verdict.WA),
+    _called("function that exits", "import os\ndef add(a, b):\n    os._exit(0)\n", Verdict.RE),
+    _called("no function", "def sub(a, b):\n    return a - b\n", Verdict.RE),
     Known("gold again", GOLD, Verdict.AC),
 )
 """Python's."""

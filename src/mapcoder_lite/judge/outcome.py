@@ -121,13 +121,16 @@ def outcome_of(run: Run, limits: Limits, speed_factor: float, toolchain: Toolcha
     if run.signal == signal.SIGSYS:
         return Outcome(Verdict.SEC, run, "made a forbidden system call")
     if run.signal is not None:
-        # we did not kill it and it hardly can itself: a machine short of memory may have
-        is_doubtful = run.signal == signal.SIGKILL
-        reason = f"ended by {signal_name(run.signal)}"
-        return Outcome(Verdict.RE, run, reason, is_doubtful=is_doubtful)
+        return Outcome(Verdict.RE, run, f"ended by {signal_name(run.signal)}")
     if run.exit_code != 0:
         return Outcome(Verdict.RE, run, f"exit code {run.exit_code}")
     return Outcome(Verdict.AC, run)
+
+
+def is_killed_from_outside(run: Run) -> bool:
+    """Whether neither we ended it nor, in all likelihood, it itself: a machine short of memory may
+    have."""
+    return run.ended is Ended.BY_ITSELF and run.signal == signal.SIGKILL
 
 
 def is_out_of_memory(run: Run, toolchain: Toolchain) -> bool:

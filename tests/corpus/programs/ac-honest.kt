@@ -1,3 +1,3 @@
 fun main() {
-    println(readln().split(" ").sumOf { it.toLong() })
+    println(readLine()!!.split(" ").sumOf { it.toLong() })
 }

@@ -1,1 +1,0 @@
-puts gets.split.map(&:to_i).sum
