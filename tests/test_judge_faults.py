@@ -138,6 +138,22 @@ def test_text_beyond_ascii_is_read(judge: SandboxJudge) -> None:
     assert verdict(judge, "print(*reversed(input().split()))", test) is Verdict.AC
 
 
+def test_what_was_printed_before_an_error_is_kept(judge: SandboxJudge) -> None:
+    for error in ("1 // 0", "raise SystemExit(1)", "raise SystemExit('no')"):
+        got = shown(judge, f"print('before')\n{error}")
+        assert (got.stdout_excerpt, got.exit_code) == ("before\n", 1)
+
+
+def test_input_comes_as_it_is(judge: SandboxJudge) -> None:
+    program = "import sys\nprint(ascii(input()), ascii(sys.stdin.read()))"
+    test = Test(input="a\r\nb\rc\n", outputs=(r"'a\r' 'b\rc\n'",))
+    assert verdict(judge, program, test) is Verdict.AC
+    program = "import io, os, sys\nos.pwrite(1, b'\\xff\\xfe', 0)\nos.lseek(1, 0, 0)\n"
+    program += "text = open(1, errors='surrogateescape', closefd=False).read()\n"
+    program += "os.ftruncate(1, 0)\nos.lseek(1, 0, 0)\nprint(sys.stdin.errors, len(text))"
+    assert shown(judge, program).stdout_excerpt == "surrogateescape 2\n"
+
+
 def test_large_output_is_whole(judge: SandboxJudge) -> None:
     for num_bytes in (196_609, 400_000, 4_000_000):
         program = f"print('7' * {num_bytes})"

@@ -127,7 +127,8 @@ class Program:
                 gc.collect()
         except BaseException:
             code = code or 1
-        return code or flush_streams()
+        flushed = flush_streams()  # also after a failure
+        return code or flushed
 
     def define(self) -> None:
         """Run as a module that is not `__main__`; end the process if that raises anything."""
