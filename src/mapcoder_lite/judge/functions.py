@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any  # JSON, and what a program answered
 
 from mapcoder_lite.errors import InputError
+from mapcoder_lite.judge.descriptors import channel, memory_file
 from mapcoder_lite.judge.inside.calls import (
     MISSING,
     RAISED,
@@ -36,8 +37,6 @@ from mapcoder_lite.judge.zygote import (
     RunLimits,
     Template,
     WorkerLost,
-    channel,
-    memory_file,
 )
 from mapcoder_lite.problem import Checker, CheckerKind, Io, Language, Test
 from mapcoder_lite.verdict import Verdict

@@ -29,7 +29,15 @@ from mapcoder_lite.judge.programs import Program, Ready, make_ready
 from mapcoder_lite.judge.sandbox import Tier
 from mapcoder_lite.judge.selftest import SelftestReport, run_selftest
 from mapcoder_lite.judge.special import CheckerProgram
-from mapcoder_lite.judge.zygote import CompileFailure, Run, RunLimits, Template, WorkerLost
+from mapcoder_lite.judge.zygote import (
+    CompileFailure,
+    NotCompiled,
+    Run,
+    RunLimits,
+    Template,
+    Unready,
+    WorkerLost,
+)
 from mapcoder_lite.problem import Checker, CheckerKind, Io, Language, Limits, Test
 from mapcoder_lite.verdict import Compilation, Isolation, Judgement, Verdict
 
@@ -200,6 +208,8 @@ class Sitting:
     isolation: Isolation | None = None
     """Of what ran the program."""
     checker: CheckerProgram | None = None
+    needs_template: bool = False
+    """Whether a run that was to compile the program failed before it became the program."""
     num_retried: int = 0
     outcomes: list[Outcome] = field(default_factory=list[Outcome])
 
@@ -209,6 +219,8 @@ class Sitting:
             compilation = self.compile()
             if compilation.is_ok:
                 self.run_tests()
+        except NotCompiled as failure:
+            compilation = Compilation(is_ok=False, log=str(failure))
         finally:
             self.close_program()
         isolation = self.isolation or self.pool.isolation
@@ -245,7 +257,8 @@ class Sitting:
         if self.ready is not None:
             return None
         case = self.case
-        program = Program(case.program, case.toolchain, case.limits, case.is_execeval)
+        is_single = len(case.tests) == 1 and not self.needs_template
+        program = Program(case.program, case.toolchain, case.limits, case.is_execeval, is_single)
         found = make_ready(self.pool, self.slot, self.compiler, program)
         if isinstance(found, CompileFailure):
             return found
@@ -254,8 +267,8 @@ class Sitting:
 
     def run_tests(self) -> None:
         """Run the tests in order, to the first failure when asked to stop there."""
-        for index, test in enumerate(self.case.tests, start=1):
-            outcome = self.run_test(test, is_last=index == len(self.case.tests))
+        for test in self.case.tests:
+            outcome = self.run_test(test)
             if outcome.is_doubtful:
                 self.num_retried += 1
                 outcome = self.run_test(test, alone=True)
@@ -263,10 +276,9 @@ class Sitting:
             if self.case.stop_early and outcome.verdict is not Verdict.AC:
                 return
 
-    def run_test(self, test: Test, *, alone: bool = False, is_last: bool = False) -> Outcome:
+    def run_test(self, test: Test, *, alone: bool = False) -> Outcome:
         """Run one test with retries; a fault of the judge that stays is IE.
 
-        The last run may end the template; should there be more, the program is compiled again.
         Run alone, no other run of this judge shares the machine, and there is more time to wait.
         """
         limits = limits_of_run(
@@ -280,13 +292,12 @@ class Sitting:
         for attempt in range(MAX_RETRIES + 1):
             try:
                 failure = self.open_program()
+                if failure is not None and self.needs_template:
+                    raise NotCompiled(failure.log)
                 if self.ready is None:
                     raise WorkerLost(f"what compiled once does not now: {failure}")
-                self.ready.template.is_last = is_last
                 with self.pool.gate.passed(alone=alone):
                     run, answer = self.run_once(self.ready.template, test, limits)
-                if is_last:
-                    self.close_ready()
                 if is_killed_from_outside(run) and attempt < MAX_RETRIES:
                     self.num_retried += 1
                     continue
@@ -294,6 +305,9 @@ class Sitting:
                 if answer is not None:
                     return answer.on(outcome)
                 return self.checked(outcome, test, run.stdout)
+            except Unready as error:
+                reason = str(error)
+                self.lose_unready()
             except WorkerLost as error:
                 reason = str(error)
                 self.lose_worker()
@@ -333,6 +347,15 @@ class Sitting:
         self.num_retried += 1
         self.close_program()
         self.pool.discard(self.slot)
+
+    def lose_unready(self) -> None:
+        """Give up a process that never ran the program; compiling it may have ended it."""
+        if self.needs_template:
+            self.lose_worker()
+            return
+        self.num_retried += 1
+        self.needs_template = True
+        self.close_ready()
 
     def close_ready(self) -> None:
         """End what keeps the program ready."""

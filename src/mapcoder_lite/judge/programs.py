@@ -25,6 +25,9 @@ from mapcoder_lite.judge.zygote import CompileFailure, Ended, Template, Worker, 
 from mapcoder_lite.problem import Language, Limits
 from mapcoder_lite.verdict import Isolation
 
+SMALL_SOURCE_BYTES = 1 << 14
+"""What compiles in so little that it does not count in a run of the same process."""
+
 
 @dataclass(frozen=True, slots=True)
 class Program:
@@ -35,6 +38,8 @@ class Program:
     limits: Limits
     is_published: bool
     """Whether published verdicts are being reproduced."""
+    is_single: bool = False
+    """Whether it is to be run a single time."""
 
     @property
     def source(self) -> bytes:
@@ -99,6 +104,10 @@ def ready_python(pool: Pool, slot: Slot, program: Program) -> Ready | CompileFai
     numpy_worker = pool.numpy_worker_of(slot) if wants_it else None
     worker = numpy_worker or pool.worker_of(slot)
     optimize = 2 if program.is_published else 0
+    if program.is_single and len(program.source) <= SMALL_SOURCE_BYTES:
+        single = worker.single(program.source, optimize=optimize)
+        single.more_address_space_bytes = NUMPY_ADDRESS_SPACE_BYTES if numpy_worker else 0
+        return Ready.of(single, worker)
     found = worker.template(program.source, optimize=optimize)
     if isinstance(found, CompileFailure) and not found.log:  # it may have been ended from outside
         found = worker.template(program.source, optimize=optimize)

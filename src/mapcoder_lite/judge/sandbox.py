@@ -8,13 +8,12 @@ Not covered: a fault of the kernel is an escape. In tier 2 a program can see tha
 import base64
 import json
 import os
-import pwd
 import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Literal, TypedDict
 
@@ -24,6 +23,8 @@ from mapcoder_lite.judge.filters import FilterName, Filters, load_filters
 Tier = Literal["bubblewrap", "landlock", "none"]
 
 NOBODY = 65534
+FIRST_USER = 2_000_000_000
+"""Users from here on have no account: one for each process that judges."""
 OLDEST_PYTHON = (3, 9)
 STACK_KILOBYTES = 256 << 10
 """Soft stack limit of every program, for deep recursion."""
@@ -228,13 +229,22 @@ def plan_launch(tier: Tier, interpreter: str | None, num_workers: int) -> Launch
 
 
 def user_to_become() -> int | None:
-    """Return the user that root drops to; None for an ordinary user."""
+    """Return the user that root drops to; None for an ordinary user.
+
+    A user of this process's own, so that no other judge's programs count against its limits; where
+    the kernel maps no such user, as in some containers, nobody.
+    """
     if os.geteuid() != 0:
         return None
-    try:
-        return pwd.getpwnam("nobody").pw_uid
-    except KeyError:
-        return NOBODY
+    own = FIRST_USER + os.getpid()
+    return own if all(map(partial(is_mapped, own), ("uid_map", "gid_map"))) else NOBODY
+
+
+def is_mapped(number: int, name: str) -> bool:
+    """Whether a user or group number exists in this user namespace."""
+    lines = Path(f"/proc/self/{name}").read_text(encoding="ascii").splitlines()
+    ranges = [(int(line.split()[0]), int(line.split()[2])) for line in lines]
+    return any(first <= number < first + length for first, length in ranges)
 
 
 @cache

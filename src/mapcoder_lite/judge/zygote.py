@@ -5,7 +5,6 @@ Does not know: expected outputs, verdicts, tiers beyond what a launch says.
 """
 
 import contextlib
-import fcntl
 import json
 import os
 import socket
@@ -15,18 +14,18 @@ from dataclasses import asdict, dataclass
 from enum import IntEnum
 
 from mapcoder_lite.errors import SandboxError
+from mapcoder_lite.judge.descriptors import memory_file
 from mapcoder_lite.judge.filters import FilterName
 from mapcoder_lite.judge.inside.wire import (
     COMMAND,
     COMPILE,
-    FLAG_LAST,
     FLAG_NO_SITE,
-    LAST,
+    ONCE,
     PYTHON,
     READY,
     REPLY,
     REQUEST,
-    WATCH,
+    UNCOMPILED,
 )
 from mapcoder_lite.judge.sandbox import ENVIRONMENT, Launch, identity, worker_texts
 from mapcoder_lite.verdict import Isolation
@@ -35,8 +34,6 @@ START_SECONDS = 30.0
 COMPILE_CPU_SECONDS = 10
 COMPILE_WALL_SECONDS = 45.0
 COMPILE_MEMORY_BYTES = 1 << 30
-SMALL_SOURCE_BYTES = 1 << 14
-"""What compiles in so little memory that it does not count in a run of the same process."""
 GRACE_SECONDS = 15.0
 """How much later than its deadline a reply may come on a busy machine."""
 STDERR_BYTES = 8192
@@ -44,6 +41,14 @@ STDERR_BYTES = 8192
 
 class WorkerLost(SandboxError):
     """A worker died or fell silent; another one may do. Never leaves this room."""
+
+
+class NotCompiled(Exception):
+    """A program that is compiled by its run is not well-formed; says why."""
+
+
+class Unready(WorkerLost):
+    """A child ended before it became the program."""
 
 
 class Ended(IntEnum):
@@ -165,7 +170,6 @@ class Worker:
         with memory_file(source) as code:
             found = self._ask(PYTHON + message, [code])
         if isinstance(found, Template):
-            found.may_end = len(source) <= SMALL_SOURCE_BYTES
             return found
         return CompileFailure(found[1:].decode("utf-8", "replace"))
 
@@ -196,11 +200,14 @@ class Worker:
         except OSError as error:
             ours.close()
             raise WorkerLost(f"a worker did not compile: {error}") from error
-        if reply[:1] == b"K":
-            _, pid, spent_us = READY.unpack(reply)
-            return Template(ours, self._socket, pid, spent_us)
+        if reply == b"K":
+            return Template(ours)
         ours.close()
         return reply
+
+    def single(self, source: bytes, *, optimize: int = 0) -> "Single":
+        """Return a program that is compiled anew by each run, in the process that runs it."""
+        return Single(self._socket, source, optimize)
 
     @contextlib.contextmanager
     def lend_examiner(self) -> Generator["Template"]:
@@ -234,19 +241,9 @@ class Worker:
 class Template:
     """One compiled program, ready to run once per input."""
 
-    def __init__(
-        self, control: socket.socket, zygote: socket.socket, pid: int, spent_us: int
-    ) -> None:
+    def __init__(self, control: socket.socket) -> None:
         self._socket = control
-        self._zygote = zygote
-        self._pid = pid
-        self._spent_us = spent_us
-        self._has_answered = False
         self.more_address_space_bytes = 0
-        self.may_end = False
-        """Whether the process itself may run the last test."""
-        self.is_last = False
-        """Whether the next run is the last one, after which only `close` is left."""
 
     def close(self) -> None:
         """Hang up, which ends the template."""
@@ -257,6 +254,7 @@ class Template:
 
         Raises:
             WorkerLost: no reply came, or the child was never fully locked in.
+            NotCompiled: the run was to compile the program, which is not well-formed.
         """
         with self.running(stdin, limits) as ended:
             return ended()
@@ -269,11 +267,10 @@ class Template:
 
         Raises:
             WorkerLost: no reply came, or the child was never fully locked in.
+            NotCompiled: the run was to compile the program, which is not well-formed.
         """
         flags |= 0 if limits.has_site else FLAG_NO_SITE
-        ends = self.is_last and self.may_end
-        flags |= FLAG_LAST if ends else 0
-        message = REQUEST.pack(
+        request = REQUEST.pack(
             limits.cpu_ms,
             limits.wall_ms,
             flags,
@@ -288,31 +285,59 @@ class Template:
             memory_file() as err,
         ):
             try:
-                if ends:
-                    times = limits.cpu_ms, limits.wall_ms
-                    self._zygote.send(LAST + WATCH.pack(self._pid, self._spent_us, *times))
-                replier = self._zygote if ends else self._socket
-                self._has_answered = False
-                replier.settimeout(limits.wall_ms / 1000 + GRACE_SECONDS)
-                socket.send_fds(self._socket, [message], [source, out, err, *more_fds])
+                self._socket.settimeout(limits.wall_ms / 1000 + GRACE_SECONDS)
+                self._send(request, [source, out, err, *more_fds])
             except OSError as error:
                 raise WorkerLost(f"a template fell silent: {error}") from error
-            try:
-                yield lambda: self._finish(replier, out, err, limits.output_bytes)
-            finally:
-                if ends and not self._has_answered:
-                    # the reply would answer the worker's next question: end the worker
-                    self._zygote.shutdown(socket.SHUT_RDWR)
+            has_answered = False
 
-    def _finish(self, replier: socket.socket, out: int, err: int, max_bytes: int) -> Run:
+            def finish() -> Run:
+                nonlocal has_answered
+                reply = self._receive()
+                has_answered = True
+                return read_run(reply, out, err, limits.output_bytes)
+
+            try:
+                yield finish
+            finally:
+                if not has_answered:
+                    self._abandon()
+
+    def _send(self, request: bytes, fds: Sequence[int]) -> None:
+        socket.send_fds(self._socket, [request], fds)
+
+    def _receive(self) -> bytes:
         try:
-            reply = replier.recv(256)
+            reply = self._socket.recv(256)
         except OSError as error:
             raise WorkerLost(f"a template fell silent: {error}") from error
-        self._has_answered = True
         if len(reply) != REPLY.size:
             raise WorkerLost("a template hung up in the middle of a run")
-        return read_run(reply, out, err, max_bytes)
+        return reply
+
+    def _abandon(self) -> None:
+        """Give up a run whose reply nobody waits for."""
+
+
+class Single(Template):
+    """A program for a single run: compiled by the process that runs it, which saves a process."""
+
+    def __init__(self, zygote: socket.socket, source: bytes, optimize: int) -> None:
+        super().__init__(zygote)
+        self._source = source
+        limits = COMPILE_CPU_SECONDS, COMPILE_MEMORY_BYTES
+        self._head = ONCE + COMPILE.pack(optimize, *limits, len(source))
+
+    def close(self) -> None:
+        """Leave the worker as it is."""
+
+    def _send(self, request: bytes, fds: Sequence[int]) -> None:
+        with memory_file(self._source) as code:
+            socket.send_fds(self._socket, [self._head + request], [code, *fds])
+
+    def _abandon(self) -> None:
+        # the reply would answer the worker's next question: end the worker
+        self._socket.shutdown(socket.SHUT_RDWR)
 
 
 def trusted_isolation(
@@ -347,10 +372,12 @@ def read_run(reply: bytes, out: int, err: int, max_bytes: int) -> Run:
     Raises:
         WorkerLost: the child was never fully locked in, so the program did not run.
     """
-    _, ended, is_ready, status, cpu_us, rss_kb, wall_us = REPLY.unpack(reply)
-    if not is_ready:
-        why = os.pread(err, 200, 0).decode("utf-8", "replace")
-        raise WorkerLost(f"a child could not be locked in: {why}")
+    ended, readiness, status, cpu_us, rss_kb, wall_us = REPLY.unpack(reply)
+    if readiness != READY:
+        why = os.pread(err, STDERR_BYTES, 0).decode("utf-8", "replace")
+        if readiness == UNCOMPILED:
+            raise NotCompiled(why)
+        raise Unready(f"a child could not be locked in: {why}")
     stdout_bytes, stderr_bytes = os.fstat(out).st_size, os.fstat(err).st_size
     return Run(
         ended=Ended(ended),
@@ -364,27 +391,3 @@ def read_run(reply: bytes, out: int, err: int, max_bytes: int) -> Run:
         stderr_bytes=stderr_bytes,
         stderr_tail=os.pread(err, STDERR_BYTES, max(0, stderr_bytes - STDERR_BYTES)),
     )
-
-
-@contextlib.contextmanager
-def channel() -> Generator[tuple[socket.socket, socket.socket]]:
-    """Hold the two ends of a channel of lines."""
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-    with ours, theirs:
-        yield ours, theirs
-
-
-@contextlib.contextmanager
-def memory_file(content: bytes = b"", *, is_sealed: bool = False) -> Generator[int]:
-    """Hold a file in memory, at its start; sealed, nobody can change it any more."""
-    fd = os.memfd_create("judge", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-    try:
-        view = memoryview(content)
-        while view:
-            view = view[os.pwrite(fd, view, len(content) - len(view)) :]
-        if is_sealed:
-            size = fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK
-            fcntl.fcntl(fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SEAL | size)
-        yield fd
-    finally:
-        os.close(fd)

@@ -1,7 +1,8 @@
 """A template: one program held ready in a process of its own, forked once per test.
 
-Compiles Python or holds a command. A child of the template becomes the program; for the last test
-the template may do so itself. Runs inside the sandbox: standard library only, Python >= 3.9.
+Compiles Python or holds a command. A child of the template becomes the program. A program that is
+run a single time needs no template: one process compiles it and becomes it. Runs inside the
+sandbox: standard library only, Python >= 3.9.
 
 Knows: descriptors, limits, what a child gives up before it becomes a program.
 Does not know: verdicts, expected outputs, the host's files, other programs.
@@ -29,18 +30,18 @@ from mapcoder_lite.judge.inside.wire import (
     COMPILE,
     FLAG_CALLS,
     FLAG_EXAMINE,
-    FLAG_LAST,
     FLAG_NO_SITE,
     PYTHON,
-    READY,
     REQUEST,
+    SPENT,
 )
 
 READY_FD = 3  # in a template and its children
 # out of the way of streams: the zygote's own, then those of a template, which its children close
-ZYGOTE, LAST_READER, LAST_WRITER = 56, 57, 58
+ZYGOTE, ONCE_READER, ONCE_WRITER = 56, 57, 58
 RULESET, CONTROL, SOURCE, READER, WRITER = 59, 60, 61, 62, 63
 NUM_STREAMS = 3
+NOTHING = 55  # /dev/null, for the streams of a zygote between runs
 MAX_DESCRIPTORS = 5  # three streams, the channel of calls, the report of a test
 DESCRIPTORS_SPACE = socket.CMSG_SPACE(4 * MAX_DESCRIPTORS)
 HARD_AS = resource.getrlimit(resource.RLIMIT_AS)[1]
@@ -84,7 +85,8 @@ def serve_template(message: bytes, has_source: bool, cell: Cell) -> None:
     kind, message = message[:1], message[1:]
     if kind == PYTHON:
         program = compile_program(message, cell.main)
-        if program is None:
+        if isinstance(program, str):
+            os.write(CONTROL, b"C" + program.encode("utf-8", "replace"))
             return
         filter = cell.filters.get("strict")
     else:
@@ -94,18 +96,14 @@ def serve_template(message: bytes, has_source: bool, cell: Cell) -> None:
         filter = cell.filters.get(fields["filter"])
     gc.freeze()
     gc.enable()
-    spent = time.process_time()
-    os.write(CONTROL, READY.pack(b"K", os.getpid(), int(spent * 1e6)))
+    os.write(CONTROL, b"K")
     while True:
         message, fds = receive(cell.control)
         if not message:
             return
         request = REQUEST.unpack(message)
-        is_last = request[2] & FLAG_LAST
-        limits = rlimits(request, int(spent) + 1 if is_last else 0)
-        take_streams(fds, LAST_WRITER if is_last else WRITER)
-        if is_last:
-            run_here(request, limits, len(fds), program, filter)
+        limits = rlimits(request)
+        take_streams(fds, WRITER)
         os.write(CONTROL, run_test(request, limits, len(fds), program, filter))
 
 
@@ -116,21 +114,67 @@ def receive(control: socket.socket) -> tuple[bytes, list[int]]:
     return message, fds
 
 
-def compile_program(message: bytes, main: Names) -> Program | None:
-    """Compile under soft limits, which a child replaces by its own; a failure is sent as text."""
+def compile_program(message: bytes, main: Names) -> Program | str:
+    """Compile under soft limits, which a child replaces by its own; return the log of a failure."""
     optimize, cpu_seconds, address_space, source_bytes = COMPILE.unpack(message)
-    source = os.pread(SOURCE, source_bytes, 0)
     resource.setrlimit(resource.RLIMIT_AS, (address_space, HARD_AS))
     resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, HARD_CPU))
-    try:
-        program = Program(source, optimize, main)
-    except BaseException as error:
-        lines = traceback.format_exception_only(type(error), error)
-        os.write(CONTROL, b"C" + "".join(lines).encode("utf-8", "replace")[:4000])
-        return None
+    program = compiled(source_bytes, optimize, main)
     resource.setrlimit(resource.RLIMIT_AS, (HARD_AS, HARD_AS))
     resource.setrlimit(resource.RLIMIT_CPU, (HARD_CPU, HARD_CPU))
     return program
+
+
+def compiled(source_bytes: int, optimize: int, main: Names) -> Program | str:
+    """Compile the source held open; return the log of a failure."""
+    try:
+        return Program(os.pread(SOURCE, source_bytes, 0), optimize, main)
+    except BaseException as error:
+        return "".join(traceback.format_exception_only(type(error), error))[:4000]
+
+
+def run_single(message: bytes, fds: list[int], cell: Cell) -> bytes:
+    """Fork a child that compiles a program and becomes it; return what the kernel says of it."""
+    started = time.monotonic()
+    compiling = COMPILE.unpack(message[: COMPILE.size])
+    request = REQUEST.unpack(message[COMPILE.size :])
+    os.dup2(fds[0], SOURCE, inheritable=False)
+    os.close(fds[0])
+    limits = rlimits(request)
+    take_streams(fds[1:], ONCE_WRITER)
+    parent = os.getpid()
+    pid = os.fork()
+    if pid == 0:
+        die_with(parent)
+        become(compiling, request, limits, len(fds) - 1, cell)
+    for stream in range(NUM_STREAMS):
+        os.dup2(NOTHING, stream)
+    os.closerange(READY_FD, len(fds))
+    os.close(SOURCE)
+    return watched(pid, ONCE_READER, request[0], request[1], started)
+
+
+def become(
+    compiling: tuple[int, ...],
+    request: tuple[int, ...],
+    limits: Limits,
+    num_fds: int,
+    cell: Cell,
+) -> None:
+    """Compile a program and become it; never comes back."""
+    optimize, _, _, source_bytes = compiling
+    try:
+        take_limits(limits)
+        program = compiled(source_bytes, optimize, cell.main)
+        gc.enable()
+        os.write(READY_FD, SPENT.pack(int(time.process_time() * 1e6)))
+        if isinstance(program, str):
+            os.write(2, program.encode("utf-8", "replace"))
+            os.write(READY_FD, b"c")
+        else:
+            run_here(request, (), num_fds, program, cell.filters.get("strict"))
+    finally:
+        os._exit(1)
 
 
 def take_streams(fds: list[int], ready: int) -> None:
@@ -211,10 +255,10 @@ def execute(command: Command, limits: Limits, filter: Filter | None) -> None:
         os.write(READY_FD, b"x")
 
 
-def rlimits(request: tuple[int, ...], spent_seconds: int) -> Limits:
+def rlimits(request: tuple[int, ...]) -> Limits:
     """Return the limits of a run as the kernel takes them."""
     cpu_ms, _, _, address_space, data, stack, output = request
-    seconds = cpu_ms // 1000 + 1 + spent_seconds
+    seconds = cpu_ms // 1000 + 1
     limits = [
         (resource.RLIMIT_CPU, (seconds, seconds + 1)),
         (resource.RLIMIT_FSIZE, (output, output)),
@@ -243,8 +287,13 @@ def confine(
     Exit codes can be forged by a program; the byte cannot be unsaid by one.
     """
     close_from(first_closed)
-    for kind, pair in limits:
-        resource.setrlimit(kind, pair)
+    take_limits(limits)
     if filter is not None:
         filter.install()
     os.write(ready, b"r")
+
+
+def take_limits(limits: Limits) -> None:
+    """Take the limits of a run."""
+    for kind, pair in limits:
+        resource.setrlimit(kind, pair)

@@ -13,7 +13,16 @@ import resource
 import signal
 import time
 
-from mapcoder_lite.judge.inside.wire import ENDED_BY_CPU, ENDED_BY_WALL, ENDED_ITSELF, REPLY
+from mapcoder_lite.judge.inside.wire import (
+    ENDED_BY_CPU,
+    ENDED_BY_WALL,
+    ENDED_ITSELF,
+    READY,
+    REPLY,
+    SPENT,
+    UNCOMPILED,
+    UNREADY,
+)
 
 CHILD_ENDED = {signal.SIGCHLD}
 
@@ -28,24 +37,28 @@ def unblock_child_signal() -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, CHILD_ENDED)
 
 
-def watched(
-    pid: int, reader: int, cpu_ms: int, wall_ms: int, started: float, spent_us: int = 0
-) -> bytes:
+def watched(pid: int, reader: int, cpu_ms: int, wall_ms: int, started: float) -> bytes:
     """Watch a child to its end; return what the kernel says, less the CPU time of compiling."""
-    cpu_seconds = cpu_ms / 1000 + spent_us / 1e6
-    ended, status, usage = watch(pid, cpu_seconds, started + wall_ms / 1000)
+    ended, status, usage = watch(pid, cpu_ms / 1000, started + wall_ms / 1000)
     wall_us = int((time.monotonic() - started) * 1e6)
-    cpu_us = int((usage.ru_utime + usage.ru_stime) * 1e6) - spent_us
-    is_ready, cpu_us = was_ready(reader), max(0, cpu_us)
-    return REPLY.pack(pid, ended, is_ready, status, cpu_us, usage.ru_maxrss, wall_us)
+    readiness, spent_us = readiness_of(reader)
+    cpu_us = max(0, int((usage.ru_utime + usage.ru_stime) * 1e6) - spent_us)
+    return REPLY.pack(ended, readiness, status, cpu_us, usage.ru_maxrss, wall_us)
 
 
-def was_ready(reader: int) -> bool:
-    """Whether the child that ended was locked in, and did not take that back by a second byte."""
+def readiness_of(reader: int) -> tuple[int, int]:
+    """Return what the child that ended said before it became a program, and what that cost.
+
+    One byte says that it was locked in, a second one takes it back.
+    """
     try:
-        return os.read(reader, 2) == b"r"
+        said = os.read(reader, 16)
     except BlockingIOError:
-        return False
+        return UNREADY, 0
+    spent_us = 0
+    if len(said) > SPENT.size:
+        (spent_us,), said = SPENT.unpack(said[: SPENT.size]), said[SPENT.size :]
+    return {b"r": READY, b"c": UNCOMPILED}.get(said, UNREADY), spent_us
 
 
 def watch(pid: int, cpu_seconds: float, deadline: float) -> tuple[int, int, resource.struct_rusage]:

@@ -8,15 +8,15 @@ import struct
 
 # cpu_ms, wall_ms, flags, address_space_bytes, data_bytes, stack_bytes, output_bytes; 0 = no limit
 REQUEST = struct.Struct("<IIIQQQQ")
-# pid, ended, is_ready, status, cpu_us, rss_kb, wall_us
-REPLY = struct.Struct("<IBBiQQQ")
+REPLY = struct.Struct("<BBiQQQ")  # ended, readiness, status, cpu_us, rss_kb, wall_us
+UNREADY, READY, UNCOMPILED = 0, 1, 2
+"""What a child was before its program ran; uncompiled, its error stream holds the log."""
 COMPILE = struct.Struct("<IIQQ")  # optimize, cpu_seconds, address_space_bytes, source_bytes
-READY = struct.Struct("<cIQ")  # b"K", pid, cpu_us so far; a failure is b"C" and its log
-WATCH = struct.Struct("<IQII")  # pid, cpu_us so far, cpu_ms, wall_ms
-PYTHON, COMMAND, LAST = b"P", b"X", b"L"
-"""How a message to a worker begins: COMPILE follows, or the JSON of a command, or WATCH."""
+PYTHON, COMMAND, ONCE = b"P", b"X", b"O"
+"""How a message to a worker begins: COMPILE follows, or the JSON of a command, or both COMPILE and
+REQUEST, of a program that is run a single time."""
+SPENT = struct.Struct("<Q")  # cpu_us of compiling, before the byte that says `ready`
 ENDED_ITSELF, ENDED_BY_CPU, ENDED_BY_WALL = 0, 1, 2
 FLAG_NO_SITE = 1
 FLAG_CALLS = 2  # define, then answer calls on a fourth descriptor
 FLAG_EXAMINE = 4  # run test code on a fourth descriptor, report on a fifth
-FLAG_LAST = 8  # run in the template itself, watched by the zygote: one fork fewer

@@ -18,7 +18,6 @@ import os
 import resource
 import socket
 import sys
-import time
 from typing import Any
 
 from mapcoder_lite.judge.inside.calls import Channel, Gone, answer_calls
@@ -40,9 +39,11 @@ from mapcoder_lite.judge.inside.kernel import (
 from mapcoder_lite.judge.inside.program import REHEARSALS, dress_interpreter, preload, rehearse
 from mapcoder_lite.judge.inside.template import (
     CONTROL,
-    LAST_READER,
-    LAST_WRITER,
+    MAX_DESCRIPTORS,
+    NOTHING,
     NUM_STREAMS,
+    ONCE_READER,
+    ONCE_WRITER,
     READER,
     RULESET,
     SOURCE,
@@ -52,11 +53,12 @@ from mapcoder_lite.judge.inside.template import (
     Names,
     confine,
     open_pipe,
+    run_single,
     serve_template,
     take_own_fds,
 )
-from mapcoder_lite.judge.inside.watch import block_child_signal, watched
-from mapcoder_lite.judge.inside.wire import COMPILE, LAST, PYTHON, REQUEST, WATCH
+from mapcoder_lite.judge.inside.watch import block_child_signal
+from mapcoder_lite.judge.inside.wire import COMPILE, ONCE, PYTHON, REQUEST
 
 CONTROL_FD = 3  # as the host starts a zygote
 MESSAGE_BYTES = 1 << 16
@@ -71,15 +73,18 @@ def serve() -> None:
     config = json.loads(control.recv(1 << 17))
     told, cell = set_up(config, theirs)
     control.send(json.dumps(told).encode())
-    open_pipe(LAST_READER, LAST_WRITER)
+    open_pipe(ONCE_READER, ONCE_WRITER)
+    nothing = os.open("/dev/null", os.O_RDWR)
+    os.dup2(nothing, NOTHING, inheritable=False)
+    os.close(nothing)
     while True:
-        message, fds, _, _ = socket.recv_fds(control, MESSAGE_BYTES, 2)
+        message, fds, _, _ = socket.recv_fds(control, MESSAGE_BYTES, 1 + MAX_DESCRIPTORS)
         if not message:
             os._exit(0)
-        if message[:1] == LAST:
-            control.send(watch_last(message[1:]))
+        reap()
+        if message[:1] == ONCE:
+            control.send(run_single(message[1:], fds, cell))
         else:
-            reap()
             fork_template(message, fds, cell)
 
 
@@ -136,18 +141,12 @@ def fork_template(message: bytes, fds: list[int], cell: Cell) -> None:
         try:
             die_with(parent)
             take_own_fds(fds)
-            os.closerange(NUM_STREAMS, LAST_WRITER)
+            os.closerange(NUM_STREAMS, ONCE_WRITER + 1)
             serve_template(message, len(fds) > 1, cell)
         finally:
             os._exit(1)
     for fd in fds:
         os.close(fd)
-
-
-def watch_last(message: bytes) -> bytes:
-    """Watch a template that runs its last test itself; return what the kernel says of it."""
-    pid, spent_us, cpu_ms, wall_ms = WATCH.unpack(message)
-    return watched(pid, LAST_READER, cpu_ms, wall_ms, time.monotonic(), spent_us)
 
 
 def rehearse_all(cell: Cell) -> None:
