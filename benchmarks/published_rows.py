@@ -82,7 +82,7 @@ def all_rows(data: Path) -> Iterator[Row]:
     yield from xcodeeval_rows(data / "xcodeeval")
     yield from apps_rows(data / "apps")
     yield humaneval_row(data / "humaneval")
-    yield mbpp_row(data / "mbpp")
+    yield from mbpp_rows(data / "mbpp")
 
 
 def xcodeeval_rows(folder: Path) -> Iterator[Row]:
@@ -129,35 +129,45 @@ def humaneval_row(folder: Path) -> Row:
     return function_row("humaneval", problems, list(programs))
 
 
-def mbpp_row(folder: Path) -> Row:
-    """As humaneval, after what the published runs did to tests and programs.
+def mbpp_rows(folder: Path) -> Iterator[Row]:
+    """Three rows, each nearer to the published runs, of which the last has the target.
 
-    Their tests lack the first assertion of the file, which was the sample, and all programs of a
-    run shared one namespace: in one run the function `sum` of problem 126 was everybody's `sum`.
+    `file`: the tests of the file. `published`: without its first assertion, which was the sample.
+    `shared`: all programs of a run in one namespace, where the function `sum` of problem 126 was
+    everybody's `sum`.
     """
     problems = {row["name"]: row for row in lines(folder / "mbpp-py.jsonl.gz")}
-    for name, row in problems.items():
-        if name not in MBPP_WITHOUT_SAMPLE:
-            row["test"] = without_first_assertion(row["test"])
     programs = list(enumerate(lines(folder / "programs.jsonl.gz")))
+    yield function_row("mbpp:file", problems, programs, None)
+    published = {
+        name: row | {"test": without_first_assertion(row["test"])}
+        for name, row in problems.items()
+        if name not in MBPP_WITHOUT_SAMPLE
+    }
+    yield function_row("mbpp:published", problems | published, programs, None)
     left = {row["run"]: row["program"] for _, row in programs if replaces_builtin(row["program"])}
-    for _, row in programs:
-        row["program"] = f"{left.get(row['run'], '')}\n{row['program']}"
-    return function_row("mbpp", problems, programs)
+    shared = [
+        (index, row | {"program": f"{left.get(row['run'], '')}\n{row['program']}"})
+        for index, row in programs
+    ]
+    yield function_row("mbpp:shared", problems | published, shared)
 
 
 def function_row(
-    name: str, problems: dict[str, Any], programs: list[tuple[int, dict[str, Any]]]
+    name: str,
+    problems: dict[str, Any],
+    programs: list[tuple[int, dict[str, Any]]],
+    target: float | None = 0.99,
 ) -> Row:
     entries: list[Entry] = []
     for index, row in programs:
-        program = row["program"]
-        row["program"] = program if TYPING.strip() in program else TYPING + program
+        text = row["program"]
+        program = text if TYPING.strip() in text else TYPING + text
         test = Test(input=problems[row["problem"]]["test"], outputs=("",))
-        entries.append(entry_of(index, row, (test,)))
+        entries.append(entry_of(index, row | {"program": program}, (test,)))
     points = {problem: row["entry_point"] for problem, row in problems.items()}
     return Row(
-        name, Language.PYTHON, tuple(entries), 0.99, limits=FUNCTION_LIMITS, entry_points=points
+        name, Language.PYTHON, tuple(entries), target, limits=FUNCTION_LIMITS, entry_points=points
     )
 
 
