@@ -205,8 +205,6 @@ class Sitting:
     case: Case
     speed_factor: float
     ready: Ready | None = None
-    isolation: Isolation | None = None
-    """Of what ran the program."""
     checker: CheckerProgram | None = None
     needs_template: bool = False
     """Whether a run that was to compile the program failed before it became the program."""
@@ -223,8 +221,13 @@ class Sitting:
             compilation = Compilation(is_ok=False, log=str(failure))
         finally:
             self.close_program()
-        isolation = self.isolation or self.pool.isolation
-        args = (isolation, compilation, self.outcomes, self.num_retried, self.speed_factor)
+        args = (
+            self.pool.isolation,
+            compilation,
+            self.outcomes,
+            self.num_retried,
+            self.speed_factor,
+        )
         return self.case.judgement(*args)
 
     def compile(self) -> Compilation:
@@ -262,7 +265,7 @@ class Sitting:
         found = make_ready(self.pool, self.slot, self.compiler, program)
         if isinstance(found, CompileFailure):
             return found
-        self.ready, self.isolation = found, found.isolation
+        self.ready = found
         return None
 
     def run_tests(self) -> None:

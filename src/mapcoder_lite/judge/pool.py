@@ -89,7 +89,6 @@ class Pool:
         except SandboxError:
             self._starter.shutdown()
             raise
-        self._box_tier: Tier = self.launch.tier
 
     def _start_first(
         self, tiers: list[Tier], interpreter: str | None, *, unsafe: bool
@@ -139,21 +138,10 @@ class Pool:
     def boxed(self, slot: Slot, box: Box) -> Worker:
         """Start a worker with a folder of its own beside the slot's; its user ends it.
 
-        Where bubblewrap may not mount a /proc of its own, which boxes need, Landlock serves alone.
-
         Raises:
             SandboxError: it does not start.
         """
-        launch = replace(self.launch, box=box, tier=self._box_tier)
-        try:
-            return self._started(launch, slot)
-        except SandboxError:
-            if self._box_tier != "bubblewrap":
-                raise
-        launch = replace(launch, tier="landlock")
-        worker = self._started(launch, slot)
-        self._box_tier = "landlock"
-        return worker
+        return self._started(replace(self.launch, box=box), slot)
 
     def _started(self, launch: Launch, slot: Slot) -> Worker:
         """Start a worker where others have served; one that died meanwhile was ended from outside,

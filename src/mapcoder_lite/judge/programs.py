@@ -21,9 +21,8 @@ from mapcoder_lite.judge.languages import Toolchain
 from mapcoder_lite.judge.names import names_of
 from mapcoder_lite.judge.packages import NUMPY_ADDRESS_SPACE_BYTES, wants_numpy
 from mapcoder_lite.judge.pool import Pool, Slot
-from mapcoder_lite.judge.zygote import CompileFailure, Ended, Template, Worker, WorkerLost
+from mapcoder_lite.judge.zygote import CompileFailure, Ended, Template, WorkerLost
 from mapcoder_lite.problem import Language, Limits
-from mapcoder_lite.verdict import Isolation
 
 SMALL_SOURCE_BYTES = 1 << 14
 """What compiles in so little that it does not count in a run of the same process."""
@@ -52,8 +51,6 @@ class Ready:
     """A program that can be run, and all that lives as long as it does."""
 
     template: Template
-    isolation: Isolation
-    """Of the worker that runs it."""
     is_cached: bool
     kept: contextlib.ExitStack
 
@@ -62,11 +59,11 @@ class Ready:
         self.kept.close()
 
     @classmethod
-    def of(cls, template: Template, worker: Worker, *, is_cached: bool = False) -> Self:
+    def of(cls, template: Template, *, is_cached: bool = False) -> Self:
         """Return a program that keeps nothing but its template."""
         kept = contextlib.ExitStack()
         kept.callback(template.close)
-        return cls(template, worker.isolation, is_cached, kept)
+        return cls(template, is_cached, kept)
 
 
 def make_ready(
@@ -107,13 +104,13 @@ def ready_python(pool: Pool, slot: Slot, program: Program) -> Ready | CompileFai
     if program.is_single and len(program.source) <= SMALL_SOURCE_BYTES:
         single = worker.single(program.source, optimize=optimize)
         single.more_address_space_bytes = NUMPY_ADDRESS_SPACE_BYTES if numpy_worker else 0
-        return Ready.of(single, worker)
+        return Ready.of(single)
     found = worker.template(program.source, optimize=optimize)
     if isinstance(found, CompileFailure) and not found.log:  # it may have been ended from outside
         found = worker.template(program.source, optimize=optimize)
     if isinstance(found, Template):
         found.more_address_space_bytes = NUMPY_ADDRESS_SPACE_BYTES if numpy_worker else 0
-        return Ready.of(found, worker)
+        return Ready.of(found)
     if found.log:
         return found
     with_honest = worker.template(program.toolchain.honest.encode())
@@ -130,7 +127,7 @@ def ready_executable(pool: Pool, slot: Slot, program: Program, made: Compiled) -
     line = command_line(
         program.toolchain, ("main",), "/", names=names, memory_bytes=program.limits.memory_bytes
     )
-    return Ready.of(worker.command(line, made.artefact), worker, is_cached=made.is_cached)
+    return Ready.of(worker.command(line, made.artefact), is_cached=made.is_cached)
 
 
 def ready_in_box(
@@ -156,7 +153,7 @@ def ready_in_box(
             if run.exit_code != 0:
                 return CompileFailure(log_of(run) or COMPILER_ENDED)
         template = kept.enter_context(contextlib.closing(hold(toolchain.runner)))
-        return Ready(template, worker.isolation, is_cached, kept.pop_all())
+        return Ready(template, is_cached, kept.pop_all())
 
 
 def ready_script(

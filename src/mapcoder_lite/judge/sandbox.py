@@ -337,7 +337,8 @@ def bubblewrap_arguments(
 ) -> Sequence[str]:
     """Return bwrap and its arguments: all namespaces new, only system folders, nothing writable.
 
-    A box is bound at /box; only a compiler may write there.
+    A box is bound at /box; only a compiler may write there. Where no /proc can be mounted, as in
+    most containers, bwrap does not start.
     """
     command = ["bwrap", "--unshare-all", "--die-with-parent", "--new-session"]
     command += ["--cap-drop", "ALL", "--hostname", "box"]
@@ -351,10 +352,12 @@ def bubblewrap_arguments(
         command += ["--ro-bind-try", path, path]
     for device in ("/dev/null", "/dev/urandom"):
         command += ["--dev-bind", device, device]
-    # the pool's workers get no /proc: it shows the host's secrets where it is the host's
+    # of the new process namespace; Landlock refuses to read it, but /dev/stdin leads through it
+    command += ["--proc", "/proc", "--symlink", "/proc/self/fd", "/dev/fd"]
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        command += ["--symlink", f"/proc/self/fd/{number}", f"/dev/{name}"]
     command += ["--dir", "/box"]
     if box is not None:
-        command += ["--proc", "/proc"]
         for path in box.readable:
             command += ["--ro-bind", path, path]
         command += ["--bind" if box.is_for_compiler else "--ro-bind", str(box.folder), "/box"]
