@@ -53,7 +53,8 @@ class Gate:
 class Slot:
     """A place for one worker, started when first asked for."""
 
-    def __init__(self, core: int | None) -> None:
+    def __init__(self, number: int, core: int | None) -> None:
+        self.number = number
         self.core = core
         self.worker: Worker | None = None
         self.numpy_worker: Worker | None = None
@@ -74,7 +75,7 @@ class Pool:
         cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
         # a smaller pool is left to the scheduler, so that two pools do not share one core
         is_pinned = num_workers == len(cores) > 1
-        self._slots = [Slot(cores[i] if is_pinned else None) for i in range(num_workers)]
+        self._slots = [Slot(i, cores[i] if is_pinned else None) for i in range(num_workers)]
         self._idle = list(reversed(self._slots))
         self.gate = Gate()
         self._changed = threading.Condition()
@@ -109,8 +110,12 @@ class Pool:
         )
 
     def _start(self, launch: Launch, slot: Slot) -> Worker:
-        slot.worker = self._starter.submit(Worker, launch, slot.core).result()
+        slot.worker = self._starter.submit(Worker, launch.of_slot(slot.number), slot.core).result()
         return slot.worker
+
+    def launch_of(self, slot: Slot) -> Launch:
+        """Return how a slot's workers are started."""
+        return self.launch.of_slot(slot.number)
 
     def worker_of(self, slot: Slot) -> Worker:
         """Return the slot's worker, started if need be.
@@ -118,7 +123,7 @@ class Pool:
         Raises:
             SandboxError: it does not start.
         """
-        slot.worker = slot.worker or self._started(self.launch, slot)
+        slot.worker = slot.worker or self._started(self.launch_of(slot), slot)
         return slot.worker
 
     def numpy_worker_of(self, slot: Slot) -> Worker | None:
@@ -131,7 +136,7 @@ class Pool:
             packages = numpy_folder(self.launch.interpreter, self.launch.user)
             if packages is None:
                 return None
-            launch = replace(self.launch, packages=packages)
+            launch = replace(self.launch_of(slot), packages=packages)
             slot.numpy_worker = self._starter.submit(Worker, launch, slot.core).result()
         return slot.numpy_worker
 
@@ -141,7 +146,7 @@ class Pool:
         Raises:
             SandboxError: it does not start.
         """
-        return self._started(replace(self.launch, box=box), slot)
+        return self._started(replace(self.launch_of(slot), box=box), slot)
 
     def _started(self, launch: Launch, slot: Slot) -> Worker:
         """Start a worker where others have served; one that died meanwhile was ended from outside,

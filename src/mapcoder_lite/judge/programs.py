@@ -8,20 +8,21 @@ import contextlib
 from dataclasses import dataclass, replace
 from typing import Self
 
+from mapcoder_lite.judge import elf
 from mapcoder_lite.judge.box import box_of, command_line, folder_of, held
 from mapcoder_lite.judge.compiler import (
     COMPILER_ENDED,
-    LIMITS,
     Compiled,
     Compiler,
     compiles_nothing,
     log_of,
+    refuse_disturbed,
 )
 from mapcoder_lite.judge.languages import Toolchain
 from mapcoder_lite.judge.names import names_of
 from mapcoder_lite.judge.packages import NUMPY_ADDRESS_SPACE_BYTES, wants_numpy
 from mapcoder_lite.judge.pool import Pool, Slot
-from mapcoder_lite.judge.zygote import CompileFailure, Ended, Template, WorkerLost
+from mapcoder_lite.judge.zygote import CompileFailure, Ended, RunLimits, Template, WorkerLost
 from mapcoder_lite.problem import Language, Limits
 
 SMALL_SOURCE_BYTES = 1 << 14
@@ -53,6 +54,8 @@ class Ready:
     template: Template
     is_cached: bool
     kept: contextlib.ExitStack
+    image_bytes: int = 0
+    """What a static executable takes before it does anything."""
 
     def close(self) -> None:
         """End its template, its own worker and its folder."""
@@ -87,7 +90,7 @@ def make_ready(
     if not toolchain.runner:
         return ready_executable(pool, slot, program, made)
     files = {toolchain.artefact: made.artefact}
-    return ready_in_box(pool, slot, program, files, is_cached=made.is_cached)
+    return ready_in_box(pool, slot, program, files, compiler.limits, is_cached=made.is_cached)
 
 
 def ready_python(pool: Pool, slot: Slot, program: Program) -> Ready | CompileFailure:
@@ -127,16 +130,24 @@ def ready_executable(pool: Pool, slot: Slot, program: Program, made: Compiled) -
     line = command_line(
         program.toolchain, ("main",), "/", names=names, memory_bytes=program.limits.memory_bytes
     )
-    return Ready.of(worker.command(line, made.artefact), is_cached=made.is_cached)
+    ready = Ready.of(worker.command(line, made.artefact), is_cached=made.is_cached)
+    ready.image_bytes = elf.memory_of(made.artefact) or 0
+    return ready
 
 
 def ready_in_box(
-    pool: Pool, slot: Slot, program: Program, files: dict[str, bytes], *, is_cached: bool = False
+    pool: Pool,
+    slot: Slot,
+    program: Program,
+    files: dict[str, bytes],
+    compile_limits: RunLimits,
+    *,
+    is_cached: bool = False,
 ) -> Ready | CompileFailure:
     """Hold a command that runs files, in a worker of its own that sees nothing else of ours."""
     toolchain, limits = program.toolchain, program.limits
     with contextlib.ExitStack() as kept:
-        folder = kept.enter_context(folder_of(files, pool.launch.user))
+        folder = kept.enter_context(folder_of(files, pool.launch_of(slot).user))
         worker = kept.enter_context(held(pool.boxed(slot, box_of(toolchain, folder))))
 
         def hold(command: tuple[str, ...]) -> Template:
@@ -147,11 +158,11 @@ def ready_in_box(
 
         if toolchain.checker:
             with contextlib.closing(hold(toolchain.checker)) as checking:
-                run = checking.run(b"", LIMITS)
-            if run.ended is not Ended.BY_ITSELF:
-                return CompileFailure(COMPILER_ENDED)
-            if run.exit_code != 0:
-                return CompileFailure(log_of(run) or COMPILER_ENDED)
+                run = checking.run(b"", compile_limits)
+            log = log_of(run, worker.folder)
+            refuse_disturbed(run, log)
+            if run.ended is not Ended.BY_ITSELF or run.exit_code != 0:
+                return CompileFailure(log or COMPILER_ENDED)
         template = kept.enter_context(contextlib.closing(hold(toolchain.runner)))
         return Ready(template, is_cached, kept.pop_all())
 
@@ -165,12 +176,14 @@ def ready_script(
         SandboxError: not even an honest script is well-formed here.
     """
     toolchain = program.toolchain
-    found = ready_in_box(pool, slot, program, {toolchain.source: program.source})
+    limits = compiler.limits
+    found = ready_in_box(pool, slot, program, {toolchain.source: program.source}, limits)
     if isinstance(found, Ready):
         compiler.sound.add(toolchain.language)
     elif toolchain.language not in compiler.sound:
         honest = replace(program, text=toolchain.honest)
-        with_honest = ready_in_box(pool, slot, honest, {toolchain.source: honest.source})
+        files = {toolchain.source: honest.source}
+        with_honest = ready_in_box(pool, slot, honest, files, limits)
         if isinstance(with_honest, CompileFailure):
             raise compiles_nothing(toolchain, with_honest)
         with_honest.close()

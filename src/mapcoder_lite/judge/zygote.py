@@ -70,6 +70,8 @@ class RunLimits:
     output_bytes: int
     data_bytes: int = 0
     stack_bytes: int = 0
+    stall_ms: int = 0
+    """A run that gets hardly any CPU time for so long sleeps, and is ended; 0 = the wall limit."""
     has_site: bool = True
     """Whether exit() and quit() exist."""
 
@@ -89,6 +91,7 @@ class Run:
     stdout_bytes: int
     stderr_bytes: int
     stderr_tail: bytes
+    stderr_head: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,6 +276,7 @@ class Template:
         request = REQUEST.pack(
             limits.cpu_ms,
             limits.wall_ms,
+            limits.stall_ms or limits.wall_ms,
             flags,
             limits.address_space_bytes + self.more_address_space_bytes,
             limits.data_bytes,
@@ -390,4 +394,5 @@ def read_run(reply: bytes, out: int, err: int, max_bytes: int) -> Run:
         stdout_bytes=stdout_bytes,
         stderr_bytes=stderr_bytes,
         stderr_tail=os.pread(err, STDERR_BYTES, max(0, stderr_bytes - STDERR_BYTES)),
+        stderr_head=os.pread(err, STDERR_BYTES, 0),
     )
