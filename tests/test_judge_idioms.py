@@ -89,6 +89,24 @@ queue = Queue.new
 threads = 4.times.map { |i| Thread.new { Array.new(10000) { "x" * 30 }; queue << i; i } }
 puts threads.sum(&:value) + 4.times.sum { queue.pop } + 30
 """
+THREADS_OF_KOTLIN = """
+import kotlin.concurrent.thread
+object App {
+    @JvmStatic fun main(args: Array<String>) {
+        var sum = 0
+        val threads = (1..4).map { k -> thread { synchronized(App) { sum += k } } }
+        threads.forEach { it.join() }
+        println(sum + 32)
+    }
+}
+"""
+PUBLIC_OF_JAVA = """
+class Solver { void main() {} }
+class Graph { public record Edge(int a, int b) {} }
+class Other { public static void main(String[] a) { System.out.println(1); } }
+public @SuppressWarnings({"unchecked"}) class Main {
+  static public void main(String[] a) { System.out.println(new Graph.Edge(42, 0).a()); } }
+"""
 
 
 @pytest.fixture(scope="module", params=["bubblewrap", "landlock"])
@@ -132,7 +150,12 @@ def accept(judge: SandboxJudge, program: str, language: Language) -> None:
         pytest.param(Language.JAVASCRIPT, WORKERS_OF_JAVASCRIPT, id="javascript"),
         pytest.param(Language.GO, ROUTINES_OF_GO, id="go"),
         pytest.param(Language.RUBY, THREADS_OF_RUBY, id="ruby"),
+        pytest.param(Language.KOTLIN, THREADS_OF_KOTLIN, id="kotlin"),
     ],
 )
 def test_threads(judge: SandboxJudge, language: Language, program: str) -> None:
     accept(judge, program, language)
+
+
+def test_a_program_starts_in_its_public_class(judge: SandboxJudge) -> None:
+    accept(judge, PUBLIC_OF_JAVA, Language.JAVA)
