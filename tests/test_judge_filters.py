@@ -51,7 +51,7 @@ class Call:
 
 def conditional(name: str) -> list[Call]:
     """The rules that look at arguments."""
-    return [*clones(name), *limits(), *commands(), *starts(name)]
+    return [*clones(name), *limits(), *commands(), *starts(name), *pairs(name)]
 
 
 def clones(name: str) -> Iterator[Call]:
@@ -100,6 +100,21 @@ def starts(name: str) -> Iterator[Call]:
     for policy in (0, 1, 2, 3, 5, 6, 1 << 30):
         is_allowed = policy == 0 and name != "strict"
         yield Call("sched_setscheduler", (-1, policy, -1), ALLOW if is_allowed else EPERM)
+
+
+def pairs(name: str) -> Iterator[Call]:
+    """Two sockets that know each other, and plain words between them."""
+    compiles = name == "compile"
+    for family in (0, 1, 2, 10, 16, 1 << 32 | 1):
+        for kind in (1, 1 | 0x80000 | 0x800, 2, 3, 5):
+            is_stream_pair = family == 1 and kind & 0xF == 1
+            may = is_stream_pair or compiles
+            yield Call("socketpair", (family, kind, 0, 0), ALLOW if may else EPERM)
+    yield Call("socketpair", (1, 1, 1, 0), ALLOW if compiles else EPERM)
+    for call in ("sendto", "recvfrom"):
+        yield Call(call, (-1, -1, -1, 0, 0), EPERM if compiles else ALLOW)
+        for flags, address in ((1, 0), (0x40, 0), (0x4000, 0), (0, 1), (0, -1), (0, 1 << 32)):
+            yield Call(call, (-1, -1, -1, flags, address), EPERM)
 
 
 def unconditional(name: str, call: str) -> int:

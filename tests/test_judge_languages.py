@@ -13,7 +13,6 @@ from mapcoder_lite.errors import InputError, SandboxError
 from mapcoder_lite.judge.judge import SandboxJudge
 from mapcoder_lite.judge.known import PROGRAMS
 from mapcoder_lite.judge.languages import TOOLCHAINS, language_of, missing_tools, toolchain_of
-from mapcoder_lite.judge.names import Names, names_of
 from mapcoder_lite.problem import Checker, CheckerKind, Language, Limits, Test
 from mapcoder_lite.verdict import Judgement, Verdict
 
@@ -189,31 +188,3 @@ def test_languages_go_by_suffix() -> None:
     assert len(SUMS) == 10
     with pytest.raises(InputError, match=r"\.txt"):
         language_of(Path("x.txt"))
-
-
-@pytest.mark.parametrize(
-    ("program", "source", "main_class"),
-    [
-        ("class A { public static void main(String[] a) {} }", "Main.java", "A"),
-        (
-            "public class Foo { static class B {} static void main(String[] a) {} }",
-            "Foo.java",
-            "Foo",
-        ),
-        (
-            "package a.b;\n// public class No\npublic final class C { "
-            'String s = "} class D {"; public static void main(String... a) {} }',
-            "C.java",
-            "a.b.C",
-        ),
-        (
-            "class A { static class B { public static void main(String[] a) {} } }",
-            "Main.java",
-            "A$B",
-        ),
-        ("interface I { void f(); } class Z { static void main(String[] a) {} }", "Main.java", "Z"),
-        ("nothing", "Main.java", "Main"),
-    ],
-)
-def test_java_names(program: str, source: str, main_class: str) -> None:
-    assert names_of(toolchain_of(Language.JAVA), program) == Names(source, main_class)
