@@ -108,6 +108,32 @@ def test_a_program_may_end_at_its_first_failure(folder: Path):
     assert counts("--stop-early") == [(4, 4), (1, 4), (0, 4), (1, 4)]
 
 
+def hidden_of(folder: Path) -> str:
+    """Hidden tests of the problem; nothing of them stands anywhere else."""
+    tests = [{"input": "8131 9242", "outputs": ["17373"]}]
+    (folder / "hidden.jsonl").write_text(json.dumps({"problem_id": "add", "tests": tests}) + "\n")
+    return "hidden.jsonl"
+
+
+LEAKY = (
+    "import sys\nt = sys.stdin.read()\nprint(t)\nassert '8' not in t, t\nprint(t, file=sys.stderr)"
+)
+
+
+@pytest.mark.parametrize("more", [(), ("--json",)])
+@pytest.mark.parametrize("source", ["one.py", "rows.jsonl"])
+def test_hidden_tests_are_shown_only_when_asked(folder: Path, source: str, more: tuple[str, ...]):
+    (folder / "one.py").write_text("print(3)\n")
+    rows = [{"program": "print(3)"}, {"program": LEAKY}]
+    (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    words = ("judge", source, "add.md", "--hidden", hidden_of(folder), *more, *MEASURED)
+    done = mapcoder(folder, *words, "--jobs", "1")
+    assert done.code == 1, done.stderr
+    assert "WA" in done.stdout
+    assert [t for t in ("8131", "9242", "17373") if t in done.stdout + done.stderr] == []
+    assert "17373" in mapcoder(folder, *words, "--jobs", "1", "--show-hidden").stdout
+
+
 @pytest.mark.parametrize(
     ("row", "said"),
     [

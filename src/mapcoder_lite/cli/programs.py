@@ -38,6 +38,7 @@ class Entry:
     language: Language
     problem: Problem
     tests: tuple[Test, ...]
+    has_hidden_tests: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +126,7 @@ class Problems:
             if problem.id not in self.hidden:
                 raise InputError(f"there are no hidden tests of problem {problem.id}")
             tests += self.hidden[problem.id].tests
-        return Entry(name, row.program, row.language, problem, tests)
+        return Entry(name, row.program, row.language, problem, tests, self.hidden is not None)
 
     def _problem_of(self, row: ProgramRow, where: str) -> Problem:
         if row.problem_id is None and len(self.by_id) == 1:
