@@ -154,6 +154,44 @@ def test_a_row_that_is_not_understood_is_named_before_anything_is_judged(
     assert said in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("checker", "rows", "said"),
+    [
+        ({}, [{"program": "int f;", "language": "cpp"}], "line 2 cannot be judged on problem f"),
+        ({"kind": "custom"}, [], "checker 'custom' reads what programs print, not values"),
+    ],
+)
+def test_a_program_that_its_tests_cannot_ask_is_named_before_any_is_judged(
+    tmp_path: Path, checker: dict[str, str], rows: list[dict[str, str]], said: str
+):
+    io = {"kind": "function", "entry_point": "f"}
+    tests = [{"input": "[1]", "outputs": ["2"]}]
+    problem = {"id": "f", "statement": "s", "io": io, "public_tests": tests, "checker": checker}
+    (tmp_path / "problem.json").write_text(json.dumps(problem))
+    good = {"program": "def f(n): return n + 1"}
+    lines = "".join(json.dumps(row) + "\n" for row in [good, *rows, good])
+    (tmp_path / "rows.jsonl").write_text(lines)
+    done = mapcoder(tmp_path, "judge", "rows.jsonl", "problem.json")
+    assert (done.code, done.stdout) == (6, "")
+    assert said in done.stderr
+
+
+def test_a_fault_of_a_problem_that_judging_finds_keeps_no_other_from_its_verdict(tmp_path: Path):
+    tests = [{"input": "1 2", "outputs": ["3"]}]
+    faulty = {"kind": "custom", "program": "int main( {", "language": "cpp"}
+    problems = [
+        {"id": "a", "statement": "s", "public_tests": tests, "checker": faulty},
+        {"id": "b", "statement": "s", "public_tests": tests},
+    ]
+    (tmp_path / "problems.jsonl").write_text("".join(json.dumps(p) + "\n" for p in problems))
+    rows = [{"program": SUM, "problem_id": name} for name in ("b", "a", "b")]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    done = mapcoder(tmp_path, "judge", "rows.jsonl", "problems.jsonl", *MEASURED)
+    assert done.code == 5, done.stderr
+    assert [line.split()[3] for line in done.stdout.splitlines()[1:-1]] == ["AC", "IE", "AC"]
+    assert "the checker " in done.stdout.splitlines()[2]
+
+
 def test_a_folder_without_programs_is_not_understood(tmp_path: Path):
     (tmp_path / "add.md").write_text(STATEMENT)
     (tmp_path / "none").mkdir()

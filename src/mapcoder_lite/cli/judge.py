@@ -118,12 +118,12 @@ def in_order(
 
 
 def judgement_of(judge: "Judge", entry: "Entry", manner: Manner) -> "Judgement":
-    """Judge one program; what the judge cannot do is IE and does not keep it from the others.
+    """Judge one program; what cannot be judged is IE and does not keep the judge from the others.
 
-    Raises:
-        InputError: the problem's kind of test or checker is not supported.
+    That is a fault of the judge, or one of the problem that only judging finds, as a checker that
+    does not compile.
     """
-    from mapcoder_lite.errors import SandboxError
+    from mapcoder_lite.errors import InputError, SandboxError
     from mapcoder_lite.verdict import FirstFailure, Judgement, Verdict
 
     try:
@@ -137,7 +137,7 @@ def judgement_of(judge: "Judge", entry: "Entry", manner: Manner) -> "Judgement":
             stop_early=manner.stop_early,
             show_tests=manner.show_hidden or not entry.has_hidden_tests,
         )
-    except SandboxError as error:
+    except (InputError, SandboxError) as error:
         return Judgement(
             verdict=Verdict.IE,
             num_run=0,
