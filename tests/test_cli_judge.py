@@ -108,6 +108,32 @@ def test_a_program_may_end_at_its_first_failure(folder: Path):
     assert counts("--stop-early") == [(4, 4), (1, 4), (0, 4), (1, 4)]
 
 
+def hidden_of(folder: Path) -> str:
+    """Hidden tests of the problem; nothing of them stands anywhere else."""
+    tests = [{"input": "8131 9242", "outputs": ["17373"]}]
+    (folder / "hidden.jsonl").write_text(json.dumps({"problem_id": "add", "tests": tests}) + "\n")
+    return "hidden.jsonl"
+
+
+LEAKY = (
+    "import sys\nt = sys.stdin.read()\nprint(t)\nassert '8' not in t, t\nprint(t, file=sys.stderr)"
+)
+
+
+@pytest.mark.parametrize("more", [(), ("--json",)])
+@pytest.mark.parametrize("source", ["one.py", "rows.jsonl"])
+def test_hidden_tests_are_shown_only_when_asked(folder: Path, source: str, more: tuple[str, ...]):
+    (folder / "one.py").write_text("print(3)\n")
+    rows = [{"program": "print(3)"}, {"program": LEAKY}]
+    (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    words = ("judge", source, "add.md", "--hidden", hidden_of(folder), *more, *MEASURED)
+    done = mapcoder(folder, *words, "--jobs", "1")
+    assert done.code == 1, done.stderr
+    assert "WA" in done.stdout
+    assert [t for t in ("8131", "9242", "17373") if t in done.stdout + done.stderr] == []
+    assert "17373" in mapcoder(folder, *words, "--jobs", "1", "--show-hidden").stdout
+
+
 @pytest.mark.parametrize(
     ("row", "said"),
     [
@@ -126,6 +152,44 @@ def test_a_row_that_is_not_understood_is_named_before_anything_is_judged(
     done = mapcoder(tmp_path, "judge", "rows.jsonl", "problems.jsonl")
     assert (done.code, done.stdout) == (6, "")
     assert said in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("checker", "rows", "said"),
+    [
+        ({}, [{"program": "int f;", "language": "cpp"}], "line 2 cannot be judged on problem f"),
+        ({"kind": "custom"}, [], "checker 'custom' reads what programs print, not values"),
+    ],
+)
+def test_a_program_that_its_tests_cannot_ask_is_named_before_any_is_judged(
+    tmp_path: Path, checker: dict[str, str], rows: list[dict[str, str]], said: str
+):
+    io = {"kind": "function", "entry_point": "f"}
+    tests = [{"input": "[1]", "outputs": ["2"]}]
+    problem = {"id": "f", "statement": "s", "io": io, "public_tests": tests, "checker": checker}
+    (tmp_path / "problem.json").write_text(json.dumps(problem))
+    good = {"program": "def f(n): return n + 1"}
+    lines = "".join(json.dumps(row) + "\n" for row in [good, *rows, good])
+    (tmp_path / "rows.jsonl").write_text(lines)
+    done = mapcoder(tmp_path, "judge", "rows.jsonl", "problem.json")
+    assert (done.code, done.stdout) == (6, "")
+    assert said in done.stderr
+
+
+def test_a_fault_of_a_problem_that_judging_finds_keeps_no_other_from_its_verdict(tmp_path: Path):
+    tests = [{"input": "1 2", "outputs": ["3"]}]
+    faulty = {"kind": "custom", "program": "int main( {", "language": "cpp"}
+    problems = [
+        {"id": "a", "statement": "s", "public_tests": tests, "checker": faulty},
+        {"id": "b", "statement": "s", "public_tests": tests},
+    ]
+    (tmp_path / "problems.jsonl").write_text("".join(json.dumps(p) + "\n" for p in problems))
+    rows = [{"program": SUM, "problem_id": name} for name in ("b", "a", "b")]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    done = mapcoder(tmp_path, "judge", "rows.jsonl", "problems.jsonl", *MEASURED)
+    assert done.code == 5, done.stderr
+    assert [line.split()[3] for line in done.stdout.splitlines()[1:-1]] == ["AC", "IE", "AC"]
+    assert "the checker " in done.stdout.splitlines()[2]
 
 
 def test_a_folder_without_programs_is_not_understood(tmp_path: Path):

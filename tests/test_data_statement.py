@@ -232,6 +232,7 @@ def test_headings_inside_a_fence_are_content():
     ("text", "words"),
     [
         ("## Input\nn\n\n## Output\nm\n", "no statement found"),
+        ("Time limit: 7200 seconds\n\nAdd.\n", "cpu_seconds of 7200: Input should be less"),
         ("Add.\n\n## Example\n### Input\n1\n", "1 sample inputs but 0 sample outputs"),
         ("Time limit: 0.0 s\n\nAdd.\n", "a limit of 0"),
         ("Guess.\n\n## Interaction\nAsk.\n", "interactive"),

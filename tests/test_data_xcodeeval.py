@@ -67,6 +67,7 @@ def test_cut_tests_are_told_by_their_content(tmp_path: Path, text: str, is_cut: 
     ("changes", "words"),
     [
         ({"time_limit": "soon"}, "limits 'soon'"),
+        ({"time_limit": "7200 seconds"}, "limits out of range"),
         ({"description": ""}, "line 1: not an xCodeEval problem: description"),
         ({"input_from": "input.txt"}, "only standard input"),
         ({"sample_outputs": []}, "samples without"),

@@ -5,10 +5,14 @@ import time
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from mapcoder_lite.errors import InputError
 from mapcoder_lite.judge.checker import check
-from mapcoder_lite.problem import Checker, CheckerKind
+from mapcoder_lite.judge.inside.wire import REQUEST
+from mapcoder_lite.judge.languages import toolchain_of
+from mapcoder_lite.judge.outcome import PATIENCE, limits_of_run
+from mapcoder_lite.problem import Checker, CheckerKind, Language, Limits
 
 TEXT_KINDS = [
     CheckerKind.TOKENS,
@@ -57,7 +61,13 @@ def accepts(kind: str, output: str, *accepted: str, **fields: object) -> bool:
         ("floats", "nan", "1", False),
         ("floats", "inf", "inf", True),
         ("floats", "-inf", "inf", False),
-        ("floats", "1e999", "inf", True),
+        ("floats", "1e999", "inf", False),
+        ("floats", "inf", "1e400", False),
+        ("floats", "-Infinity", "-inf", True),
+        ("floats", "1e400", "1e400", True),
+        ("floats", "1e401", "1e400", False),
+        ("tokens", "inf", "1e400", False),
+        ("tokens", "1e400", "1e400", True),
         ("floats", "1e308", "inf", False),
         ("floats", "inf", "1e308", False),
         ("sorted", "b a\nc", "c\nb a", True),
@@ -86,6 +96,67 @@ def test_a_tolerance_given_alone_stands_alone() -> None:
     assert not accepts("tokens", "1000001.0", "1000000.0", absolute_tolerance=0.5)
     assert accepts("tokens", "1000001.0", "1000000.0", relative_tolerance=1e-6)
     assert not accepts("tokens", "0.001", "0.0", relative_tolerance=0.1)
+
+
+@pytest.mark.parametrize("tolerance", [float("nan"), float("inf"), -1e-9])
+@pytest.mark.parametrize("name", ["absolute_tolerance", "relative_tolerance"])
+def test_a_tolerance_is_a_finite_number_from_nought(name: str, tolerance: float) -> None:
+    with pytest.raises(ValidationError, match=name):
+        Checker.model_validate({"kind": "floats", name: tolerance})
+    assert accepts("floats", "1", "1", **{name: 0.0})
+
+
+@pytest.mark.parametrize("kind", CheckerKind)
+@pytest.mark.parametrize(
+    ("fields", "kinds"),
+    [
+        ({"absolute_tolerance": 0.0}, "tokens floats"),
+        ({"relative_tolerance": 0.1}, "tokens floats"),
+        ({"ignore_case": True}, "tokens lines floats sorted unordered"),
+        ({"program": ""}, "custom"),
+        ({"protocol": "kattis"}, "custom"),
+        ({"language": "cpp"}, "custom"),
+    ],
+)
+def test_a_setting_that_a_kind_ignores_is_refused(
+    kind: CheckerKind, fields: dict[str, object], kinds: str
+) -> None:
+    if kind.value in kinds.split():
+        assert Checker.model_validate({"kind": kind, **fields}).kind is kind
+        return
+    (name,) = fields
+    with pytest.raises(ValidationError, match=f"checker '{kind.value}' does not look at {name}"):
+        Checker.model_validate({"kind": kind, **fields})
+
+
+def test_what_a_checker_was_written_as_is_read_again() -> None:
+    for kind in CheckerKind:
+        checker = Checker(kind=kind)
+        assert Checker.model_validate_json(checker.model_dump_json()) == checker
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"cpu_seconds": 1e7},
+        {"cpu_seconds": float("inf")},
+        {"cpu_seconds": float("nan")},
+        {"memory_bytes": 2**40 + 1},
+        {"output_bytes": 2**30 + 1},
+    ],
+)
+def test_limits_have_limits(fields: dict[str, float]) -> None:
+    (name,) = fields
+    with pytest.raises(ValidationError, match=name):
+        Limits.model_validate(fields)
+
+
+@pytest.mark.parametrize("language", Language)
+def test_the_widest_limits_reach_the_kernel(language: Language) -> None:
+    widest = Limits(cpu_seconds=3600, memory_bytes=2**40, output_bytes=2**30)
+    run = limits_of_run(widest, 8.0, toolchain_of(language), is_execeval=False, patience=PATIENCE)
+    sizes = run.address_space_bytes, run.data_bytes, run.stack_bytes, run.output_bytes
+    assert REQUEST.unpack(REQUEST.pack(run.cpu_ms, run.wall_ms, 0, *sizes))[0] == run.cpu_ms
 
 
 def test_reason_names_token_and_line() -> None:

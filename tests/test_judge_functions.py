@@ -282,6 +282,9 @@ def test_tests_that_are_none_are_refused(judge: SandboxJudge) -> None:
         ask(judge, ADD, [Test(input="{}", outputs=("1",))], io)
     with pytest.raises(InputError, match="need an entry point"):
         ask(judge, ADD, [Test(input="[]", outputs=("1",))], Io(kind="function"))
+    for test in (Test(input="[1e400]", outputs=("1",)), Test(input="[]", outputs=("[-1e400]",))):
+        with pytest.raises(InputError, match="1e400 is beyond what a float holds"):
+            ask(judge, ADD, [test], io)
     with pytest.raises(InputError, match="nested too deeply"):
         ask(judge, ADD, [Test(input="[" * 90 + "]" * 90, outputs=("1",))], io)
     with pytest.raises(InputError, match="for python only"):

@@ -5,9 +5,9 @@ Does not know: files, programs, models, verdicts.
 """
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 SCHEMA_VERSION = 1
 
@@ -47,12 +47,35 @@ class CheckerKind(StrEnum):
     EXECEVAL = "execeval"
 
 
+Tolerance = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+READ_BY: dict[str, tuple[CheckerKind, ...]] = {
+    "absolute_tolerance": (CheckerKind.TOKENS, CheckerKind.FLOATS),
+    "relative_tolerance": (CheckerKind.TOKENS, CheckerKind.FLOATS),
+    "ignore_case": (
+        CheckerKind.TOKENS,
+        CheckerKind.FLOATS,
+        CheckerKind.LINES,
+        CheckerKind.SORTED,
+        CheckerKind.UNORDERED,
+    ),
+    "program": (CheckerKind.CUSTOM,),
+    "language": (CheckerKind.CUSTOM,),
+    "protocol": (CheckerKind.CUSTOM,),
+}
+"""Which kinds of checker look at which setting."""
+
+
 class Checker(Record):
-    """A comparison rule; the default splits on white space and compares tokens."""
+    """A comparison rule; the default splits on white space and compares tokens.
+
+    A setting that its kind would not look at is refused.
+    """
 
     kind: CheckerKind = CheckerKind.TOKENS
-    absolute_tolerance: float | None = None
-    relative_tolerance: float | None = None
+    absolute_tolerance: Tolerance | None = None
+    relative_tolerance: Tolerance | None = None
     ignore_case: bool = False
     """Compare yes/no/true/false without regard to case."""
     program: str | None = None
@@ -61,13 +84,25 @@ class Checker(Record):
     """What a custom checker is written in."""
     protocol: Literal["testlib", "kattis"] | None = None
 
+    @model_validator(mode="after")
+    def _refuse_ignored(self) -> Self:
+        names = [
+            name
+            for name, kinds in READ_BY.items()
+            if self.kind not in kinds
+            and getattr(self, name) != type(self).model_fields[name].default
+        ]
+        if names:
+            raise ValueError(f"checker {self.kind.value!r} does not look at {', '.join(names)}")
+        return self
+
 
 class Limits(Record):
-    """What one run of a program may use."""
+    """What one run of a program may use: at most an hour, 1 TiB and 1 GiB."""
 
-    cpu_seconds: Annotated[float, Field(gt=0)] = 2.0
-    memory_bytes: Annotated[int, Field(gt=0)] = 256 * 2**20
-    output_bytes: Annotated[int, Field(gt=0)] = 16 * 2**20
+    cpu_seconds: Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)] = 2.0
+    memory_bytes: Annotated[int, Field(gt=0, le=2**40)] = 256 * 2**20
+    output_bytes: Annotated[int, Field(gt=0, le=2**30)] = 16 * 2**20
 
 
 class Io(Record):

@@ -8,6 +8,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,6 +19,27 @@ from mapcoder_lite.cli import options, terminal
 if TYPE_CHECKING:
     from mapcoder_lite.cli.programs import Entry
     from mapcoder_lite.verdict import Judge, Judgement, Verdict
+
+
+Hidden = Annotated[
+    Path | None, typer.Option("--hidden", help="Hidden tests, judged after the samples.")
+]
+ShowHidden = Annotated[
+    bool,
+    typer.Option(
+        "--show-hidden",
+        help="Show inputs, outputs and reasons with --hidden too; by default only verdicts.",
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How programs are judged."""
+
+    stop_early: bool = False
+    show_hidden: bool = False
+    """Whether a judgement may show hidden tests, and the samples judged along with them."""
 
 
 def judge(
@@ -33,9 +55,8 @@ def judge(
             "that name their problem_id.",
         ),
     ],
-    hidden: Annotated[
-        Path | None, typer.Option("--hidden", help="Hidden tests, judged after the samples.")
-    ] = None,
+    hidden: Hidden = None,
+    show_hidden: ShowHidden = False,
     jobs: Annotated[
         int | None,
         typer.Option("--jobs", min=1, help="Programs judged at once; by default one a core."),
@@ -51,6 +72,7 @@ def judge(
 
     A row of JSON lines is {"id", "program", "language", "problem_id"}; only the program is needed.
     With --json: one document for a program, JSON lines in the order of the input for many.
+    With --hidden nothing of the tests is shown, samples included, unless --show-hidden says so.
 
     Exit code 0 = all accepted, 1 = some not, 5 = the judge failed on some (IE, never counted as
     wrong), 6 = an input is not understood.
@@ -68,7 +90,8 @@ def judge(
     if not all(entry.tests for entry in entries):
         terminal.say("no tests: neither samples in the statement nor --hidden", "yellow")
     with engines.opened_judge(settings) as opened:
-        judged = in_order(opened, entries, settings.judge.workers, stop_early=stop_early)
+        manner = Manner(stop_early, show_hidden)
+        judged = in_order(opened, entries, settings.judge.workers, manner)
         if programs.is_dir() or is_list(programs):
             verdicts = _show_many(judged, [entry.id for entry in entries], json)
         else:
@@ -80,28 +103,27 @@ def in_order(
     judge: "Judge",
     entries: "Sequence[Entry]",
     num_threads: int | None,
-    *,
-    stop_early: bool = False,
+    manner: Manner = Manner(),
 ) -> "Iterator[tuple[Entry, Judgement]]":
     """Judge programs at once and yield them in their order, each as soon as it may be."""
     from mapcoder_lite.judge.pool import num_cores
 
     threads = ThreadPoolExecutor(num_threads or num_cores(), thread_name_prefix="judged")
     try:
-        futures = [threads.submit(judgement_of, judge, entry, stop_early) for entry in entries]
+        futures = [threads.submit(judgement_of, judge, entry, manner) for entry in entries]
         for entry, future in zip(entries, futures, strict=True):
             yield entry, future.result()
     finally:
         threads.shutdown(cancel_futures=True)
 
 
-def judgement_of(judge: "Judge", entry: "Entry", stop_early: bool) -> "Judgement":
-    """Judge one program; what the judge cannot do is IE and does not keep it from the others.
+def judgement_of(judge: "Judge", entry: "Entry", manner: Manner) -> "Judgement":
+    """Judge one program; what cannot be judged is IE and does not keep the judge from the others.
 
-    Raises:
-        InputError: the problem's kind of test or checker is not supported.
+    That is a fault of the judge, or one of the problem that only judging finds, as a checker that
+    does not compile.
     """
-    from mapcoder_lite.errors import SandboxError
+    from mapcoder_lite.errors import InputError, SandboxError
     from mapcoder_lite.verdict import FirstFailure, Judgement, Verdict
 
     try:
@@ -112,9 +134,10 @@ def judgement_of(judge: "Judge", entry: "Entry", stop_early: bool) -> "Judgement
             limits=entry.problem.limits,
             checker=entry.problem.checker,
             io=entry.problem.io,
-            stop_early=stop_early,
+            stop_early=manner.stop_early,
+            show_tests=manner.show_hidden or not entry.has_hidden_tests,
         )
-    except SandboxError as error:
+    except (InputError, SandboxError) as error:
         return Judgement(
             verdict=Verdict.IE,
             num_run=0,

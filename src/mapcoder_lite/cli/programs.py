@@ -12,6 +12,7 @@ from mapcoder_lite.data.load import load_problem
 from mapcoder_lite.data.problem_json import parse_record, read_hidden_tests, read_problems
 from mapcoder_lite.data.reading import lines_of, read_text
 from mapcoder_lite.errors import InputError
+from mapcoder_lite.judge.functions import refuse_faulty
 from mapcoder_lite.judge.languages import TOOLCHAINS, language_of
 from mapcoder_lite.problem import HiddenTests, Language, Problem, Record, Test
 
@@ -38,6 +39,7 @@ class Entry:
     language: Language
     problem: Problem
     tests: tuple[Test, ...]
+    has_hidden_tests: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,16 +118,24 @@ class Problems:
         """Return a row with its problem and tests.
 
         Raises:
-            InputError: its problem, or the problem's hidden tests, are not there.
+            InputError: its problem, or the problem's hidden tests, are not there, or no program
+                in its language can be judged on them.
         """
         name = row.id or source.name
-        problem = self._problem_of(row, f"{source}: {name}")
+        where = f"{source}: {name}"
+        problem = self._problem_of(row, where)
         tests = problem.public_tests
         if self.hidden is not None:
             if problem.id not in self.hidden:
                 raise InputError(f"there are no hidden tests of problem {problem.id}")
             tests += self.hidden[problem.id].tests
-        return Entry(name, row.program, row.language, problem, tests)
+        try:
+            refuse_faulty(row.language, tests, problem.io, problem.checker)
+        except InputError as error:
+            raise InputError(
+                f"{where} cannot be judged on problem {problem.id}: {error}"
+            ) from error
+        return Entry(name, row.program, row.language, problem, tests, self.hidden is not None)
 
     def _problem_of(self, row: ProgramRow, where: str) -> Problem:
         if row.problem_id is None and len(self.by_id) == 1:

@@ -7,6 +7,8 @@ Does not know: files, JSON, what the statement means.
 import re
 from dataclasses import dataclass, field
 
+from pydantic import ValidationError
+
 from mapcoder_lite.data.headings import Part, heading, is_fence
 from mapcoder_lite.errors import InputError
 from mapcoder_lite.problem import Limits, Problem, Source, Test
@@ -89,7 +91,11 @@ def _take_limits(text: str) -> tuple[Limits, str]:
         text = pattern.sub("", text)
     if 0 in given.values():
         raise InputError("a limit of 0: give limits above 0, or leave them out")
-    return Limits.model_validate(given), text
+    try:
+        return Limits.model_validate(given), text
+    except ValidationError as error:
+        what = error.errors()[0]
+        raise InputError(f"{what['loc'][0]} of {what['input']:g}: {what['msg']}") from error
 
 
 def _take_title(text: str) -> tuple[str, str]:

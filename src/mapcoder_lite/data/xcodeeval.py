@@ -150,4 +150,9 @@ def _limits(row: _Row) -> Limits:
             'expected "2 seconds", "256 megabytes"'
         )
     memory_bytes = int(float(memory[1]) * _UNIT_BYTES[memory[2]])
-    return Limits(cpu_seconds=float(time[1]), memory_bytes=memory_bytes)
+    try:
+        return Limits(cpu_seconds=float(time[1]), memory_bytes=memory_bytes)
+    except ValidationError as error:
+        raise InputError(
+            f"{row.src_uid}: limits out of range: {error.errors()[0]['msg']}"
+        ) from error

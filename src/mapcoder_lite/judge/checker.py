@@ -5,6 +5,7 @@ Does not know: programs, tests, verdicts.
 """
 
 import itertools
+import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -149,7 +150,10 @@ def _is_same_text(checker: Checker, got: bytes, wanted: bytes) -> bool:
 def _is_close(checker: Checker, got: bytes, wanted: bytes) -> bool:
     if not NUMBER.fullmatch(got):
         return False
-    return is_close(checker, float(got), float(wanted))
+    a, b = float(got), float(wanted)
+    if math.isinf(a) or math.isinf(b):  # 1e400 is finite, whatever a float makes of it
+        return got == wanted or (a == b and b"f" in got.lower() and b"f" in wanted.lower())
+    return is_close(checker, a, b)
 
 
 def is_close(checker: Checker, a: float, b: float) -> bool:

@@ -8,6 +8,7 @@ Does not know: workers, retries, whole programs.
 """
 
 import json
+import math
 import os
 import signal
 import time
@@ -102,13 +103,21 @@ def refuse_faulty(language: Language, tests: tuple[Test, ...], io: Io, checker: 
         raise InputError("function tests need an entry point")
     for index, test in enumerate(tests):
         try:
-            is_array = isinstance(json.loads(test.input), list)
+            is_array = isinstance(json.loads(test.input, parse_float=finite), list)
             for output in test.outputs:
-                json.loads(output)
+                json.loads(output, parse_float=finite)
         except (ValueError, RecursionError) as error:
             raise InputError(f"function test {index} is not JSON: {error}") from error
         if not is_array:
             raise InputError(f"function test {index}: the input is not an array of arguments")
+
+
+def finite(text: str) -> float:
+    """Read a number; one that is beyond all floats would become an infinity that nobody wrote."""
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"{shorten(text)} is beyond what a float holds")
+    return number
 
 
 def call_function(
