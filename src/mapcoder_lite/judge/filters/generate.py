@@ -78,6 +78,12 @@ SOCKET_TYPES = 0xF
 OWN_PID = 0x7EADBEEF
 """Stands for the process's own number, which is put in its place when the filter is installed."""
 
+SIGFPE, SIGTSTP, SIGNALS_BETWEEN = 8, 20, (10, 11, 12, 15)
+
+MAP_SHARED, MAP_ANONYMOUS, MAP_GROWSDOWN = 0x1, 0x20, 0x100
+MAP_ESCAPING = MAP_SHARED | MAP_ANONYMOUS | MAP_GROWSDOWN
+MMAP_FLAGS = (0, MAP_SHARED, MAP_ANONYMOUS)
+
 CLONE_THREAD = 0x10000
 CLONE_NAMESPACES = 0x7E020000
 AT_EMPTY_PATH = 0x1000
@@ -93,7 +99,8 @@ def build(machine: str, name: FilterName) -> Any:  # pyseccomp ships no types
         rules.add_arch(arch)
         rules.remove_arch(seccomp.system_arch())
     for call in ALLOWED.split():
-        rules.add_rule(seccomp.ALLOW, call)
+        if (call, name) != ("mmap", "exec"):
+            rules.add_rule(seccomp.ALLOW, call)
     for call in DEADLY.split():
         rules.add_rule(seccomp.KILL_PROCESS, call)
     rules.add_rule(seccomp.ERRNO(errno.ENOSYS), "clone3")  # glibc falls back to clone
@@ -151,8 +158,16 @@ def allow_more(rules: Any, name: FilterName) -> None:  # pyseccomp ships no type
         return
     # only what is held open already can be executed, and Landlock says what may be
     rules.add_rule(seccomp.ALLOW, "execveat", seccomp.Arg(4, seccomp.EQ, AT_EMPTY_PATH))
-    # abort() and the schedulers of machines signal their own threads
-    rules.add_rule(seccomp.ALLOW, "tgkill", seccomp.Arg(0, seccomp.EQ, OWN_PID))
+    # abort() and the schedulers of machines signal their own threads, never by SIGKILL or SIGSTOP
+    own = seccomp.Arg(0, seccomp.EQ, OWN_PID)
+    rules.add_rule(seccomp.ALLOW, "tgkill", own, seccomp.Arg(2, seccomp.LE, SIGFPE))
+    rules.add_rule(seccomp.ALLOW, "tgkill", own, seccomp.Arg(2, seccomp.GE, SIGTSTP))
+    for number in SIGNALS_BETWEEN:
+        rules.add_rule(seccomp.ALLOW, "tgkill", own, seccomp.Arg(2, seccomp.EQ, number))
+    # shared memory without a file, and what grows by itself, escape the limit on writable memory
+    for flags in MMAP_FLAGS:
+        is_plain = seccomp.Arg(3, seccomp.MASKED_EQ, MAP_ESCAPING, flags)
+        rules.add_rule(seccomp.ALLOW, "mmap", is_plain)
 
 
 def export(machine: str, name: FilterName) -> tuple[bytes, bytes]:

@@ -57,12 +57,13 @@ class Filter:
         pointer = ctypes.cast(self._buffer, ctypes.c_void_p)
         self._program = _Fprog(len(bpf) // 8, pointer)
         self._reference = ctypes.byref(self._program)
-        self._own_pid_at = bpf.find(OWN_PID)
+        words = range(0, len(bpf), 4)
+        self._own_pid_at = [at for at in words if bpf[at : at + 4] == OWN_PID]
 
     def install(self) -> None:
         """Put the calling process under the filter for good."""
-        if self._own_pid_at >= 0:
-            struct.pack_into("<I", self._buffer, self._own_pid_at, os.getpid())
+        for at in self._own_pid_at:
+            struct.pack_into("<I", self._buffer, at, os.getpid())
         if plain_prctl(PR_SET_SECCOMP, 2, self._reference, 0, 0):
             raise OSError("prctl PR_SET_SECCOMP")
 
