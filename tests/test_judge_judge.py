@@ -1,6 +1,7 @@
 """The judge as its users meet it: verdicts, records, retries, threads, refusal."""
 
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -163,6 +164,7 @@ def test_a_worker_that_dies_is_replaced() -> None:
             assert worker is not None
             worker._process.kill()  # with it the whole sandbox
             worker._process.wait()
+            assert select.select([worker._socket], [], [], 10)[0]  # what is inside ends later
             got = ask(judge, SUM)
             assert got.verdict is Verdict.AC
             assert got.num_retried >= 1
