@@ -269,7 +269,11 @@ TOOLCHAINS: dict[Language, Toolchain] = {
             tools=("kotlinc", "java"),
             honest="fun main() {}\n",
             source="main.kt",
-            compiler=("kotlinc", "-nowarn", "-include-runtime", "-d", "main.jar", "main.kt"),
+            compiler=(
+                # its script starts the machine with an option that the machine warns of
+                *("kotlinc", "-J-XX:-PrintWarnings", "-nowarn", "-include-runtime"),
+                *("-d", "main.jar", "main.kt"),
+            ),
             artefact="main.jar",
             runner=(*_JVM, "-Xshare:auto", "-cp", "main.jar", "{main_class}"),
             settings=_JAVA_SETTINGS,
