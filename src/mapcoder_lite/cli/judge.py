@@ -173,7 +173,7 @@ def _show_many(
     """Show each as it comes; the summary is part of the table, and beside the JSON lines."""
     from mapcoder_lite.cli import verdicts
 
-    width = max(map(len, names))
+    width = max(len(verdicts.plain(name)) for name in names)
     if not json:
         terminal.result(verdicts.head(width))
     seen: list[Verdict] = []
