@@ -277,6 +277,9 @@ class Lame:
             raise SandboxError("kotlinc is missing: apt-get install kotlin")
         return self._judge.judge(program, language, *rest, **how)  # type: ignore[arg-type]
 
+    def cancel(self) -> None:
+        self._judge.cancel()
+
     def close(self) -> None:
         self._judge.close()
 
