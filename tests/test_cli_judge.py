@@ -2,6 +2,9 @@
 
 import gzip
 import json
+import os
+import subprocess
+import sys
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -14,10 +17,10 @@ from mapcoder_lite.cli.verdicts import details, summary
 from mapcoder_lite.cli.verdicts import row as table_row
 from mapcoder_lite.errors import SandboxError
 from mapcoder_lite.judge.judge import SandboxJudge
-from mapcoder_lite.judge.languages import TOOLCHAINS
+from mapcoder_lite.judge.languages import TOOLCHAINS, language_of
 from mapcoder_lite.problem import HiddenTests, Language, Problem, Test
 from mapcoder_lite.verdict import Judgement, Verdict
-from test_cli_main import STATEMENT, mapcoder
+from test_cli_main import SOURCE, STATEMENT, mapcoder
 
 SUM = "print(sum(map(int, input().split())))\n"
 MEASURED = ("-s", "judge.speed_factor=1")
@@ -192,6 +195,68 @@ def test_a_fault_of_a_problem_that_judging_finds_keeps_no_other_from_its_verdict
     assert "the checker " in done.stdout.splitlines()[2]
 
 
+def test_an_empty_program_is_judged_wherever_it_comes_from(folder: Path):
+    (folder / "programs" / "__init__.py").write_text("")
+    (folder / "programs" / "blank.PY").write_text(" \n")
+    done = mapcoder(folder, "judge", "programs", "add.md", *MEASURED)
+    found = {line.split()[0]: line.split()[2] for line in done.stdout.splitlines()[1:-1]}
+    assert found == {**WORDS, "__init__.py": "WA", "blank.PY": "WA"}
+    (folder / "rows.jsonl").write_text(json.dumps({"program": ""}) + "\n")
+    done = mapcoder(folder, "judge", "rows.jsonl", "add.md", *MEASURED)
+    assert done.stdout.splitlines()[1].split()[3] == "WA"
+
+
+def test_suffixes_count_in_any_case(folder: Path):
+    (folder / "one.PY").write_text(SUM)
+    assert mapcoder(folder, "judge", "one.PY", "add.md", *MEASURED).code == 0
+    assert language_of(Path("a.CPP")) is Language.CPP
+
+
+def test_what_is_no_plain_file_is_refused_and_not_waited_for(folder: Path):
+    for name in ("fifo.py", "fifo.jsonl", "programs/fifo.py"):
+        os.mkfifo(folder / name)
+    (folder / "device.py").symlink_to("/dev/zero")
+    for name in ("fifo.py", "fifo.jsonl", "programs", "device.py"):
+        done = mapcoder(folder, "judge", name, "add.md")
+        assert (done.code, done.stdout) == (6, "")
+        assert "is no plain file" in done.stderr
+
+
+def test_a_program_too_large_is_called_a_program(folder: Path):
+    (folder / "large.py").write_text("#" * 1_000_001)
+    done = mapcoder(folder, "judge", "large.py", "add.md")
+    assert done.code == 6
+    assert "large.py has 1,000,001 bytes: a program has at most 1,000,000" in done.stderr
+
+
+def test_a_name_stays_in_its_line(folder: Path):
+    name = "a\nb\x1b[2J\u202ec"
+    rows = [{"id": name, "program": SUM}, {"id": "ž", "program": SUM}]
+    (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    done = mapcoder(folder, "judge", "rows.jsonl", "add.md", *MEASURED)
+    _, first, second, _ = done.stdout.splitlines()
+    assert first.startswith("a\\nb\\x1b[2J\\u202ec  python")
+    assert second.index("python") == first.index("python")
+    done = mapcoder(folder, "judge", "rows.jsonl", "add.md", "--json", *MEASURED)
+    assert json.loads(done.stdout.splitlines()[0])["id"] == name
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&- <&-"])
+def test_closed_streams_change_no_verdict(folder: Path, closed: str):
+    command = f"exec {sys.executable} -m mapcoder_lite judge a.py add.md -s judge.speed_factor=1"
+    (folder / "a.py").write_text(SUM)
+    env = {**os.environ, "PYTHONPATH": SOURCE}
+    done = subprocess.run(
+        ["/bin/sh", "-c", f"{command} {closed}"],
+        cwd=folder,
+        env=env,
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert ("AC" in done.stdout) is (">&-" not in closed.split())
+
+
 def test_a_folder_without_programs_is_not_understood(tmp_path: Path):
     (tmp_path / "add.md").write_text(STATEMENT)
     (tmp_path / "none").mkdir()
@@ -211,6 +276,9 @@ class Lame:
         if language is Language.KOTLIN:
             raise SandboxError("kotlinc is missing: apt-get install kotlin")
         return self._judge.judge(program, language, *rest, **how)  # type: ignore[arg-type]
+
+    def cancel(self) -> None:
+        self._judge.cancel()
 
     def close(self) -> None:
         self._judge.close()

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 import typer
 
-from mapcoder_lite.cli import data, demo, doctor, judge, pocket, report, run, solve, train
+from mapcoder_lite.cli import data, demo, doctor, judge, pocket, report, run, solve, terminal, train
 from mapcoder_lite.errors import MapCoderError
 
 VERBS: tuple[Callable[..., None], ...] = (
@@ -51,6 +51,7 @@ def build() -> typer.Typer:
 
 def main(words: Sequence[str] | None = None) -> None:
     """Run the command line; an error of the house ends in one line and its exit code."""
+    terminal.fill_closed_streams()
     try:
         build()(None if words is None else list(words), prog_name="mapcoder")
     except MapCoderError as error:

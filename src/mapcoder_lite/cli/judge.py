@@ -6,19 +6,28 @@ Does not know: where programs come from, how they are run, how verdicts are show
 
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Protocol
 
 import typer
 
 from mapcoder_lite.cli import options, terminal
+from mapcoder_lite.cli.stopping import Stopped, stoppable
 
 if TYPE_CHECKING:
     from mapcoder_lite.cli.programs import Entry
     from mapcoder_lite.verdict import Judge, Judgement, Verdict
+
+    class Cancellable(Judge, Protocol):
+        """A judge whose runs can be ended at once."""
+
+        def cancel(self) -> None:
+            """End them."""
+            ...
 
 
 Hidden = Annotated[
@@ -75,7 +84,7 @@ def judge(
     With --hidden nothing of the tests is shown, samples included, unless --show-hidden says so.
 
     Exit code 0 = all accepted, 1 = some not, 5 = the judge failed on some (IE, never counted as
-    wrong), 6 = an input is not understood.
+    wrong), 6 = an input is not understood, 130 = stopped by Ctrl-C.
 
     Example: mapcoder judge solution.py problem.md
     """
@@ -89,31 +98,43 @@ def judge(
         terminal.say(f"{found.num_left_out} files are left out: no language has their suffix")
     if not all(entry.tests for entry in entries):
         terminal.say("no tests: neither samples in the statement nor --hidden", "yellow")
-    with engines.opened_judge(settings) as opened:
-        manner = Manner(stop_early, show_hidden)
-        judged = in_order(opened, entries, settings.judge.workers, manner)
-        if programs.is_dir() or is_list(programs):
-            verdicts = _show_many(judged, [entry.id for entry in entries], json)
-        else:
-            verdicts = _show_one(judged, json)
-    sys.exit(exit_code(verdicts))
+    seen: list[Verdict] = []
+    try:
+        with stoppable(), engines.opened_judge(settings) as opened:
+            manner = Manner(stop_early, show_hidden)
+            with closing(in_order(opened, entries, settings.judge.workers, manner)) as judged:
+                if programs.is_dir() or is_list(programs):
+                    _show_many(judged, [entry.id for entry in entries], json, seen)
+                else:
+                    _show_one(judged, json, seen)
+    except Stopped as stop:
+        terminal.say(f"stopped by {stop.name}: {_how_far(seen, len(entries))}")
+        sys.exit(stop.exit_code)
+    sys.exit(exit_code(seen))
 
 
 def in_order(
-    judge: "Judge",
+    judge: "Cancellable",
     entries: "Sequence[Entry]",
     num_threads: int | None,
     manner: Manner = Manner(),
-) -> "Iterator[tuple[Entry, Judgement]]":
-    """Judge programs at once and yield them in their order, each as soon as it may be."""
+) -> "Generator[tuple[Entry, Judgement]]":
+    """Judge programs at once and yield them in their order, each as soon as it may be.
+
+    Whoever closes it before its end, or stops it by a signal, cancels the judge.
+    """
     from mapcoder_lite.judge.pool import num_cores
 
     threads = ThreadPoolExecutor(num_threads or num_cores(), thread_name_prefix="judged")
+    is_done = False
     try:
         futures = [threads.submit(judgement_of, judge, entry, manner) for entry in entries]
         for entry, future in zip(entries, futures, strict=True):
             yield entry, future.result()
+        is_done = True
     finally:
+        if not is_done:
+            judge.cancel()
         threads.shutdown(cancel_futures=True)
 
 
@@ -159,31 +180,42 @@ def exit_code(verdicts: "Iterable[Verdict]") -> int:
     return 0 if seen == {Verdict.AC} else 1
 
 
-def _show_one(judged: "Iterable[tuple[Entry, Judgement]]", json: bool) -> "list[Verdict]":
+def _show_one(
+    judged: "Iterable[tuple[Entry, Judgement]]", json: bool, seen: "list[Verdict]"
+) -> None:
     from mapcoder_lite.cli import verdicts
 
     ((_, judgement),) = judged
     terminal.result(judgement.model_dump_json(indent=2) if json else verdicts.details(judgement))
-    return [judgement.verdict]
+    seen.append(judgement.verdict)
 
 
 def _show_many(
-    judged: "Iterable[tuple[Entry, Judgement]]", names: Sequence[str], json: bool
-) -> "list[Verdict]":
+    judged: "Iterable[tuple[Entry, Judgement]]",
+    names: Sequence[str],
+    json: bool,
+    seen: "list[Verdict]",
+) -> None:
     """Show each as it comes; the summary is part of the table, and beside the JSON lines."""
     from mapcoder_lite.cli import verdicts
 
-    width = max(map(len, names))
+    width = max(len(verdicts.plain(name)) for name in names)
     if not json:
         terminal.result(verdicts.head(width))
-    seen: list[Verdict] = []
     for entry, judgement in judged:
-        seen.append(judgement.verdict)
         row = verdicts.json_line if json else verdicts.row
         terminal.result(row(entry, judgement, width))
+        seen.append(judgement.verdict)
     summary = verdicts.summary(Counter(seen))
     if json:
         terminal.say(summary)
     else:
         terminal.result(summary)
-    return seen
+
+
+def _how_far(seen: "Sequence[Verdict]", num_programs: int) -> str:
+    from mapcoder_lite.cli import verdicts
+
+    if not seen:
+        return f"none of {num_programs} programs was judged"
+    return f"the first {len(seen)} of {num_programs} were judged: {verdicts.summary(Counter(seen))}"

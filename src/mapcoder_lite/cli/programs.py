@@ -4,6 +4,7 @@ Knows: suffixes, rows of programs, how a row finds its problem and tests.
 Does not know: how programs are judged, how verdicts are shown.
 """
 
+import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,7 +64,7 @@ def read_entries(path: Path, problems: "Problems") -> tuple[Programs, tuple[Entr
 
 def is_list(path: Path) -> bool:
     """Whether a file holds JSON lines, plain or gzipped."""
-    return path.name.endswith((".jsonl", ".jsonl.gz"))
+    return path.name.lower().endswith((".jsonl", ".jsonl.gz"))
 
 
 def read_programs(path: Path) -> Programs:
@@ -74,6 +75,7 @@ def read_programs(path: Path) -> Programs:
     """
     if path.is_dir():
         return _read_folder(path)
+    _refuse_special(path)
     if is_list(path):
         return Programs(_read_rows(path))
     return Programs((_read_file(path, path.name),))
@@ -81,14 +83,33 @@ def read_programs(path: Path) -> Programs:
 
 def _read_file(path: Path, name: str) -> ProgramRow:
     language = language_of(path)
-    text = read_text(path, max_bytes=MAX_PROGRAM_BYTES)
-    return ProgramRow(id=name, program=text, language=language)
+    num_bytes = _refuse_special(path)
+    if num_bytes > MAX_PROGRAM_BYTES:
+        raise InputError(
+            f"{path} has {num_bytes:,} bytes: a program has at most {MAX_PROGRAM_BYTES:,}"
+        )
+    return ProgramRow(id=name, program=read_text(path, may_be_empty=True), language=language)
+
+
+def _refuse_special(path: Path) -> int:
+    """Return the size in bytes of a plain file; what is none may have no end, or never answer.
+
+    Raises:
+        InputError: it is none, or not there.
+    """
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from error
+    if not stat.S_ISREG(status.st_mode):
+        raise InputError(f"{path} is no plain file: expected a program, a folder or JSON lines")
+    return status.st_size
 
 
 def _read_folder(folder: Path) -> Programs:
     known = {suffix for row in TOOLCHAINS.values() for suffix in row.suffixes}
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    programs = [path for path in files if path.suffix in known]
+    files = sorted(path for path in folder.rglob("*") if not path.is_dir())
+    programs = [path for path in files if path.suffix.lower() in known]
     if not programs:
         raise InputError(f"{folder} holds no program: expected files ending in {_listed(known)}")
     rows = tuple(_read_file(path, path.relative_to(folder).as_posix()) for path in programs)

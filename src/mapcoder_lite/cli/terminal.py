@@ -4,11 +4,12 @@ Knows: streams, colours, characters that could command a terminal.
 Does not know: what is shown.
 """
 
+import os
 import re
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import typer
 
@@ -25,7 +26,7 @@ _moving: list["Console"] = []
 
 def result(text: str) -> None:
     """Print a result; only a terminal is shielded from control characters."""
-    typer.echo(visible(text) if sys.stdout.isatty() else text)
+    typer.echo(visible(text) if _is_terminal(sys.stdout) else text)
 
 
 def say(text: str, colour: str | None = None) -> None:
@@ -50,7 +51,7 @@ def is_lively() -> bool:
     """Whether progress goes to a terminal that takes colours and moving lines."""
     from mapcoder_lite.config import wants_plain_output
 
-    return sys.stderr.isatty() and not wants_plain_output()
+    return _is_terminal(sys.stderr) and not wants_plain_output()
 
 
 @contextmanager
@@ -69,6 +70,23 @@ def waiting(text: str) -> Generator[None]:
             yield
     finally:
         _moving.pop()
+
+
+def fill_closed_streams() -> None:
+    """Open nothing's device in place of a standard stream that the caller closed.
+
+    Otherwise the next file or socket would get its number, and be taken for the stream.
+    """
+    descriptor = os.open(os.devnull, os.O_RDWR)
+    while descriptor <= 2:
+        os.set_inheritable(descriptor, True)
+        descriptor = os.dup(descriptor)
+    os.close(descriptor)
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    """Whether a stream is one; there is none where the caller closed it."""
+    return stream is not None and stream.isatty()
 
 
 def _picture(found: re.Match[str]) -> str:

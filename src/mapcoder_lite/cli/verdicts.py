@@ -42,9 +42,17 @@ def row(entry: Entry, judgement: Judgement, width: int) -> str:
     mebibytes = max((run.rss_kb for run in judgement.results), default=0) / 1024
     passed = f"{judgement.num_passed}/{judgement.num_total}"
     return (
-        f"{entry.id:{width}}  {entry.language.value:10}  {judgement.verdict.value:3}  {passed:>9}  "
-        f"{cpu_ms:7.0f}  {mebibytes:6.1f}  {_why(judgement)}"
+        f"{plain(entry.id):{width}}  {entry.language.value:10}  {judgement.verdict.value:3}  "
+        f"{passed:>9}  {cpu_ms:7.0f}  {mebibytes:6.1f}  {_why(judgement)}"
     ).rstrip()
+
+
+def plain(text: str) -> str:
+    """Write what is not printable, as a newline in a name, the way Python would."""
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii")
+        for letter in text
+    )
 
 
 def json_line(entry: Entry, judgement: Judgement, width: int) -> str:
@@ -92,5 +100,5 @@ def _why(judgement: Judgement) -> str:
         text = f"test {failure.index + 1}: {failure.reason}"
     else:
         text = failure.reason
-    line = " ".join(text.split())
+    line = plain(" ".join(text.split()))
     return line if len(line) <= REASON_CHARACTERS else line[: REASON_CHARACTERS - 1] + "…"

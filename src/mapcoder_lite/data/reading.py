@@ -15,11 +15,11 @@ MAX_STATEMENT_BYTES = 2_000_000
 _GZIP = b"\x1f\x8b"
 
 
-def read_text(path: Path, max_bytes: int | None = None) -> str:
+def read_text(path: Path, max_bytes: int | None = None, *, may_be_empty: bool = False) -> str:
     """Read a UTF-8 text file whole.
 
     Raises:
-        InputError: it is missing, empty, too large, binary or not UTF-8.
+        InputError: it is missing, too large, binary, not UTF-8, or empty where it may not be.
     """
     content = _read_bytes(path, max_bytes)
     if content.startswith(_GZIP):
@@ -29,7 +29,7 @@ def read_text(path: Path, max_bytes: int | None = None) -> str:
     if _is_binary(content):
         raise InputError(f"{path} is binary: expected UTF-8 text")
     text = _decode(content, path)
-    if not text.strip():
+    if not (may_be_empty or text.strip()):
         raise InputError(f"{path} is empty: expected UTF-8 text")
     return text
 

@@ -124,6 +124,10 @@ class SandboxJudge:
         """Judge programs whose verdicts are known; run before any accuracy is printed."""
         return run_selftest(self)
 
+    def cancel(self) -> None:
+        """End all runs at once; every `judge` that waits, any later too, raises SandboxError."""
+        self._pool.cancel()
+
     def close(self) -> None:
         """Wait for the programs being judged, then end all workers."""
         self._pool.close()

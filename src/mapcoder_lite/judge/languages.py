@@ -86,13 +86,13 @@ def toolchain_of(language: Language) -> Toolchain:
 
 
 def language_of(path: Path) -> Language:
-    """Return the language that a file's suffix means.
+    """Return the language that a file's suffix means, in whatever case.
 
     Raises:
         InputError: no language has it.
     """
     for toolchain in TOOLCHAINS.values():
-        if path.suffix in toolchain.suffixes:
+        if path.suffix.lower() in toolchain.suffixes:
             return toolchain.language
     known = " ".join(suffix for row in TOOLCHAINS.values() for suffix in row.suffixes)
     raise InputError(f"{path}: no language has the suffix {path.suffix!r}: expected one of {known}")

@@ -7,6 +7,7 @@ Does not know: programs, tests, verdicts.
 import contextlib
 import os
 import threading
+import weakref
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -23,6 +24,9 @@ Any one of these mends it:
   - a kernel with Landlock, Linux >= 5.13 (`landlock` in the lsm= boot parameter)
   - run in a container whose seccomp profile allows Landlock, as Docker's does
   - --unsafe runs programs without isolation: only for programs that you wrote yourself"""
+
+
+CANCELLED = "the judge was cancelled"
 
 
 class Gate:
@@ -80,6 +84,9 @@ class Pool:
         self.gate = Gate()
         self._changed = threading.Condition()
         self._is_closed = False
+        self._is_cancelled = False
+        self._workers: weakref.WeakSet[Worker] = weakref.WeakSet()
+        """All that were started and are still in use, those of boxes too."""
         # a worker dies with the thread that started it, so one thread outlives them all
         self._starter = ThreadPoolExecutor(1, thread_name_prefix="judge-starter")
         tiers: list[Tier] = [tier] if tier else ["bubblewrap", "landlock"]
@@ -110,12 +117,26 @@ class Pool:
         )
 
     def _start(self, launch: Launch, slot: Slot) -> Worker:
-        slot.worker = self._starter.submit(Worker, launch.of_slot(slot.number), slot.core).result()
+        slot.worker = self._starter.submit(
+            self._begin, launch.of_slot(slot.number), slot.core
+        ).result()
         return slot.worker
 
     def launch_of(self, slot: Slot) -> Launch:
         """Return how a slot's workers are started."""
         return self.launch.of_slot(slot.number)
+
+    def _begin(self, launch: Launch, core: int | None) -> Worker:
+        """Start a worker that can be cancelled; called by the thread that outlives it."""
+        self._refuse_cancelled()
+        worker = Worker(launch, core)
+        with self._changed:
+            self._workers.add(worker)
+            if not self._is_cancelled:
+                return worker
+        worker.kill()
+        worker.close()
+        raise SandboxError(CANCELLED)
 
     def worker_of(self, slot: Slot) -> Worker:
         """Return the slot's worker, started if need be.
@@ -137,7 +158,7 @@ class Pool:
             if packages is None:
                 return None
             launch = replace(self.launch_of(slot), packages=packages)
-            slot.numpy_worker = self._starter.submit(Worker, launch, slot.core).result()
+            slot.numpy_worker = self._starter.submit(self._begin, launch, slot.core).result()
         return slot.numpy_worker
 
     def boxed(self, slot: Slot, box: Box) -> Worker:
@@ -152,9 +173,9 @@ class Pool:
         """Start a worker where others have served; one that died meanwhile was ended from outside,
         so another is tried."""
         try:
-            return self._starter.submit(Worker, launch, slot.core).result()
+            return self._starter.submit(self._begin, launch, slot.core).result()
         except SandboxError:
-            return self._starter.submit(Worker, launch, slot.core).result()
+            return self._starter.submit(self._begin, launch, slot.core).result()
 
     def discard(self, slot: Slot) -> None:
         """End the slot's workers; the next use starts others."""
@@ -168,10 +189,11 @@ class Pool:
         """Hold a slot; waits until one is idle.
 
         Raises:
-            SandboxError: the pool is closed.
+            SandboxError: the pool is closed or cancelled.
         """
         with self._changed:
-            self._changed.wait_for(lambda: self._idle or self._is_closed)
+            self._changed.wait_for(lambda: self._idle or self._is_closed or self._is_cancelled)
+            self._refuse_cancelled()
             if self._is_closed:
                 raise SandboxError("the judge is closed; make a new one")
             slot = self._idle.pop()
@@ -181,6 +203,19 @@ class Pool:
             with self._changed:
                 self._idle.append(slot)
                 self._changed.notify()
+
+    def cancel(self) -> None:
+        """Kill all workers at once and start no more; whoever needs one gets a SandboxError."""
+        with self._changed:
+            self._is_cancelled = True
+            workers = list(self._workers)
+            self._changed.notify_all()
+        for worker in workers:
+            worker.kill()
+
+    def _refuse_cancelled(self) -> None:
+        if self._is_cancelled:
+            raise SandboxError(CANCELLED)
 
     def close(self) -> None:
         """Wait for the slots that are lent, then end all workers."""

@@ -15,6 +15,7 @@ from enum import IntEnum
 
 from mapcoder_lite.errors import SandboxError
 from mapcoder_lite.judge.descriptors import memory_file
+from mapcoder_lite.judge.family import kill_family
 from mapcoder_lite.judge.filters import FilterName
 from mapcoder_lite.judge.inside.wire import (
     COMMAND,
@@ -138,6 +139,7 @@ class Worker:
                 pass_fds=fds,
                 cwd="/",
                 env=ENVIRONMENT,
+                start_new_session=True,  # the terminal's Ctrl-C is for the host alone
                 **identity(launch.user),
             )
             theirs.close()
@@ -239,6 +241,10 @@ class Worker:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+    def kill(self) -> None:
+        """End it at once, with all that it started; `close` gives back what it holds."""
+        kill_family(self._process)
 
 
 class Template:
