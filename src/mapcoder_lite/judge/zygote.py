@@ -28,6 +28,7 @@ from mapcoder_lite.judge.inside.wire import (
     REQUEST,
     UNCOMPILED,
 )
+from mapcoder_lite.judge.isolation import trusted_isolation
 from mapcoder_lite.judge.sandbox import ENVIRONMENT, Launch, identity, worker_texts
 from mapcoder_lite.verdict import Isolation
 
@@ -348,32 +349,6 @@ class Single(Template):
     def _abandon(self) -> None:
         # the reply would answer the worker's next question: end the worker
         self._socket.shutdown(socket.SHUT_RDWR)
-
-
-def trusted_isolation(
-    launch: Launch, landlock_abi: int, uid: int, canary: dict[str, str]
-) -> Isolation:
-    """Return how a worker is kept in, if it truly is.
-
-    Raises:
-        SandboxError: it runs as root, lacks Landlock in tier 2, or its canary escaped.
-    """
-    if launch.tier == "none":
-        return Isolation(tier="none")
-    if uid == 0:
-        raise SandboxError("a worker runs as root; refused")
-    if launch.tier == "landlock" and landlock_abi < 1:
-        name = os.strerror(-landlock_abi)
-        raise SandboxError(f"Landlock: {name} (errno {-landlock_abi}); it needs Linux >= 5.13")
-    found = " ".join(f"{attempt}={met}" for attempt, met in canary.items())
-    if not canary or any(met.startswith("OPEN") for met in canary.values()):
-        raise SandboxError(f"the escape canary got out: {found or 'no report'}; refused")
-    return Isolation(
-        tier=launch.tier,
-        landlock_abi=max(landlock_abi, 0),
-        filter_sha256=launch.filter_sha256,
-        canary=found,
-    )
 
 
 def read_run(reply: bytes, out: int, err: int, max_bytes: int) -> Run:
