@@ -220,3 +220,18 @@ def test_ruby_recurses_deep_but_not_for_published_verdicts(
     published = ask(judge, program, Language.RUBY, Checker(kind=CheckerKind.EXECEVAL))
     assert published.verdict is Verdict.RE
     assert "SystemStackError" in published.results[0].stderr_tail
+
+
+def test_the_dialect_of_cpp_takes_the_name_identity(judge: SandboxJudge) -> None:
+    program = "#include <bits/stdc++.h>\nusing namespace std;\nint identity[10];\n"
+    program += "int main() { identity[0] = 42; cout << identity[0]; }"
+    got = ask(judge, program, Language.CPP)
+    assert got.verdict is Verdict.CE
+    assert "ambiguous" in got.compilation.log
+    accept(judge, program.replace("identity", "identities"), Language.CPP)
+
+
+def test_csharp_is_the_newest_that_its_compiler_knows(judge: SandboxJudge) -> None:
+    program = "class P { static int F(in int x) { int y = default; return x + y; } "
+    program += "static void Main() { System.Console.WriteLine(F(42)); } }"
+    accept(judge, program, Language.CSHARP)

@@ -107,6 +107,7 @@ _JAVA_SETTINGS = ("/etc/java*", "/etc/alternatives")
 _JVM_OUT_OF_MEMORY = (b"java.lang.OutOfMemoryError",)
 _GNU = ("-O2", "-w", "-static", "-s", "-DONLINE_JUDGE")
 _PUBLISHED_C = ("-fno-optimize-sibling-calls", "-fno-strict-aliasing", "-fno-asm")
+_MCS = ("-optimize+", "-r:System.Numerics", "-out:main.exe", "main.cs")
 _INCLUDED = ("-include", "limits.h", "-include", "math.h")
 
 TOOLCHAINS: dict[Language, Toolchain] = {
@@ -254,7 +255,8 @@ TOOLCHAINS: dict[Language, Toolchain] = {
             tools=("mcs", "mono"),
             honest="class P { static void Main() {} }\n",
             source="main.cs",
-            compiler=("mcs", "-optimize+", "-r:System.Numerics", "-out:main.exe", "main.cs"),
+            compiler=("mcs", "-langversion:latest", *_MCS),
+            published_compiler=("mcs", *_MCS),
             artefact="main.exe",
             runner=("mono", "main.exe"),
             settings=("/etc/mono",),

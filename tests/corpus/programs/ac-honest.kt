@@ -1,3 +1,3 @@
 fun main() {
-    println(readLine()!!.split(" ").sumOf { it.toLong() })
+    println(readLine()!!.split(" ").map { it.toLong() }.sum())
 }
