@@ -68,6 +68,7 @@ DOORS = {
         ),
         open_to=("engine/openai.py", "engine/probe.py"),
         exceptions={
+            "judge/descriptors.py": "a socket pair between two processes of the sandbox",
             "judge/zygote.py": "a socket pair to the worker; nothing leaves the machine",
             "judge/inside/worker.py": "the worker's end of that pair",
             "judge/inside/template.py": "a template's end of a pair of its own",

@@ -325,6 +325,7 @@ def test_a_worker_that_dies_is_replaced() -> None:
             assert worker is not None
             worker._process.kill()
             worker._process.wait()
+            assert select.select([worker._socket], [], [], 10)[0]  # what is inside ends later
         got = examine(own, ADD, *codes)
         assert got.is_accepted
         assert got.num_retried >= 1

@@ -1,6 +1,7 @@
 """The judge as its users meet it: verdicts, records, retries, threads, refusal."""
 
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -163,6 +164,7 @@ def test_a_worker_that_dies_is_replaced() -> None:
             assert worker is not None
             worker._process.kill()  # with it the whole sandbox
             worker._process.wait()
+            assert select.select([worker._socket], [], [], 10)[0]  # what is inside ends later
             got = ask(judge, SUM)
             assert got.verdict is Verdict.AC
             assert got.num_retried >= 1
@@ -316,3 +318,27 @@ def is_alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+def test_a_program_that_sleeps_does_not_stop_the_others(judge: SandboxJudge) -> None:
+    # it uses a tenth of its CPU time, as if it were starved, and sleeps
+    limits = LIMITS.model_copy(update={"cpu_seconds": 0.3})
+    program = "import time\nend = time.process_time() + 0.04\n"
+    program += "while time.process_time() < end: pass\ntime.sleep(100)"
+    started = time.monotonic()
+    got = judge.judge(program, Language.PYTHON, TESTS, limits=limits, checker=Checker())
+    assert got.verdict is Verdict.TLE
+    assert got.num_run == 4
+    # the wall limit of a run is 2.9 s; one of four is run again, and again ended when it sleeps
+    assert got.num_retried == 1
+    assert time.monotonic() - started < 5 * 2.9 + 4
+
+
+def test_what_no_file_can_hold_is_shown_otherwise(judge: SandboxJudge) -> None:
+    got = ask(judge, "raise ValueError('\\ud800' + 'x' * 100_000)")
+    assert Judgement.model_validate_json(got.model_dump_json()).verdict is Verdict.RE
+
+
+def test_a_record_says_what_was_asked(judge: SandboxJudge) -> None:
+    got = ask(judge, SUM)
+    assert (got.language, got.limits) == (Language.PYTHON, LIMITS)

@@ -103,6 +103,9 @@ class Judgement(Record):
     first_failure: FirstFailure | None = None
     compilation: Compilation = Compilation()
     isolation: Isolation
+    language: Language = Language.PYTHON
+    limits: Limits = Limits()
+    """Before they were multiplied by `speed_factor`."""
     checker: str = "tokens"
     speed_factor: float = 1.0
     """Measured slowness of this machine; CPU limits were multiplied by it."""

@@ -9,15 +9,19 @@ import os
 import shutil
 import stat
 import tempfile
+import time
 from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 
+from mapcoder_lite.errors import SandboxError
 from mapcoder_lite.judge.languages import TOOL_PATH, Toolchain, find_tool
 from mapcoder_lite.judge.names import Names
 from mapcoder_lite.judge.sandbox import Box
 from mapcoder_lite.judge.zygote import CommandLine, Worker
 
 MEBIBYTE = 1 << 20
+PREFIX = "mapcoder-box-"
+LEFT_AFTER_SECONDS = 3600.0
 
 
 @contextlib.contextmanager
@@ -27,18 +31,47 @@ def folder_of(
     """Hold a temporary folder with these files, for the sandbox's user alone to read, or write.
 
     No user means that workers run as this process's own.
+
+    Raises:
+        SandboxError: there is no room for them.
     """
-    folder = Path(tempfile.mkdtemp(prefix="mapcoder-box-"))
-    try:
-        for name, content in files.items():
-            (folder / name).write_bytes(content)
-            (folder / name).chmod(0o755)  # a static executable is executed
-        if user is not None:
-            os.chown(folder, user if is_writable else -1, user)
-            folder.chmod(0o750)
+    with contextlib.ExitStack() as kept:
+        try:
+            folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=scratch_of(user)))
+            kept.callback(shutil.rmtree, folder)
+            fill(folder, files)
+            if user is not None:
+                os.chown(folder, user if is_writable else -1, user)
+                folder.chmod(0o750)
+        except OSError as error:
+            raise SandboxError(f"cannot write what a sandbox needs: {error}") from error
         yield folder
-    finally:
-        shutil.rmtree(folder)
+
+
+def fill(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write files that everybody who may enter the folder may read and execute."""
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+        (folder / name).chmod(0o755)
+
+
+def scratch_of(user: int | None) -> Path:
+    """Return where temporary folders go: the usual place, if another user can reach it."""
+    usual = Path(tempfile.gettempdir())
+    if user is None or all(path.stat().st_mode & 1 for path in (usual, *usual.parents)):
+        return usual
+    return Path("/tmp")
+
+
+def sweep_folders() -> None:
+    """Remove what a judge that was killed has left, once it is an hour old."""
+    oldest = time.time() - LEFT_AFTER_SECONDS
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*-*"):
+        owner = folder.name.removeprefix(PREFIX).partition("-")[0]
+        with contextlib.suppress(OSError):
+            is_left = owner.isdecimal() and not Path("/proc", owner).exists()
+            if is_left and folder.lstat().st_mtime < oldest:
+                shutil.rmtree(folder)
 
 
 def box_of(

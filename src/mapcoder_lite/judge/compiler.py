@@ -8,15 +8,14 @@ import contextlib
 import hashlib
 import io
 import json
-import os
 import shutil
-import tempfile
 import threading
 import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mapcoder_lite.errors import SandboxError
+from mapcoder_lite.judge import elf
 from mapcoder_lite.judge.box import (
     command_line,
     folder_of,
@@ -24,12 +23,15 @@ from mapcoder_lite.judge.box import (
     read_left,
     resolved,
     settings_of,
+    sweep_folders,
 )
+from mapcoder_lite.judge.cache import Cache, is_usable
 from mapcoder_lite.judge.languages import Toolchain
 from mapcoder_lite.judge.names import names_of
+from mapcoder_lite.judge.outcome import is_killed_from_outside
 from mapcoder_lite.judge.pool import Pool, Slot
 from mapcoder_lite.judge.sandbox import Box, home_folder
-from mapcoder_lite.judge.zygote import CompileFailure, Ended, Run, RunLimits
+from mapcoder_lite.judge.zygote import CompileFailure, Ended, Run, RunLimits, WorkerLost
 from mapcoder_lite.problem import Language
 
 LIMITS = RunLimits(
@@ -40,9 +42,10 @@ LIMITS = RunLimits(
     output_bytes=256 << 20,
 )
 MAX_ARTEFACT_BYTES = 256 << 20
-MAX_CACHE_BYTES = 2 << 30
-"""Beyond it, what was used longest ago goes."""
 MAX_LOG_CHARACTERS = 4000
+KILLED = ("Killed signal", "signal: killed", "signal 9", "signal: 9")
+"""What g++, go and rustc say when a part of them was."""
+NO_ROOM = ("No space left on device", "no space left on device", "Disk quota exceeded")
 COMPILER_ENDED = "the compiler was ended: it took too much time or memory, or crashed"
 HEADER = "bits/stdc++.h"
 """Precompiled, it halves the time of the programs that include it."""
@@ -63,30 +66,23 @@ def default_cache() -> Path | None:
     return home / ".cache" / "mapcoder-lite" / "judge" if home else None
 
 
-def is_usable(folder: Path) -> bool:
-    """Whether files can be kept in a folder, which is made if need be."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        return False
-    return os.access(folder, os.W_OK | os.X_OK)
-
-
 class Compiler:
     """Compiles programs of all languages that need it; safe to call from many threads."""
 
-    def __init__(self, pool: Pool, cache: Path | None) -> None:
+    def __init__(self, pool: Pool, cache: Path | None, speed_factor: float = 1.0) -> None:
         """Keep artefacts in a folder; without a usable one, in one of our own until `close`."""
+        sweep_folders()
         self._pool = pool
         self._kept = contextlib.ExitStack()
         if cache is None or not is_usable(cache):
             cache = self._kept.enter_context(folder_of({}, None))
-        self._cache = cache
+        self._cache = Cache(cache)
+        self.limits = scaled(LIMITS, speed_factor)
         self._lock = threading.Lock()
         self.sound: set[Language] = set()
         """Languages whose compiler is known to compile an honest program."""
-        self._shown: Path | None = None
-        self._prune()
+        self._shown: tuple[str, Path] | None = None
+        """The precompiled header's key, and the folder where workers find it."""
 
     def compile(
         self, slot: Slot, toolchain: Toolchain, program: str, *, is_published: bool
@@ -94,20 +90,25 @@ class Compiler:
         """Return the artefact of a program, from the cache if it is there.
 
         Raises:
-            WorkerLost: the worker died.
-            SandboxError: no worker starts, or the compiler does not compile anything.
+            WorkerLost: the worker died, or something ended the compiler from outside.
+            SandboxError: no worker starts, the compiler does not compile anything, or there is no
+                room for what it writes.
         """
         command = (is_published and toolchain.published_compiler) or toolchain.compiler
-        headers = self._headers(slot, toolchain, command, program)
         key = key_of(toolchain, command, program)
-        if (found := self._read(key)) is not None:
+        if (found := self._cache.read(key)) is not None:
             return Compiled(found, is_cached=True)
+        headers = self._headers(slot, toolchain, command, program)
         made = self._run(slot, toolchain, command, program, headers)
+        if isinstance(made, CompileFailure) and headers:
+            made = self._run(slot, toolchain, command, program)
+            if not isinstance(made, CompileFailure):
+                self._drop_headers()
         if isinstance(made, CompileFailure):
             self._examine(slot, toolchain)
             return made
         self.sound.add(toolchain.language)
-        self._write(key, made)
+        self._cache.write(key, made)
         return Compiled(made, is_cached=False)
 
     def _run(
@@ -123,7 +124,7 @@ class Compiler:
         if headers:
             command = (command[0], "-I", str(headers), *command[1:])
         source = program.encode("utf-8", "surrogatepass")
-        files, user = {names.source: source}, self._pool.launch.user
+        files, user = {names.source: source}, self._pool.launch_of(slot).user
         with folder_of(files, user, is_writable=True) as folder:
             box = Box(folder, readable=tuple(readable), is_for_compiler=True)
             with held(self._pool.boxed(slot, box)) as worker:
@@ -132,24 +133,30 @@ class Compiler:
                     command,
                     worker.folder,
                     names=names,
-                    memory_bytes=LIMITS.data_bytes,
+                    memory_bytes=self.limits.data_bytes,
                     is_compiler=True,
                 )
                 template = worker.command(line)
                 with contextlib.closing(template):
-                    run = template.run(b"", LIMITS)
-            return self._left(toolchain, folder, run)
+                    run = template.run(b"", self.limits)
+            return self._left(toolchain, folder, run, log_of(run, worker.folder))
 
-    def _left(self, toolchain: Toolchain, folder: Path, run: Run) -> bytes | CompileFailure:
+    def _left(
+        self, toolchain: Toolchain, folder: Path, run: Run, log: str
+    ) -> bytes | CompileFailure:
+        refuse_disturbed(run, log)
         if run.ended is not Ended.BY_ITSELF or run.signal is not None:
             return CompileFailure(COMPILER_ENDED)
         if run.exit_code != 0:
-            return CompileFailure(log_of(run) or f"the compiler ended with {run.exit_code}")
+            return CompileFailure(log or f"the compiler ended with {run.exit_code}")
         if toolchain.language is Language.JAVA:
             return archive_of(folder)
         left = read_left(folder, toolchain.artefact, MAX_ARTEFACT_BYTES)
         if left is None:
-            return CompileFailure(f"the compiler left no {toolchain.artefact}; {log_of(run)}")
+            return CompileFailure(f"the compiler left no {toolchain.artefact}; {log}")
+        is_header = toolchain.source == HEADER_SOURCE
+        if not toolchain.runner and not is_header and elf.memory_of(left) is None:
+            return CompileFailure(f"the compiler left no program that can be started; {log}")
         return left
 
     def _examine(self, slot: Slot, toolchain: Toolchain) -> None:
@@ -174,26 +181,28 @@ class Compiler:
         if command != toolchain.compiler:  # other includes come first, so it could not be used
             return None
         with self._lock:
-            if self._shown is None and (made := self._made_header(slot, toolchain)):
-                self._shown = self._show(made)
-            return self._shown
+            if self._shown is None and (key := self._made_header(slot, toolchain)):
+                self._shown = key, self._show(self._cache.path(key))
+            return self._shown[1] if self._shown else None
 
-    def _made_header(self, slot: Slot, toolchain: Toolchain) -> Path | None:
-        """Return the precompiled header in the cache; None if it does not compile."""
+    def _made_header(self, slot: Slot, toolchain: Toolchain) -> str | None:
+        """Return the key of the precompiled header; None if it does not compile."""
         flags = [part for part in toolchain.compiler[1:] if part not in ("-o", "main", "main.cpp")]
         making = (toolchain.compiler[0], *flags, "-x", "c++-header", "-o", "main", HEADER_SOURCE)
-        path = self._cache / key_of(toolchain, making, HEADER)
-        if not path.exists():
+        key = key_of(toolchain, making, HEADER)
+        if not self._cache.path(key).exists():
             for_header = replace(toolchain, source=HEADER_SOURCE)
             made = self._run(slot, for_header, making, f"#include <{HEADER}>\n")
             if isinstance(made, CompileFailure):
                 return None
-            self._write(path.name, made)
-        return path
+            self._cache.write_plain(key, made)
+        self._cache.touch(key)
+        return key
 
     def _show(self, made: Path) -> Path:
-        """Put the precompiled header where the sandbox's user can read it, and nobody write."""
-        folder = self._kept.enter_context(folder_of({}, self._pool.launch.user))
+        """Put the precompiled header where every worker can read it, and none write."""
+        folder = self._kept.enter_context(folder_of({}, None))
+        folder.chmod(0o755)
         target = folder / f"{HEADER}.gch"
         target.parent.mkdir(mode=0o755)
         try:
@@ -202,37 +211,37 @@ class Compiler:
             shutil.copyfile(made, target)
         return folder
 
+    def _drop_headers(self) -> None:
+        """Forget a precompiled header without which a program compiles: it is damaged."""
+        with self._lock:
+            if self._shown is not None:
+                self._cache.remove(self._shown[0])
+                self._shown = None
+
     def close(self) -> None:
         """Remove what was shown to workers, and a cache of our own."""
         self._kept.close()
 
-    def _prune(self) -> None:
-        """Remove what was used longest ago, down to the limit."""
-        files = [(path, path.stat()) for path in self._cache.iterdir() if path.is_file()]
-        files.sort(key=lambda entry: entry[1].st_mtime)
-        excess = sum(status.st_size for _, status in files) - MAX_CACHE_BYTES
-        for path, status in files:
-            if excess <= 0:
-                return
-            path.unlink(missing_ok=True)
-            excess -= status.st_size
 
-    def _read(self, key: str) -> bytes | None:
-        path = self._cache / key
-        try:
-            content = path.read_bytes()
-            os.utime(path)
-        except FileNotFoundError:
-            return None
-        return content
+def scaled(limits: RunLimits, speed_factor: float) -> RunLimits:
+    """Return the limits of a slower machine."""
+    cpu_ms, wall_ms = (int(ms * speed_factor) for ms in (limits.cpu_ms, limits.wall_ms))
+    return replace(limits, cpu_ms=cpu_ms, wall_ms=wall_ms)
 
-    def _write(self, key: str, content: bytes) -> None:
-        try:
-            replace_file(self._cache / key, content)
-        except OSError as error:
-            raise SandboxError(
-                f"cannot keep what a compiler made: {error}; make room in {self._cache}"
-            ) from error
+
+def refuse_disturbed(run: Run, log: str) -> None:
+    """Let no failure that came from outside be the program's.
+
+    Raises:
+        WorkerLost: something ended the compiler or a part of it; it may do better again.
+        SandboxError: it was starved, or had no room to write.
+    """
+    if is_killed_from_outside(run) or any(words in log for words in KILLED):
+        raise WorkerLost(f"a compiler was killed: {log[-200:]}")
+    if run.ended is Ended.BY_DEADLINE:
+        raise SandboxError(f"a compiler was not done in {run.wall_ms / 1000:.0f} s; is all well?")
+    if run.exit_code != 0 and any(words in log for words in NO_ROOM):
+        raise SandboxError(f"a compiler had no room to write: {log[-200:]}; make room for TMPDIR")
 
 
 def compiles_nothing(toolchain: Toolchain, honest: CompileFailure) -> SandboxError:
@@ -269,17 +278,7 @@ def archive_of(folder: Path) -> bytes:
     return content.getvalue()
 
 
-def log_of(run: Run) -> str:
-    """Return what a compiler said."""
-    said = run.stdout + run.stderr_tail
-    return said.decode("utf-8", "replace").strip()[:MAX_LOG_CHARACTERS]
-
-
-def replace_file(path: Path, content: bytes) -> None:
-    """Write a file at once; others see all of it or nothing."""
-    fd, name = tempfile.mkstemp(dir=path.parent, prefix=".new-")
-    with os.fdopen(fd, "wb") as file:
-        file.write(content)
-    made = Path(name)
-    made.chmod(0o644)
-    made.replace(path)
+def log_of(run: Run, folder: str) -> str:
+    """Return what a compiler said first, without the name of its folder."""
+    said = (run.stdout + run.stderr_head).decode("utf-8", "replace").strip()
+    return said.replace(f"{folder}/", "")[:MAX_LOG_CHARACTERS]

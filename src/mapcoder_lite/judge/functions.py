@@ -227,6 +227,7 @@ def examiner_limits(limits: RunLimits) -> RunLimits:
         limits,
         cpu_ms=limits.cpu_ms + milliseconds,
         wall_ms=limits.wall_ms + milliseconds,
+        stall_ms=0,  # it waits for the program
         address_space_bytes=EXAMINER_MEMORY_BYTES,
         has_site=True,
     )
@@ -235,7 +236,10 @@ def examiner_limits(limits: RunLimits) -> RunLimits:
 def read_report(run: Run, report: bytes) -> Answer:
     """Say what the test code found; without a report, what ended it."""
     if report:
-        kind, reason, shown = json.loads(report)
+        try:
+            kind, reason, shown = json.loads(report)
+        except ValueError as error:
+            return Answer(Verdict.IE, f"what the test code reports cannot be read: {error}")
         return Answer(VERDICTS[kind], reason, shown)
     if run.ended is not Ended.BY_ITSELF:
         reason = f"the test code did not end in {run.wall_ms / 1000:.2f} s"

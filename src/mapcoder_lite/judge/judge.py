@@ -70,7 +70,7 @@ class SandboxJudge:
         """
         count = num_workers or num_cores()
         self._pool = Pool(count, tier=tier, interpreter=interpreter, unsafe=unsafe)
-        self._compiler = Compiler(self._pool, cache or default_cache())
+        self._compiler = Compiler(self._pool, cache or default_cache(), speed_factor)
         self._toolchains = toolchains
         self._speed_factor = speed_factor
 
@@ -193,6 +193,8 @@ class Case:
             first_failure=failure,
             compilation=compilation,
             isolation=isolation,
+            language=self.toolchain.language,
+            limits=self.limits,
             checker=self.checker.kind.value,
             speed_factor=speed_factor,
             num_retried=num_retried,
@@ -209,9 +211,9 @@ class Sitting:
     case: Case
     speed_factor: float
     ready: Ready | None = None
-    isolation: Isolation | None = None
-    """Of what ran the program."""
     checker: CheckerProgram | None = None
+    has_patience: bool = True
+    """Whether a doubtful run is run again alone."""
     needs_template: bool = False
     """Whether a run that was to compile the program failed before it became the program."""
     num_retried: int = 0
@@ -227,8 +229,13 @@ class Sitting:
             compilation = Compilation(is_ok=False, log=str(failure))
         finally:
             self.close_program()
-        isolation = self.isolation or self.pool.isolation
-        args = (isolation, compilation, self.outcomes, self.num_retried, self.speed_factor)
+        args = (
+            self.pool.isolation,
+            compilation,
+            self.outcomes,
+            self.num_retried,
+            self.speed_factor,
+        )
         return self.case.judgement(*args)
 
     def compile(self) -> Compilation:
@@ -266,16 +273,18 @@ class Sitting:
         found = make_ready(self.pool, self.slot, self.compiler, program)
         if isinstance(found, CompileFailure):
             return found
-        self.ready, self.isolation = found, found.isolation
+        self.ready = found
         return None
 
     def run_tests(self) -> None:
         """Run the tests in order, to the first failure when asked to stop there."""
         for test in self.case.tests:
             outcome = self.run_test(test)
-            if outcome.is_doubtful:
+            if outcome.is_doubtful and self.has_patience:
                 self.num_retried += 1
                 outcome = self.run_test(test, alone=True)
+                # a program that sleeps must not stop all others once a test
+                self.has_patience = not outcome.met_deadline
             self.outcomes.append(outcome)
             if self.case.stop_early and outcome.verdict is not Verdict.AC:
                 return
@@ -293,7 +302,7 @@ class Sitting:
             patience=PATIENCE if alone else 1,
         )
         reason = ""
-        for attempt in range(MAX_RETRIES + 1):
+        for _ in range(MAX_RETRIES + 1):
             try:
                 failure = self.open_program()
                 if failure is not None and self.needs_template:
@@ -302,10 +311,14 @@ class Sitting:
                     raise WorkerLost(f"what compiled once does not now: {failure}")
                 with self.pool.gate.passed(alone=alone):
                     run, answer = self.run_once(self.ready.template, test, limits)
-                if is_killed_from_outside(run) and attempt < MAX_RETRIES:
+                if is_killed_from_outside(run):
+                    reason = "the program was killed from outside"
                     self.num_retried += 1
                     continue
-                outcome = outcome_of(run, self.case.limits, self.speed_factor, self.case.toolchain)
+                case, image_bytes = self.case, self.ready.image_bytes
+                outcome = outcome_of(
+                    run, case.limits, self.speed_factor, case.toolchain, image_bytes
+                )
                 if answer is not None:
                     return answer.on(outcome)
                 return self.checked(outcome, test, run.stdout)

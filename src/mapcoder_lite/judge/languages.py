@@ -20,8 +20,8 @@ class Toolchain:
     """How programs of one language are compiled and run.
 
     Commands run in a folder that holds the source. In them `{source}` is its name, `{main_class}`
-    the class that a Java program starts in, `{memory_mb}` the memory limit in mebibytes; in the
-    environment `{folder}` is that folder.
+    the class that a Java or Kotlin program starts in, `{memory_mb}` the memory limit in mebibytes;
+    in the environment `{folder}` is that folder.
     """
 
     language: Language
@@ -253,7 +253,7 @@ TOOLCHAINS: dict[Language, Toolchain] = {
             source="main.kt",
             compiler=("kotlinc", "-nowarn", "-include-runtime", "-d", "main.jar", "main.kt"),
             artefact="main.jar",
-            runner=(*_JVM, "-Xshare:auto", "-jar", "main.jar"),
+            runner=(*_JVM, "-Xshare:auto", "-cp", "main.jar", "{main_class}"),
             settings=_JAVA_SETTINGS,
             memory_overhead_bytes=192 * MEBIBYTE,
             published_cpu_seconds=6.0,

@@ -51,6 +51,11 @@ class Outcome:
     answer: str | None = None
     """What a tested function answered last, as text; None where programs print."""
 
+    @property
+    def met_deadline(self) -> bool:
+        """Whether the run was ended for the time on the clock, not for its CPU time."""
+        return self.run is not None and self.run.ended is Ended.BY_DEADLINE
+
     def compared(self, mismatch: Mismatch | None) -> "Outcome":
         """Return the outcome after the checker's word."""
         if mismatch is None:
@@ -72,7 +77,7 @@ class Outcome:
             stdout_sha256=hashlib.sha256(run.stdout).hexdigest(),
             stdout_bytes=run.stdout_bytes,
             stdout_excerpt=excerpt(run.stdout) if show_tests else "",
-            is_truncated=self.verdict is Verdict.OLE,
+            is_truncated=run.stdout_bytes > len(run.stdout) or self.verdict is Verdict.OLE,
             stderr_tail=stderr_text(run)[-STDERR_CHARACTERS:] if show_tests else "",
         )
 
@@ -87,12 +92,14 @@ def limits_of_run(
 ) -> RunLimits:
     """Return what the kernel enforces: CPU a little above the limit, wall time for sleepers."""
     cpu_seconds = limits.cpu_seconds * speed_factor
+    wall_ms = math.ceil((3 * cpu_seconds + 2) * 1000)
     is_by_address = toolchain.memory_kind == "address_space"
     margin = 0 if is_execeval else ADDRESS_SPACE_MARGIN_BYTES
     data_bytes = limits.memory_bytes + toolchain.memory_overhead_bytes + DATA_MARGIN_BYTES
     return RunLimits(
         cpu_ms=math.ceil(cpu_seconds * KILL_FACTOR * 1000),
-        wall_ms=math.ceil((3 * cpu_seconds + 2) * 1000) * patience,
+        wall_ms=wall_ms * patience,
+        stall_ms=wall_ms,
         address_space_bytes=limits.memory_bytes + margin if is_by_address else 0,
         data_bytes=0 if is_by_address else data_bytes,
         stack_bytes=toolchain.stack_bytes,
@@ -101,8 +108,13 @@ def limits_of_run(
     )
 
 
-def outcome_of(run: Run, limits: Limits, speed_factor: float, toolchain: Toolchain) -> Outcome:
-    """Say what ended a run: TLE, OLE, MLE, SEC, RE in this order; AC leaves it to the checker."""
+def outcome_of(
+    run: Run, limits: Limits, speed_factor: float, toolchain: Toolchain, image_bytes: int = 0
+) -> Outcome:
+    """Say what ended a run: TLE, OLE, MLE, SEC, RE in this order; AC leaves it to the checker.
+
+    `image_bytes` is what an executable takes before it does anything; too much ends it at once.
+    """
     cpu_limit_ms = limits.cpu_seconds * speed_factor * 1000
     used = f"{run.cpu_ms / 1000:.2f} s of CPU time, limit {cpu_limit_ms / 1000:.2f} s"
     if run.ended is Ended.BY_DEADLINE:
@@ -120,6 +132,9 @@ def outcome_of(run: Run, limits: Limits, speed_factor: float, toolchain: Toolcha
         return Outcome(Verdict.MLE, run, f"{run.rss_kb >> 10} MB of memory at its peak, {limit}")
     if run.signal == signal.SIGSYS:
         return Outcome(Verdict.SEC, run, "made a forbidden system call")
+    if run.signal is not None and image_bytes > limits.memory_bytes:
+        size, limit = image_bytes >> 20, limits.memory_bytes >> 20
+        return Outcome(Verdict.MLE, run, f"{size} MB of memory at its start, limit {limit} MB")
     if run.signal is not None:
         return Outcome(Verdict.RE, run, f"ended by {signal_name(run.signal)}")
     if run.exit_code != 0:
@@ -157,7 +172,7 @@ def first_failure(index: int, test: Test, outcome: Outcome, show_tests: bool) ->
         input_excerpt=shorten(test.input),
         expected_excerpt=shorten(test.outputs[0]),
         got_excerpt=got_excerpt(outcome),
-        reason=reason,
+        reason=shorten(reason),
     )
 
 
@@ -174,7 +189,8 @@ def excerpt(stream: bytes) -> str:
 
 
 def shorten(text: str) -> str:
-    """Cut a text to the excerpt's length and say so."""
+    """Cut a text to the excerpt's length and say so; what no file can hold becomes `?`."""
+    text = text.encode("utf-8", "replace").decode("utf-8")
     if len(text) <= EXCERPT_CHARACTERS:
         return text
     return text[:EXCERPT_CHARACTERS] + "… (cut)"

@@ -57,7 +57,8 @@ class Gate:
 class Slot:
     """A place for one worker, started when first asked for."""
 
-    def __init__(self, core: int | None) -> None:
+    def __init__(self, number: int, core: int | None) -> None:
+        self.number = number
         self.core = core
         self.worker: Worker | None = None
         self.numpy_worker: Worker | None = None
@@ -78,7 +79,7 @@ class Pool:
         cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
         # a smaller pool is left to the scheduler, so that two pools do not share one core
         is_pinned = num_workers == len(cores) > 1
-        self._slots = [Slot(cores[i] if is_pinned else None) for i in range(num_workers)]
+        self._slots = [Slot(i, cores[i] if is_pinned else None) for i in range(num_workers)]
         self._idle = list(reversed(self._slots))
         self.gate = Gate()
         self._changed = threading.Condition()
@@ -96,7 +97,6 @@ class Pool:
         except SandboxError:
             self._starter.shutdown()
             raise
-        self._box_tier: Tier = self.launch.tier
 
     def _start_first(
         self, tiers: list[Tier], interpreter: str | None, *, unsafe: bool
@@ -117,6 +117,7 @@ class Pool:
         )
 
     def _start(self, launch: Launch, slot: Slot) -> Worker:
+        launch = launch.of_slot(slot.number)
         slot.worker = self._starter.submit(self._begin, launch, slot.core).result()
         return slot.worker
 
@@ -132,13 +133,17 @@ class Pool:
         worker.close()
         raise SandboxError(CANCELLED)
 
+    def launch_of(self, slot: Slot) -> Launch:
+        """Return how a slot's workers are started."""
+        return self.launch.of_slot(slot.number)
+
     def worker_of(self, slot: Slot) -> Worker:
         """Return the slot's worker, started if need be.
 
         Raises:
             SandboxError: it does not start.
         """
-        slot.worker = slot.worker or self._started(self.launch, slot)
+        slot.worker = slot.worker or self._started(self.launch_of(slot), slot)
         return slot.worker
 
     def numpy_worker_of(self, slot: Slot) -> Worker | None:
@@ -151,28 +156,17 @@ class Pool:
             packages = numpy_folder(self.launch.interpreter, self.launch.user)
             if packages is None:
                 return None
-            launch = replace(self.launch, packages=packages)
+            launch = replace(self.launch_of(slot), packages=packages)
             slot.numpy_worker = self._starter.submit(self._begin, launch, slot.core).result()
         return slot.numpy_worker
 
     def boxed(self, slot: Slot, box: Box) -> Worker:
         """Start a worker with a folder of its own beside the slot's; its user ends it.
 
-        Where bubblewrap may not mount a /proc of its own, which boxes need, Landlock serves alone.
-
         Raises:
             SandboxError: it does not start.
         """
-        launch = replace(self.launch, box=box, tier=self._box_tier)
-        try:
-            return self._started(launch, slot)
-        except SandboxError:
-            if self._box_tier != "bubblewrap":
-                raise
-        launch = replace(launch, tier="landlock")
-        worker = self._started(launch, slot)
-        self._box_tier = "landlock"
-        return worker
+        return self._started(replace(self.launch_of(slot), box=box), slot)
 
     def _started(self, launch: Launch, slot: Slot) -> Worker:
         """Start a worker where others have served; one that died meanwhile was ended from outside,

@@ -8,22 +8,22 @@ import contextlib
 from dataclasses import dataclass, replace
 from typing import Self
 
+from mapcoder_lite.judge import elf
 from mapcoder_lite.judge.box import box_of, command_line, folder_of, held
 from mapcoder_lite.judge.compiler import (
     COMPILER_ENDED,
-    LIMITS,
     Compiled,
     Compiler,
     compiles_nothing,
     log_of,
+    refuse_disturbed,
 )
 from mapcoder_lite.judge.languages import Toolchain
 from mapcoder_lite.judge.names import names_of
 from mapcoder_lite.judge.packages import NUMPY_ADDRESS_SPACE_BYTES, wants_numpy
 from mapcoder_lite.judge.pool import Pool, Slot
-from mapcoder_lite.judge.zygote import CompileFailure, Ended, Template, Worker, WorkerLost
+from mapcoder_lite.judge.zygote import CompileFailure, Ended, RunLimits, Template, WorkerLost
 from mapcoder_lite.problem import Language, Limits
-from mapcoder_lite.verdict import Isolation
 
 SMALL_SOURCE_BYTES = 1 << 14
 """What compiles in so little that it does not count in a run of the same process."""
@@ -52,21 +52,21 @@ class Ready:
     """A program that can be run, and all that lives as long as it does."""
 
     template: Template
-    isolation: Isolation
-    """Of the worker that runs it."""
     is_cached: bool
     kept: contextlib.ExitStack
+    image_bytes: int = 0
+    """What a static executable takes before it does anything."""
 
     def close(self) -> None:
         """End its template, its own worker and its folder."""
         self.kept.close()
 
     @classmethod
-    def of(cls, template: Template, worker: Worker, *, is_cached: bool = False) -> Self:
+    def of(cls, template: Template, *, is_cached: bool = False) -> Self:
         """Return a program that keeps nothing but its template."""
         kept = contextlib.ExitStack()
         kept.callback(template.close)
-        return cls(template, worker.isolation, is_cached, kept)
+        return cls(template, is_cached, kept)
 
 
 def make_ready(
@@ -90,7 +90,7 @@ def make_ready(
     if not toolchain.runner:
         return ready_executable(pool, slot, program, made)
     files = {toolchain.artefact: made.artefact}
-    return ready_in_box(pool, slot, program, files, is_cached=made.is_cached)
+    return ready_in_box(pool, slot, program, files, compiler.limits, is_cached=made.is_cached)
 
 
 def ready_python(pool: Pool, slot: Slot, program: Program) -> Ready | CompileFailure:
@@ -107,13 +107,13 @@ def ready_python(pool: Pool, slot: Slot, program: Program) -> Ready | CompileFai
     if program.is_single and len(program.source) <= SMALL_SOURCE_BYTES:
         single = worker.single(program.source, optimize=optimize)
         single.more_address_space_bytes = NUMPY_ADDRESS_SPACE_BYTES if numpy_worker else 0
-        return Ready.of(single, worker)
+        return Ready.of(single)
     found = worker.template(program.source, optimize=optimize)
     if isinstance(found, CompileFailure) and not found.log:  # it may have been ended from outside
         found = worker.template(program.source, optimize=optimize)
     if isinstance(found, Template):
         found.more_address_space_bytes = NUMPY_ADDRESS_SPACE_BYTES if numpy_worker else 0
-        return Ready.of(found, worker)
+        return Ready.of(found)
     if found.log:
         return found
     with_honest = worker.template(program.toolchain.honest.encode())
@@ -130,16 +130,24 @@ def ready_executable(pool: Pool, slot: Slot, program: Program, made: Compiled) -
     line = command_line(
         program.toolchain, ("main",), "/", names=names, memory_bytes=program.limits.memory_bytes
     )
-    return Ready.of(worker.command(line, made.artefact), worker, is_cached=made.is_cached)
+    ready = Ready.of(worker.command(line, made.artefact), is_cached=made.is_cached)
+    ready.image_bytes = elf.memory_of(made.artefact) or 0
+    return ready
 
 
 def ready_in_box(
-    pool: Pool, slot: Slot, program: Program, files: dict[str, bytes], *, is_cached: bool = False
+    pool: Pool,
+    slot: Slot,
+    program: Program,
+    files: dict[str, bytes],
+    compile_limits: RunLimits,
+    *,
+    is_cached: bool = False,
 ) -> Ready | CompileFailure:
     """Hold a command that runs files, in a worker of its own that sees nothing else of ours."""
     toolchain, limits = program.toolchain, program.limits
     with contextlib.ExitStack() as kept:
-        folder = kept.enter_context(folder_of(files, pool.launch.user))
+        folder = kept.enter_context(folder_of(files, pool.launch_of(slot).user))
         worker = kept.enter_context(held(pool.boxed(slot, box_of(toolchain, folder))))
 
         def hold(command: tuple[str, ...]) -> Template:
@@ -150,13 +158,13 @@ def ready_in_box(
 
         if toolchain.checker:
             with contextlib.closing(hold(toolchain.checker)) as checking:
-                run = checking.run(b"", LIMITS)
-            if run.ended is not Ended.BY_ITSELF:
-                return CompileFailure(COMPILER_ENDED)
-            if run.exit_code != 0:
-                return CompileFailure(log_of(run) or COMPILER_ENDED)
+                run = checking.run(b"", compile_limits)
+            log = log_of(run, worker.folder)
+            refuse_disturbed(run, log)
+            if run.ended is not Ended.BY_ITSELF or run.exit_code != 0:
+                return CompileFailure(log or COMPILER_ENDED)
         template = kept.enter_context(contextlib.closing(hold(toolchain.runner)))
-        return Ready(template, worker.isolation, is_cached, kept.pop_all())
+        return Ready(template, is_cached, kept.pop_all())
 
 
 def ready_script(
@@ -168,12 +176,14 @@ def ready_script(
         SandboxError: not even an honest script is well-formed here.
     """
     toolchain = program.toolchain
-    found = ready_in_box(pool, slot, program, {toolchain.source: program.source})
+    limits = compiler.limits
+    found = ready_in_box(pool, slot, program, {toolchain.source: program.source}, limits)
     if isinstance(found, Ready):
         compiler.sound.add(toolchain.language)
     elif toolchain.language not in compiler.sound:
         honest = replace(program, text=toolchain.honest)
-        with_honest = ready_in_box(pool, slot, honest, {toolchain.source: honest.source})
+        files = {toolchain.source: honest.source}
+        with_honest = ready_in_box(pool, slot, honest, files, limits)
         if isinstance(with_honest, CompileFailure):
             raise compiles_nothing(toolchain, with_honest)
         with_honest.close()

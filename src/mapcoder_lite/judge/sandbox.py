@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Literal, TypedDict
@@ -23,8 +23,9 @@ from mapcoder_lite.judge.filters import FilterName, Filters, load_filters
 Tier = Literal["bubblewrap", "landlock", "none"]
 
 NOBODY = 65534
-FIRST_USER = 2_000_000_000
-"""Users from here on have no account: one for each process that judges."""
+FIRST_USER = 1_000_000_000
+"""Users from here on have no account: one for each slot of each process that judges."""
+SLOTS_PER_PROCESS = 64
 OLDEST_PYTHON = (3, 9)
 STACK_KILOBYTES = 256 << 10
 """Soft stack limit of every program, for deep recursion."""
@@ -124,6 +125,12 @@ class Launch:
     box: Box | None = None
     packages: str = ""
     """The folder of packages from which its worker imports numpy before all else."""
+
+    def of_slot(self, number: int) -> "Launch":
+        """Return the launch of a slot: its programs count against no other slot's limits."""
+        if self.user is None or self.user == NOBODY:
+            return self
+        return replace(self, user=self.user + number % SLOTS_PER_PROCESS)
 
     @property
     def filter_sha256(self) -> str:
@@ -231,13 +238,14 @@ def plan_launch(tier: Tier, interpreter: str | None, num_workers: int) -> Launch
 def user_to_become() -> int | None:
     """Return the user that root drops to; None for an ordinary user.
 
-    A user of this process's own, so that no other judge's programs count against its limits; where
-    the kernel maps no such user, as in some containers, nobody.
+    The first of this process's own, so that no other judge's programs count against its limits;
+    where the kernel maps no such user, as in some containers, nobody.
     """
     if os.geteuid() != 0:
         return None
-    own = FIRST_USER + os.getpid()
-    return own if all(map(partial(is_mapped, own), ("uid_map", "gid_map"))) else NOBODY
+    own = FIRST_USER + os.getpid() * SLOTS_PER_PROCESS
+    last = own + SLOTS_PER_PROCESS - 1
+    return own if all(map(partial(is_mapped, last), ("uid_map", "gid_map"))) else NOBODY
 
 
 def is_mapped(number: int, name: str) -> bool:
@@ -337,7 +345,8 @@ def bubblewrap_arguments(
 ) -> Sequence[str]:
     """Return bwrap and its arguments: all namespaces new, only system folders, nothing writable.
 
-    A box is bound at /box; only a compiler may write there.
+    A box is bound at /box; only a compiler may write there. Where no /proc can be mounted, as in
+    most containers, bwrap does not start.
     """
     command = ["bwrap", "--unshare-all", "--die-with-parent", "--new-session"]
     command += ["--cap-drop", "ALL", "--hostname", "box"]
@@ -351,10 +360,12 @@ def bubblewrap_arguments(
         command += ["--ro-bind-try", path, path]
     for device in ("/dev/null", "/dev/urandom"):
         command += ["--dev-bind", device, device]
-    # the pool's workers get no /proc: it shows the host's secrets where it is the host's
+    # of the new process namespace; Landlock refuses to read it, but /dev/stdin leads through it
+    command += ["--proc", "/proc", "--symlink", "/proc/self/fd", "/dev/fd"]
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        command += ["--symlink", f"/proc/self/fd/{number}", f"/dev/{name}"]
     command += ["--dir", "/box"]
     if box is not None:
-        command += ["--proc", "/proc"]
         for path in box.readable:
             command += ["--ro-bind", path, path]
         command += ["--bind" if box.is_for_compiler else "--ro-bind", str(box.folder), "/box"]

@@ -16,13 +16,14 @@ from mapcoder_lite.judge.box import box_of, command_line, folder_of, held, read_
 from mapcoder_lite.judge.compiler import Compiler
 from mapcoder_lite.judge.languages import Toolchain, missing_tools, toolchain_of
 from mapcoder_lite.judge.names import names_of
-from mapcoder_lite.judge.outcome import limits_of_run
+from mapcoder_lite.judge.outcome import is_killed_from_outside, limits_of_run
 from mapcoder_lite.judge.pool import Pool, Slot
-from mapcoder_lite.judge.zygote import CompileFailure, Ended, Run, RunLimits, Template
+from mapcoder_lite.judge.zygote import CompileFailure, Ended, Run, RunLimits, Template, WorkerLost
 from mapcoder_lite.problem import Checker, Language, Limits
 from mapcoder_lite.verdict import Verdict
 
 LIMITS = Limits(cpu_seconds=10.0, memory_bytes=512 << 20, output_bytes=1 << 20)
+MESSAGE = "judgemessage.txt"
 INPUT, OUTPUT, ANSWER, FEEDBACK = "input.txt", "output.txt", "answer.txt", "feedback"
 ARGUMENTS = {
     "testlib": (INPUT, OUTPUT, ANSWER),
@@ -34,6 +35,8 @@ RULINGS = {
     "kattis": {42: "", 43: "wrong answer"},
 }
 """What an exit code means; empty = accepted. Every other end is a fault of the judge."""
+WITH_TESTLIB = (Language.PYTHON, Language.C, Language.CPP, Language.RUST, Language.PHP)
+"""Whose crashes end in no code of testlib's."""
 MAX_MESSAGE_CHARACTERS = 500
 PYTHON_RUNNER = """\
 import os, runpy, sys, traceback
@@ -78,8 +81,8 @@ class CheckerProgram:
         protocol, toolchain = checker.protocol or "testlib", toolchain_of(checker.language)
         files, command = built(pool, slot, compiler, checker, toolchain)
         with contextlib.ExitStack() as kept:
-            folder = kept.enter_context(folder_of(files, pool.launch.user))
-            make_feedback(folder, pool.launch.user)
+            folder = kept.enter_context(folder_of(files, pool.launch_of(slot).user))
+            make_feedback(folder, pool.launch_of(slot).user)
             box = box_of(toolchain, folder, executables=command[:1], writable=FEEDBACK)
             worker = kept.enter_context(held(pool.boxed(slot, box)))
             line = command_line(
@@ -109,7 +112,10 @@ class CheckerProgram:
     def _rule(self, test_input: bytes, output: bytes, answer: bytes) -> Ruling:
         for name, content in ((INPUT, test_input), (OUTPUT, output), (ANSWER, answer)):
             (self.folder / name).write_bytes(content)
+        (self.folder / FEEDBACK / MESSAGE).unlink(missing_ok=True)
         run = self.template.run(output if self.protocol == "kattis" else b"", self.limits)
+        if is_killed_from_outside(run):
+            raise WorkerLost("the checker was killed from outside")
         message = self._message(run)
         meaning = RULINGS[self.protocol].get(-1 if run.exit_code is None else run.exit_code)
         if run.ended is not Ended.BY_ITSELF or meaning is None:
@@ -121,7 +127,7 @@ class CheckerProgram:
 
     def _message(self, run: Run) -> str:
         said = run.stderr_tail or run.stdout
-        left = read_left(self.folder / FEEDBACK, "judgemessage.txt", LIMITS.output_bytes)
+        left = read_left(self.folder / FEEDBACK, MESSAGE, LIMITS.output_bytes)
         text = (left or said).decode("utf-8", "replace").strip()
         return text[:MAX_MESSAGE_CHARACTERS]
 
@@ -140,6 +146,12 @@ def built(
     """
     if checker.program is None:
         raise InputError("a custom checker needs its program")
+    if checker.protocol != "kattis" and toolchain.language not in WITH_TESTLIB:
+        names = ", ".join(WITH_TESTLIB)
+        raise InputError(
+            f"a {toolchain.language.value} program ends in 1 when it crashes, which testlib takes "
+            f"for a wrong answer: use the Kattis protocol, or one of: {names}"
+        )
     if missing := missing_tools(toolchain):
         packages = " ".join(toolchain.packages)
         raise InputError(f"the checker needs {' '.join(missing)}; install {packages}")

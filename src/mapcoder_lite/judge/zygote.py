@@ -29,6 +29,7 @@ from mapcoder_lite.judge.inside.wire import (
     UNCOMPILED,
 )
 from mapcoder_lite.judge.sandbox import ENVIRONMENT, Launch, identity, worker_texts
+from mapcoder_lite.judge.trust import trusted_isolation
 from mapcoder_lite.verdict import Isolation
 
 START_SECONDS = 30.0
@@ -71,6 +72,8 @@ class RunLimits:
     output_bytes: int
     data_bytes: int = 0
     stack_bytes: int = 0
+    stall_ms: int = 0
+    """A run that gets hardly any CPU time for so long sleeps, and is ended; 0 = the wall limit."""
     has_site: bool = True
     """Whether exit() and quit() exist."""
 
@@ -90,6 +93,7 @@ class Run:
     stdout_bytes: int
     stderr_bytes: int
     stderr_tail: bytes
+    stderr_head: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,6 +283,7 @@ class Template:
         request = REQUEST.pack(
             limits.cpu_ms,
             limits.wall_ms,
+            limits.stall_ms or limits.wall_ms,
             flags,
             limits.address_space_bytes + self.more_address_space_bytes,
             limits.data_bytes,
@@ -346,32 +351,6 @@ class Single(Template):
         self._socket.shutdown(socket.SHUT_RDWR)
 
 
-def trusted_isolation(
-    launch: Launch, landlock_abi: int, uid: int, canary: dict[str, str]
-) -> Isolation:
-    """Return how a worker is kept in, if it truly is.
-
-    Raises:
-        SandboxError: it runs as root, lacks Landlock in tier 2, or its canary escaped.
-    """
-    if launch.tier == "none":
-        return Isolation(tier="none")
-    if uid == 0:
-        raise SandboxError("a worker runs as root; refused")
-    if launch.tier == "landlock" and landlock_abi < 1:
-        name = os.strerror(-landlock_abi)
-        raise SandboxError(f"Landlock: {name} (errno {-landlock_abi}); it needs Linux >= 5.13")
-    found = " ".join(f"{attempt}={met}" for attempt, met in canary.items())
-    if not canary or any(met.startswith("OPEN") for met in canary.values()):
-        raise SandboxError(f"the escape canary got out: {found or 'no report'}; refused")
-    return Isolation(
-        tier=launch.tier,
-        landlock_abi=max(landlock_abi, 0),
-        filter_sha256=launch.filter_sha256,
-        canary=found,
-    )
-
-
 def read_run(reply: bytes, out: int, err: int, max_bytes: int) -> Run:
     """Put the kernel's word and the streams together.
 
@@ -396,4 +375,5 @@ def read_run(reply: bytes, out: int, err: int, max_bytes: int) -> Run:
         stdout_bytes=stdout_bytes,
         stderr_bytes=stderr_bytes,
         stderr_tail=os.pread(err, STDERR_BYTES, max(0, stderr_bytes - STDERR_BYTES)),
+        stderr_head=os.pread(err, STDERR_BYTES, 0),
     )

@@ -33,9 +33,10 @@ arch_prctl restart_syscall exit exit_group
 FOR_MACHINES = """
 sched_getparam sched_getscheduler sched_get_priority_max sched_get_priority_min getcpu
 get_mempolicy fadvise64 readahead statfs fstatfs mlock munlock
-timer_create timer_settime timer_gettime timer_getoverrun timer_delete
+timer_create timer_settime timer_gettime timer_getoverrun timer_delete rt_sigsuspend
 """
-"""What the machines of other languages ask for beside that, and programs compiled for this one."""
+"""What the machines of other languages ask for beside that, and programs compiled for this one.
+mono's threads wait in rt_sigsuspend while memory is collected."""
 
 FOR_COMPILERS = """
 execve fork vfork wait4 waitid getpgid getsid getresuid getresgid chmod fchmod fchmodat
@@ -69,8 +70,19 @@ F_SETOWN_EX (15): with O_ASYNC they make the kernel send any signal to the judge
 PRCTLS = (3, 15, 16, 0x53564D41)
 """Dumpable (get), names of threads and of memory."""
 
+AF_UNIX = 1
+SOCK_STREAM = 1
+SOCKET_TYPES = 0xF
+"""The bits of a socket's type that are no flags."""
+
 OWN_PID = 0x7EADBEEF
 """Stands for the process's own number, which is put in its place when the filter is installed."""
+
+SIGFPE, SIGTSTP, SIGNALS_BETWEEN = 8, 20, (10, 11, 12, 15)
+
+MAP_SHARED, MAP_ANONYMOUS, MAP_GROWSDOWN = 0x1, 0x20, 0x100
+MAP_ESCAPING = MAP_SHARED | MAP_ANONYMOUS | MAP_GROWSDOWN
+MMAP_FLAGS = (0, MAP_SHARED, MAP_ANONYMOUS)
 
 CLONE_THREAD = 0x10000
 CLONE_NAMESPACES = 0x7E020000
@@ -87,7 +99,8 @@ def build(machine: str, name: FilterName) -> Any:  # pyseccomp ships no types
         rules.add_arch(arch)
         rules.remove_arch(seccomp.system_arch())
     for call in ALLOWED.split():
-        rules.add_rule(seccomp.ALLOW, call)
+        if (call, name) != ("mmap", "exec"):
+            rules.add_rule(seccomp.ALLOW, call)
     for call in DEADLY.split():
         rules.add_rule(seccomp.KILL_PROCESS, call)
     rules.add_rule(seccomp.ERRNO(errno.ENOSYS), "clone3")  # glibc falls back to clone
@@ -103,12 +116,30 @@ def build(machine: str, name: FilterName) -> Any:  # pyseccomp ships no types
     if name == "compile":
         mask, wanted = CLONE_NAMESPACES, 0
     rules.add_rule(seccomp.ALLOW, "clone", seccomp.Arg(0, seccomp.MASKED_EQ, mask, wanted))
+    if name != "compile":  # which may make any pair
+        allow_pairs(rules)
     if name != "strict":
         allow_more(rules, name)
     # the default for a foreign ABI (x32, int 0x80) kills only the thread
     rules.set_attr(seccomp.Attr.ACT_BADARCH, seccomp.KILL_PROCESS)
     rules.set_attr(seccomp.Attr.CTL_OPTIMIZE, 2)
     return rules
+
+
+def allow_pairs(rules: Any) -> None:  # pyseccomp ships no types
+    """Allow what asyncio wakes itself by: two sockets that know each other and nothing else.
+
+    Without flags or an address, for urgent data and descriptors in flight are where the kernel had
+    its faults.
+    """
+    import pyseccomp as seccomp  # pyright: ignore[reportMissingTypeStubs] -- it has none
+
+    is_stream = seccomp.Arg(1, seccomp.MASKED_EQ, SOCKET_TYPES, SOCK_STREAM)
+    pair = seccomp.Arg(0, seccomp.EQ, AF_UNIX), is_stream, seccomp.Arg(2, seccomp.EQ, 0)
+    rules.add_rule(seccomp.ALLOW, "socketpair", *pair)
+    plain = seccomp.Arg(3, seccomp.EQ, 0), seccomp.Arg(4, seccomp.EQ, 0)
+    for call in ("sendto", "recvfrom"):
+        rules.add_rule(seccomp.ALLOW, call, *plain)
 
 
 def allow_more(rules: Any, name: FilterName) -> None:  # pyseccomp ships no types
@@ -127,8 +158,16 @@ def allow_more(rules: Any, name: FilterName) -> None:  # pyseccomp ships no type
         return
     # only what is held open already can be executed, and Landlock says what may be
     rules.add_rule(seccomp.ALLOW, "execveat", seccomp.Arg(4, seccomp.EQ, AT_EMPTY_PATH))
-    # abort() and the schedulers of machines signal their own threads
-    rules.add_rule(seccomp.ALLOW, "tgkill", seccomp.Arg(0, seccomp.EQ, OWN_PID))
+    # abort() and the schedulers of machines signal their own threads, never by SIGKILL or SIGSTOP
+    own = seccomp.Arg(0, seccomp.EQ, OWN_PID)
+    rules.add_rule(seccomp.ALLOW, "tgkill", own, seccomp.Arg(2, seccomp.LE, SIGFPE))
+    rules.add_rule(seccomp.ALLOW, "tgkill", own, seccomp.Arg(2, seccomp.GE, SIGTSTP))
+    for number in SIGNALS_BETWEEN:
+        rules.add_rule(seccomp.ALLOW, "tgkill", own, seccomp.Arg(2, seccomp.EQ, number))
+    # shared memory without a file, and what grows by itself, escape the limit on writable memory
+    for flags in MMAP_FLAGS:
+        is_plain = seccomp.Arg(3, seccomp.MASKED_EQ, MAP_ESCAPING, flags)
+        rules.add_rule(seccomp.ALLOW, "mmap", is_plain)
 
 
 def export(machine: str, name: FilterName) -> tuple[bytes, bytes]:

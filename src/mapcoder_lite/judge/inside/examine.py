@@ -285,9 +285,9 @@ def outcome(exchange: Exchange, source: str, entry_point: str | None) -> tuple[s
     except BaseException as raised:
         error = raised
     if exchange.gone:
-        return GONE, exchange.gone
+        return GONE, shorten(exchange.gone)
     if exchange.faulty:
-        return FAULTY, exchange.faulty
+        return FAULTY, shorten(exchange.faulty)
     if error is None:
         return PASSED, ""
     return judged(exchange, error, source)
@@ -319,6 +319,8 @@ def judged(exchange: Exchange, error: BaseException, source: str) -> tuple[str, 
     what = f"{type(error).__name__}: {shorten(str(error))}"
     if error is exchange.thrown:
         return THREW, f"{exchange.last_call} raised {what}"
+    if isinstance(error, ImportError):  # what a program answers imports nothing
+        return FAULTY, f"the test code cannot import: {what}"
     kind = LACKS if isinstance(error, NameError) else FAILED
     line = failing_line(error, source)
     said = "is false" if isinstance(error, AssertionError) else f"raised {what}"

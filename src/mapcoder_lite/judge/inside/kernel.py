@@ -27,6 +27,7 @@ PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS = 1, 4, 2
 SIGKILL = 9
 EXECUTE, WRITE_FILE, READ_FILE, READ_DIR = 1, 2, 4, 8  # Landlock rights
 OF_FILES = EXECUTE | WRITE_FILE | READ_FILE | 1 << 14  # the rights that a file can have: truncate
+OWN_FILES = ("auxv", "cmdline", "limits", "maps", "smaps", "stat", "statm", "status")
 OWN_PID = struct.pack("<I", 0x7EADBEEF)  # as in filters/generate.py
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -56,12 +57,13 @@ class Filter:
         pointer = ctypes.cast(self._buffer, ctypes.c_void_p)
         self._program = _Fprog(len(bpf) // 8, pointer)
         self._reference = ctypes.byref(self._program)
-        self._own_pid_at = bpf.find(OWN_PID)
+        words = range(0, len(bpf), 4)
+        self._own_pid_at = [at for at in words if bpf[at : at + 4] == OWN_PID]
 
     def install(self) -> None:
         """Put the calling process under the filter for good."""
-        if self._own_pid_at >= 0:
-            struct.pack_into("<I", self._buffer, self._own_pid_at, os.getpid())
+        for at in self._own_pid_at:
+            struct.pack_into("<I", self._buffer, at, os.getpid())
         if plain_prctl(PR_SET_SECCOMP, 2, self._reference, 0, 0):
             raise OSError("prctl PR_SET_SECCOMP")
 
@@ -179,8 +181,9 @@ def restrict(ruleset: int) -> None:
 
 
 def restrict_to_own(ruleset: int) -> None:
-    """Like restrict, but with this process's own folder in /proc, which some machines read."""
-    _allow(ruleset, "/proc/self", READ_FILE | READ_DIR)
+    """Like restrict, but with what machines read of their own process."""
+    for name in OWN_FILES:
+        _allow(ruleset, "/proc/self/" + name, READ_FILE)
     restrict(ruleset)
 
 

@@ -151,7 +151,7 @@ def run_single(message: bytes, fds: list[int], cell: Cell) -> bytes:
         os.dup2(NOTHING, stream)
     os.closerange(READY_FD, len(fds))
     os.close(SOURCE)
-    return watched(pid, ONCE_READER, request[0], request[1], started)
+    return watched(pid, ONCE_READER, request[:3], started)
 
 
 def become(
@@ -204,7 +204,7 @@ def run_test(
         run_here(request, limits, num_fds, program, filter)
     if num_fds > NUM_STREAMS:  # a channel must end with the child
         os.closerange(READY_FD + 1, num_fds + 1)
-    reply = watched(pid, READER, request[0], request[1], started)
+    reply = watched(pid, READER, request[:3], started)
     if isinstance(program, Command):
         program.end_group(pid)
     return reply
@@ -224,7 +224,7 @@ def run_here(
         else:
             confine(limits, filter, num_fds + 1)
             os.close(READY_FD)
-            start(program, request[2])
+            start(program, request[3])
     except BaseException as error:  # ours: a program's own never comes this far
         os.write(2, repr(error).encode("utf-8", "replace"))
     finally:
@@ -257,7 +257,7 @@ def execute(command: Command, limits: Limits, filter: Filter | None) -> None:
 
 def rlimits(request: tuple[int, ...]) -> Limits:
     """Return the limits of a run as the kernel takes them."""
-    cpu_ms, _, _, address_space, data, stack, output = request
+    cpu_ms, _, _, _, address_space, data, stack, output = request
     seconds = cpu_ms // 1000 + 1
     limits = [
         (resource.RLIMIT_CPU, (seconds, seconds + 1)),

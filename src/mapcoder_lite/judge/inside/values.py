@@ -31,7 +31,8 @@ HANDLE, MODULE = "H", "M"
 Keep = Callable[[Any], int]
 """Gives the number under which an object stays where it is, or raises Unsendable."""
 
-_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]')
+# a string that never ends is one token, or a hostile reply would be looked through n times
+_BRACKETS = re.compile(r'"(?:[^"\\]|\\.?)*(?:"|\Z)|[\[\]{}]', re.S)
 _TYPES = (int, float, str, bool, list, tuple, dict, set, frozenset, bytes, complex, object)
 _TYPE_NAMES = {kind.__name__: kind for kind in (*_TYPES, type(None), range, bytearray)}
 _TYPE_TAGS = {kind: name for name, kind in _TYPE_NAMES.items()}

@@ -25,6 +25,8 @@ from mapcoder_lite.judge.inside.wire import (
 )
 
 CHILD_ENDED = {signal.SIGCHLD}
+STALLED_SHARE = 0.01
+"""A starved process still gets some of the machine; one that sleeps gets nothing."""
 
 
 def block_child_signal() -> None:
@@ -37,9 +39,12 @@ def unblock_child_signal() -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, CHILD_ENDED)
 
 
-def watched(pid: int, reader: int, cpu_ms: int, wall_ms: int, started: float) -> bytes:
-    """Watch a child to its end; return what the kernel says, less the CPU time of compiling."""
-    ended, status, usage = watch(pid, cpu_ms / 1000, started + wall_ms / 1000)
+def watched(pid: int, reader: int, milliseconds: tuple[int, ...], started: float) -> bytes:
+    """Watch a child to its end; return what the kernel says, less the CPU time of compiling.
+
+    `milliseconds` are those of CPU time, of wall time, and of a stall.
+    """
+    ended, status, usage = watch(pid, started, *(ms / 1000 for ms in milliseconds))
     wall_us = int((time.monotonic() - started) * 1e6)
     readiness, spent_us = readiness_of(reader)
     cpu_us = max(0, int((usage.ru_utime + usage.ru_stime) * 1e6) - spent_us)
@@ -61,21 +66,30 @@ def readiness_of(reader: int) -> tuple[int, int]:
     return {b"r": READY, b"c": UNCOMPILED}.get(said, UNREADY), spent_us
 
 
-def watch(pid: int, cpu_seconds: float, deadline: float) -> tuple[int, int, resource.struct_rusage]:
-    """Wait for a child; kill it at its CPU limit or at the deadline.
+def watch(
+    pid: int, started: float, cpu_seconds: float, wall_seconds: float, stall_seconds: float
+) -> tuple[int, int, resource.struct_rusage]:
+    """Wait for a child; kill it at its CPU limit, at the deadline, or when it sleeps too long.
 
     SIGCHLD is blocked, so that one system call waits for it.
     """
     clock = (~pid << 3) | 2  # the kernel's name for another process's CPU clock
-    pause = cpu_seconds
+    deadline, stalled_at = started + wall_seconds, started + stall_seconds
+    pause, used_before = cpu_seconds, 0.0
     while True:
-        signal.sigtimedwait(CHILD_ENDED, max(0.0, min(pause, deadline - time.monotonic())))
+        left = min(deadline, stalled_at) - time.monotonic()
+        signal.sigtimedwait(CHILD_ENDED, max(0.0, min(pause, left)))
         gone, status, usage = os.wait4(pid, os.WNOHANG)
         if gone:
             return ENDED_ITSELF, status, usage
         used = time.clock_gettime(clock)
-        if used >= cpu_seconds or time.monotonic() >= deadline:
+        now = time.monotonic()
+        if used >= cpu_seconds or now >= deadline:
             break
+        if now >= stalled_at:
+            if used - used_before < STALLED_SHARE * stall_seconds:
+                break
+            stalled_at, used_before = now + stall_seconds, used
         pause = max(cpu_seconds - used, 0.002)
     os.kill(pid, signal.SIGKILL)
     _, status, usage = os.wait4(pid, 0)

@@ -6,8 +6,9 @@ Does not know: who sends them.
 
 import struct
 
-# cpu_ms, wall_ms, flags, address_space_bytes, data_bytes, stack_bytes, output_bytes; 0 = no limit
-REQUEST = struct.Struct("<IIIQQQQ")
+# cpu_ms, wall_ms, stall_ms, flags, address_space_bytes, data_bytes, stack_bytes, output_bytes;
+# 0 = no limit
+REQUEST = struct.Struct("<IIIIQQQQ")
 REPLY = struct.Struct("<BBiQQQ")  # ended, readiness, status, cpu_us, rss_kb, wall_us
 UNREADY, READY, UNCOMPILED = 0, 1, 2
 """What a child was before its program ran; uncompiled, its error stream holds the log."""

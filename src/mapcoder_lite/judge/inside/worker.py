@@ -182,7 +182,7 @@ def rehearse_template(cell: Cell) -> None:
     unchanged = [(kind, resource.getrlimit(kind)) for kind in kinds]
     die_with(os.getppid())
     take_own_fds([template.fileno(), memory[0]])
-    request = REQUEST.pack(10_000, 10_000, 0, 1 << 30, 0, 0, 1 << 20)
+    request = REQUEST.pack(10_000, 10_000, 10_000, 0, 1 << 30, 0, 0, 1 << 20)
     socket.send_fds(host, [request], memory)
     host.shutdown(socket.SHUT_WR)
     serve_template(PYTHON + COMPILE.pack(0, 10, 1 << 30, 0), True, cell)
