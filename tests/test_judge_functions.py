@@ -1,6 +1,7 @@
 """Functions tested by calls: verdicts, typed comparison, what travels, what is told."""
 
 import json
+import select
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path

@@ -1,5 +1,6 @@
 """What honest programs of each language do beside computing: threads, deep recursion, libraries."""
 
+import subprocess
 from collections.abc import Iterator
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from mapcoder_lite.errors import SandboxError
 from mapcoder_lite.judge.judge import SandboxJudge
 from mapcoder_lite.judge.languages import missing_tools, toolchain_of
-from mapcoder_lite.problem import Checker, Language, Limits, Test
+from mapcoder_lite.problem import Checker, CheckerKind, Language, Limits, Test
 from mapcoder_lite.verdict import Judgement, Verdict
 
 LIMITS = Limits(cpu_seconds=2.0, memory_bytes=256 << 20, output_bytes=1 << 20)
@@ -107,6 +108,35 @@ class Other { public static void main(String[] a) { System.out.println(1); } }
 public @SuppressWarnings({"unchecked"}) class Main {
   static public void main(String[] a) { System.out.println(new Graph.Edge(42, 0).a()); } }
 """
+LARGE_STACK_OF_JAVA = """
+class Main {
+  static int deep(int n) { return n == 0 ? 0 : 1 + deep(n - 1); }
+  public static void main(String[] a) throws Exception {
+    Thread thread = new Thread(null, () -> System.out.println(deep(300000) - 299958), "", STACK);
+    thread.start(); thread.join(); } }
+"""
+EXTENSIONS_OF_PHP = """<?php
+$product = gmp_strval(gmp_mul("123456789012345678901", 2));
+$sum = bcadd("123456789012345678901", "123456789012345678901");
+echo mb_strtoupper("é") === "É" && $product === $sum ? mb_strlen("ééé") * 14 : $sum;
+"""
+PATH_OF_RUBY = """
+def walk(graph, node, parent, depth, seen)
+  seen[node] = true
+  best = depth
+  graph[node].each do |to|
+    best = [best, walk(graph, to, node, depth + 1, seen)].max if to != parent && !seen[to]
+  end
+  best
+end
+graph = Array.new(100_000) { |i| [i - 1, i + 1].select { |to| to.between?(0, 99_999) } }
+puts walk(graph, 0, -1, 0, {}) - 99_957
+"""
+LEVELS_OF_RUBY = """
+def deep(n) = n == 0 ? 0 : 1 + deep(n - 1)
+puts deep(100_000) - 99_958
+"""
+MANY_THREADS_OF_RUBY = "puts 16.times.map { |i| Thread.new { sleep 0.01; i } }.sum(&:value) - 78"
 
 
 @pytest.fixture(scope="module", params=["bubblewrap", "landlock"])
@@ -128,9 +158,11 @@ def skip_without(language: Language) -> None:
         pytest.skip(f"{' '.join(missing)} absent: install {' '.join(toolchain.packages)}")
 
 
-def ask(judge: SandboxJudge, program: str, language: Language) -> Judgement:
+def ask(
+    judge: SandboxJudge, program: str, language: Language, checker: Checker = Checker()
+) -> Judgement:
     skip_without(language)
-    return judge.judge(program, language, TESTS, limits=LIMITS, checker=Checker())
+    return judge.judge(program, language, TESTS, limits=LIMITS, checker=checker)
 
 
 def accept(judge: SandboxJudge, program: str, language: Language) -> None:
@@ -150,6 +182,7 @@ def accept(judge: SandboxJudge, program: str, language: Language) -> None:
         pytest.param(Language.JAVASCRIPT, WORKERS_OF_JAVASCRIPT, id="javascript"),
         pytest.param(Language.GO, ROUTINES_OF_GO, id="go"),
         pytest.param(Language.RUBY, THREADS_OF_RUBY, id="ruby"),
+        pytest.param(Language.RUBY, MANY_THREADS_OF_RUBY, id="ruby-many"),
         pytest.param(Language.KOTLIN, THREADS_OF_KOTLIN, id="kotlin"),
     ],
 )
@@ -159,3 +192,31 @@ def test_threads(judge: SandboxJudge, language: Language, program: str) -> None:
 
 def test_a_program_starts_in_its_public_class(judge: SandboxJudge) -> None:
     accept(judge, PUBLIC_OF_JAVA, Language.JAVA)
+
+
+@pytest.mark.parametrize("stack", ["1 << 30", "Integer.MAX_VALUE"])
+def test_a_java_thread_may_ask_for_any_stack(judge: SandboxJudge, stack: str) -> None:
+    accept(judge, LARGE_STACK_OF_JAVA.replace("STACK", stack), Language.JAVA)
+
+
+def test_php_has_what_contests_have(judge: SandboxJudge) -> None:
+    skip_without(Language.PHP)
+    asked = [
+        "php",
+        "-r",
+        "foreach (['bcmath', 'gmp', 'mbstring'] as $e) extension_loaded($e) || print $e;",
+    ]
+    lacking = subprocess.run(asked, capture_output=True, text=True, check=True).stdout
+    if lacking:
+        pytest.skip(f"{lacking} absent: install {' '.join(toolchain_of(Language.PHP).packages)}")
+    accept(judge, EXTENSIONS_OF_PHP, Language.PHP)
+
+
+@pytest.mark.parametrize("program", [PATH_OF_RUBY, LEVELS_OF_RUBY], ids=["blocks", "methods"])
+def test_ruby_recurses_deep_but_not_for_published_verdicts(
+    judge: SandboxJudge, program: str
+) -> None:
+    accept(judge, program, Language.RUBY)
+    published = ask(judge, program, Language.RUBY, Checker(kind=CheckerKind.EXECEVAL))
+    assert published.verdict is Verdict.RE
+    assert "SystemStackError" in published.results[0].stderr_tail

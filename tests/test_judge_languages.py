@@ -74,6 +74,7 @@ def test_what_no_compiler_takes_is_a_compile_error(judge: SandboxJudge, language
     assert toolchain_of(language).source.removesuffix(".java").lower() in (
         got.compilation.log.lower()
     )
+    assert "VM warning" not in got.compilation.log
     assert got.results == ()
 
 

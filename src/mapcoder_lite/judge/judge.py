@@ -395,4 +395,5 @@ def execeval_case(case: Case) -> Case:
     )
     program = case.program.replace("\r", "")
     limits = execeval.limits_of(case.toolchain.published_cpu_seconds)
-    return replace(case, program=program, tests=tests, limits=limits)
+    toolchain = case.toolchain.as_published()
+    return replace(case, program=program, toolchain=toolchain, tests=tests, limits=limits)

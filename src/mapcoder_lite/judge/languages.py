@@ -5,9 +5,9 @@ Does not know: how a command is run, tests, verdicts.
 """
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 from mapcoder_lite.errors import InputError
 from mapcoder_lite.problem import Language
@@ -44,6 +44,8 @@ class Toolchain:
     runner: tuple[str, ...] = ()
     """The command that runs the artefact or the source; empty for a static executable."""
     environment: tuple[tuple[str, str], ...] = ()
+    published_environment: tuple[tuple[str, str], ...] | None = None
+    """The environment behind the published verdicts, where it differs."""
     settings: tuple[str, ...] = ()
     """What must be readable outside the system's folders, as patterns."""
     memory_kind: Literal["address_space", "data"] = "data"
@@ -51,12 +53,21 @@ class Toolchain:
     address space than they touch."""
     memory_overhead_bytes: int = 0
     """What the machine itself takes; added to the limit on resident memory."""
+    data_margin_bytes: int = 1 << 30
+    """Above all that, of writable memory: what is reserved and hardly touched. Seen: node needs
+    1 GB in all, Java its heap, 768 MB and the whole stack that a program asks for its thread."""
     stack_bytes: int = 64 * MEBIBYTE
     """The soft limit of the stack, which is also what each thread reserves; 0 = the sandbox's."""
     published_cpu_seconds: float = 2.0
     """The limit of the published verdicts: 2 s times a factor of the language (paper.md 1.5)."""
     out_of_memory: tuple[bytes, ...] = ()
     """What the error stream holds when memory ran out."""
+
+    def as_published(self) -> Self:
+        """Return the row behind the published verdicts; they have their own compiler besides."""
+        if self.published_environment is None:
+            return self
+        return replace(self, environment=self.published_environment)
 
 
 def missing_tools(toolchain: Toolchain) -> tuple[str, ...]:
@@ -90,6 +101,8 @@ def language_of(path: Path) -> Language:
 TOOL_PATH = "/usr/local/bin:/usr/bin:/bin"
 
 _JVM = ("java", "-Xmx{memory_mb}m", "-Xss64m", "-XX:+UseSerialGC", "-XX:-UsePerfData")
+_JVM_DATA_MARGIN_BYTES = 3 << 30
+"""Room for a thread with a stack of Integer.MAX_VALUE bytes."""
 _JAVA_SETTINGS = ("/etc/java*", "/etc/alternatives")
 _JVM_OUT_OF_MEMORY = (b"java.lang.OutOfMemoryError",)
 _GNU = ("-O2", "-w", "-static", "-s", "-DONLINE_JUDGE")
@@ -152,6 +165,7 @@ TOOLCHAINS: dict[Language, Toolchain] = {
             runner=(*_JVM, "-Xshare:auto", "-cp", "main.jar", "{main_class}"),
             settings=_JAVA_SETTINGS,
             memory_overhead_bytes=192 * MEBIBYTE,
+            data_margin_bytes=_JVM_DATA_MARGIN_BYTES,
             published_cpu_seconds=6.0,
             out_of_memory=_JVM_OUT_OF_MEMORY,
         ),
@@ -211,6 +225,10 @@ TOOLCHAINS: dict[Language, Toolchain] = {
             source="main.rb",
             checker=("ruby", "-c", "main.rb"),
             runner=("ruby", "main.rb"),
+            # for 100,000 calls within blocks; each thread reserves as much, 20 have room
+            environment=(("RUBY_THREAD_VM_STACK_SIZE", str(48 * MEBIBYTE)),),
+            published_environment=(),
+            stack_bytes=128 * MEBIBYTE,
             memory_overhead_bytes=32 * MEBIBYTE,
             published_cpu_seconds=6.0,
             out_of_memory=(b"failed to allocate memory (NoMemoryError)",),
@@ -218,7 +236,7 @@ TOOLCHAINS: dict[Language, Toolchain] = {
         Toolchain(
             Language.PHP,
             suffixes=(".php",),
-            packages=("php-cli",),
+            packages=("php-cli", "php-mbstring", "php-bcmath", "php-gmp"),
             tools=("php",),
             honest="<?php\n",
             source="main.php",
@@ -251,11 +269,16 @@ TOOLCHAINS: dict[Language, Toolchain] = {
             tools=("kotlinc", "java"),
             honest="fun main() {}\n",
             source="main.kt",
-            compiler=("kotlinc", "-nowarn", "-include-runtime", "-d", "main.jar", "main.kt"),
+            compiler=(
+                # its script starts the machine with an option that the machine warns of
+                *("kotlinc", "-J-XX:-PrintWarnings", "-nowarn", "-include-runtime"),
+                *("-d", "main.jar", "main.kt"),
+            ),
             artefact="main.jar",
             runner=(*_JVM, "-Xshare:auto", "-cp", "main.jar", "{main_class}"),
             settings=_JAVA_SETTINGS,
             memory_overhead_bytes=192 * MEBIBYTE,
+            data_margin_bytes=_JVM_DATA_MARGIN_BYTES,
             published_cpu_seconds=6.0,
             out_of_memory=_JVM_OUT_OF_MEMORY,
         ),

@@ -19,10 +19,6 @@ ADDRESS_SPACE_MARGIN_BYTES = 768 << 20
 """Above the memory limit: interpreter, libraries, and a 512 MB thread stack that is reserved but
 hardly touched, a common contest idiom. What is touched counts by resident memory."""
 
-DATA_MARGIN_BYTES = 1 << 30
-"""Above the memory limit of languages whose machine has a heap of its own: its code, its threads'
-stacks. Seen: node needs 1 GB of writable memory in all, Java its heap and 768 MB."""
-
 KILL_FACTOR = 1.5
 """A run goes on this far past its CPU limit, so that a near miss can be told from a loop. Seen: a
 program that takes 5.3 s alone took more than 6.9 s beside another on the next core."""
@@ -95,7 +91,8 @@ def limits_of_run(
     wall_ms = math.ceil((3 * cpu_seconds + 2) * 1000)
     is_by_address = toolchain.memory_kind == "address_space"
     margin = 0 if is_execeval else ADDRESS_SPACE_MARGIN_BYTES
-    data_bytes = limits.memory_bytes + toolchain.memory_overhead_bytes + DATA_MARGIN_BYTES
+    memory_bytes = limits.memory_bytes + toolchain.memory_overhead_bytes
+    data_bytes = memory_bytes + toolchain.data_margin_bytes
     return RunLimits(
         cpu_ms=math.ceil(cpu_seconds * KILL_FACTOR * 1000),
         wall_ms=wall_ms * patience,

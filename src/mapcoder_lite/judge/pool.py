@@ -117,9 +117,14 @@ class Pool:
         )
 
     def _start(self, launch: Launch, slot: Slot) -> Worker:
-        launch = launch.of_slot(slot.number)
-        slot.worker = self._starter.submit(self._begin, launch, slot.core).result()
+        slot.worker = self._starter.submit(
+            self._begin, launch.of_slot(slot.number), slot.core
+        ).result()
         return slot.worker
+
+    def launch_of(self, slot: Slot) -> Launch:
+        """Return how a slot's workers are started."""
+        return self.launch.of_slot(slot.number)
 
     def _begin(self, launch: Launch, core: int | None) -> Worker:
         """Start a worker that can be cancelled; called by the thread that outlives it."""
@@ -132,10 +137,6 @@ class Pool:
         worker.kill()
         worker.close()
         raise SandboxError(CANCELLED)
-
-    def launch_of(self, slot: Slot) -> Launch:
-        """Return how a slot's workers are started."""
-        return self.launch.of_slot(slot.number)
 
     def worker_of(self, slot: Slot) -> Worker:
         """Return the slot's worker, started if need be.
