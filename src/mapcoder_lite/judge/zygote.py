@@ -28,6 +28,7 @@ from mapcoder_lite.judge.inside.wire import (
     REQUEST,
     UNCOMPILED,
 )
+from mapcoder_lite.judge.isolation import trusted_isolation
 from mapcoder_lite.judge.sandbox import ENVIRONMENT, Launch, identity, worker_texts
 from mapcoder_lite.judge.trust import trusted_isolation
 from mapcoder_lite.verdict import Isolation
