@@ -30,7 +30,6 @@ from mapcoder_lite.judge.inside.wire import (
 )
 from mapcoder_lite.judge.isolation import trusted_isolation
 from mapcoder_lite.judge.sandbox import ENVIRONMENT, Launch, identity, worker_texts
-from mapcoder_lite.judge.trust import trusted_isolation
 from mapcoder_lite.verdict import Isolation
 
 START_SECONDS = 30.0
