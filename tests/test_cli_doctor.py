@@ -5,7 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from mapcoder_lite.cli.doctor import Findings, LanguageFinding, as_json, as_text
+from mapcoder_lite.cli.doctor import (
+    Findings,
+    LanguageFinding,
+    as_json,
+    as_text,
+    languages_to_examine,
+)
 from mapcoder_lite.judge.calibration import Calibration, Timing
 from mapcoder_lite.judge.languages import TOOLCHAINS, missing_tools
 from mapcoder_lite.judge.selftest import SelftestReport, SelftestRow
@@ -58,7 +64,22 @@ def test_the_same_in_words():
     assert "limits are multiplied by 2" in text
     assert "c           1/1         gcc 12" in text
     assert "php         -           missing php: apt-get install php-cli" in text
-    assert text.endswith("the judge is trusted")
+    assert text.endswith("the judge is trusted with c; missing, not examined: php")
+
+
+def test_python_is_always_examined():
+    assert languages_to_examine(["php"]) == (Language.PYTHON, Language.PHP)
+    assert languages_to_examine(["python"]) == (Language.PYTHON,)
+    assert languages_to_examine(None) == tuple(Language)
+
+
+def test_a_judge_whose_verdict_is_wrong_ends_in_5(tmp_path: Path):
+    # a thousandth of each limit: honest programs are cut short
+    short = ("--language", "python", "-s", "judge.workers=1", "-s", "judge.speed_factor=0.001")
+    done = mapcoder(tmp_path, "doctor", *short)
+    assert done.code == 5
+    assert "the judge is NOT trusted; no accuracy is printed from it:" in done.stdout
+    assert "TLE, expected AC" in done.stdout
 
 
 def test_what_was_judged_wrong_is_listed():

@@ -5,9 +5,11 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -171,14 +173,40 @@ def test_a_worker_that_dies_is_replaced() -> None:
         assert ask(judge, SUM).num_retried == 0
 
 
-def test_a_fault_of_the_judge_is_never_called_wrong() -> None:
-    # an address space too small to run anything: no child says that it is ready
-    limits = LIMITS.model_copy(update={"memory_bytes": 1})
+@contextmanager
+def every_worker_killed(judge: SandboxJudge) -> Generator[None]:
+    """Kill the only worker again and again, each new one within some milliseconds."""
+    is_over = threading.Event()
+
+    def kill() -> None:
+        while not is_over.wait(0.005):
+            worker = judge._pool._slots[0].worker
+            if worker is not None:
+                worker._process.kill()
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        killer.join()
+
+
+@pytest.mark.parametrize("program", ["while True: pass", "print('wrong')", SUM])
+def test_a_fault_of_the_judge_is_never_called_wrong(program: str) -> None:
+    # long enough at work to be killed there, whatever it would get
+    program = f"import time\ntime.sleep(1)\n{program}"
     with SandboxJudge(1) as judge:
-        checker = Checker(kind=CheckerKind.TOKENS)
-        got = judge.judge(SUM, Language.PYTHON, TESTS[:1], limits=limits, checker=checker)
-        assert got.verdict in (Verdict.MLE, Verdict.IE)
-        assert got.verdict is not Verdict.WA
+        with every_worker_killed(judge):
+            got = ask(judge, program, TESTS[:1])
+        assert got.verdict is Verdict.IE
+        assert [run.verdict for run in got.results] == [Verdict.IE]
+        assert (got.num_run, got.num_passed, got.num_retried) == (1, 0, 3)
+        assert got.first_failure is not None
+        assert got.first_failure.verdict is Verdict.IE
+        assert got.first_failure.reason
+        assert ask(judge, SUM, TESTS[:1]).is_accepted
 
 
 def test_execeval_preset_strips_asserts_and_exit(judge: SandboxJudge) -> None:

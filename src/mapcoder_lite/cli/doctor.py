@@ -61,7 +61,7 @@ class Findings:
 def doctor(
     language: Annotated[
         list[str] | None,
-        typer.Option("--language", help="Examine this language alone; may be repeated."),
+        typer.Option("--language", help="Examine this language and Python; may be repeated."),
     ] = None,
     config: options.Files = None,
     overrides: options.Overrides = None,
@@ -69,12 +69,13 @@ def doctor(
 ) -> None:
     """Examine the judge: its isolation, its verdicts in every language that is here, its speed.
 
-    Exit code 0 = the judge is trusted, 5 = it is not. A missing language is no fault.
+    Python is always examined. Exit code 0 = every verdict was right, 5 = one was not. A language
+    that is missing here is no fault: the last line says which were not examined.
 
-    Example: mapcoder doctor --language python
+    Example: mapcoder doctor --language cpp
     """
     settings = options.resolve(config, overrides)
-    wanted = _languages(language)
+    wanted = languages_to_examine(language)
     terminal.say("the judge is being examined")
     with terminal.waiting("the judge is being examined"):
         found = _examine(settings, wanted)
@@ -82,7 +83,12 @@ def doctor(
     sys.exit(0 if found.selftest.is_trusted else 5)
 
 
-def _languages(names: list[str] | None) -> "tuple[Language, ...]":
+def languages_to_examine(names: list[str] | None) -> "tuple[Language, ...]":
+    """Return the languages named, Python among them, for the judge stands on it; else all.
+
+    Raises:
+        ConfigError: a name is no language's.
+    """
     from mapcoder_lite.errors import ConfigError
     from mapcoder_lite.problem import Language
 
@@ -90,7 +96,8 @@ def _languages(names: list[str] | None) -> "tuple[Language, ...]":
     for name in names or ():
         if name not in known:
             raise ConfigError(f"--language {name}: no such language; known are {', '.join(known)}")
-    return tuple(language for language in Language if names is None or language.value in names)
+    wanted = known if names is None else (Language.PYTHON, *names)
+    return tuple(language for language in Language if language in wanted)
 
 
 def _examine(settings: "Config", wanted: "Sequence[Language]") -> Findings:
@@ -186,10 +193,21 @@ def as_text(found: Findings) -> str:
     lines += ["", f"{'language':12}{'self-test':12}toolchain"]
     lines += [_language_line(row, examined) for row in found.languages]
     if examined.is_trusted:
-        return "\n".join([*lines, "", "the judge is trusted"])
+        return "\n".join([*lines, "", _trusted(found)])
     wrong = [f"  {row.text}" for row in examined.wrong_rows] or ["  no program was judged"]
     lines += ["", "the judge is NOT trusted; no accuracy is printed from it:", *wrong]
     return "\n".join(lines)
+
+
+def _trusted(found: Findings) -> str:
+    """Return the good word, which holds for what was examined."""
+    missing = [row.language.value for row in found.languages if row.missing]
+    if not missing:
+        return "the judge is trusted"
+    here = [row.language.value for row in found.languages if not row.missing]
+    return (
+        f"the judge is trusted with {', '.join(here)}; missing, not examined: {', '.join(missing)}"
+    )
 
 
 def _language_line(row: LanguageFinding, examined: "SelftestReport") -> str:

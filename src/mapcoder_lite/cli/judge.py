@@ -186,8 +186,8 @@ def _show_one(
     from mapcoder_lite.cli import verdicts
 
     ((_, judgement),) = judged
-    terminal.result(judgement.model_dump_json(indent=2) if json else verdicts.details(judgement))
     seen.append(judgement.verdict)
+    terminal.result(judgement.model_dump_json(indent=2) if json else verdicts.details(judgement))
 
 
 def _show_many(
@@ -203,9 +203,9 @@ def _show_many(
     if not json:
         terminal.result(verdicts.head(width))
     for entry, judgement in judged:
+        seen.append(judgement.verdict)
         row = verdicts.json_line if json else verdicts.row
         terminal.result(row(entry, judgement, width))
-        seen.append(judgement.verdict)
     summary = verdicts.summary(Counter(seen))
     if json:
         terminal.say(summary)
