@@ -96,7 +96,7 @@ class JudgeConfig(Record):
     unsafe: bool = False
     """Run programs without isolation; every judgement says so."""
     tier: Literal["auto", "bubblewrap", "landlock"] = "auto"
-    speed_factor: Annotated[float, Field(gt=0, le=100)] | Literal["auto"] = "auto"
+    speed_factor: Annotated[float, Field(gt=0, le=32)] | Literal["auto"] = "auto"
     """What CPU limits are multiplied by. auto = measured when the judge is opened: 1 on any machine
     as fast as the reference, more on a slower one; every judgement records it."""
 

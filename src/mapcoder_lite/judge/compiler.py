@@ -41,6 +41,8 @@ LIMITS = RunLimits(
     data_bytes=2 << 30,
     output_bytes=256 << 20,
 )
+FORM = 2
+"""Of what lies in the cache; another one is not read."""
 MAX_ARTEFACT_BYTES = 256 << 20
 MAX_LOG_CHARACTERS = 4000
 KILLED = ("Killed signal", "signal: killed", "signal 9", "signal: 9")
@@ -256,7 +258,7 @@ def compiles_nothing(toolchain: Toolchain, honest: CompileFailure) -> SandboxErr
 def key_of(toolchain: Toolchain, command: tuple[str, ...], program: str) -> str:
     """Return the digest of all that an artefact depends on; a new compiler is another one."""
     tools = [(path := resolved(tool), *file_identity(path)) for tool in toolchain.tools]
-    parts = json.dumps([toolchain.language.value, command, tools, program])
+    parts = json.dumps([FORM, toolchain.language.value, command, tools, program])
     return hashlib.sha256(parts.encode("utf-8", "surrogatepass")).hexdigest()
 
 
