@@ -85,9 +85,12 @@ def main() -> None:
         ("A program that imports numpy", numpy_rows(options)),
         ("C++: compile and run", cpp_rows(options)),
     ]
-    lines = heading()
+    load = os.getloadavg()
+    lines: list[str] = []
+    has_cgroups: set[bool] = set()
     for title, rows in sections:
         residents = start(rows, core)
+        has_cgroups |= {resident.has_cgroup for resident in residents.values()}
         measure(rows, residents, options)
         lines += ["", f"### {title}", "", *table(rows)]
         if title.startswith("A trivial"):
@@ -95,6 +98,7 @@ def main() -> None:
         for resident in residents.values():
             resident.close()
     lines += ["", "### Two cores against one", "", two_cores(options)]
+    lines = [*heading(load, has_cgroups), *lines]
     print("\n".join(lines))
     if options.write:
         write(options.write, lines)
@@ -291,14 +295,15 @@ def two_cores(options: argparse.Namespace) -> str:
     )
 
 
-def heading() -> list[str]:
+def heading(load: tuple[float, ...], has_cgroups: set[bool]) -> list[str]:
     model = next(
         line.partition(": ")[2]
         for line in [*Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines(), ": unknown"]
         if line.startswith(("model name", ":"))
     )
-    cgroup = "cgroup v2" if os.access("/sys/fs/cgroup", os.W_OK) else "/proc"
-    load = ", ".join(f"{one:.1f}" for one in os.getloadavg())
+    sources = {True: "cgroup v2", False: "/proc"}
+    cgroup = " and ".join(sources[one] for one in sorted(has_cgroups, reverse=True))
+    loads = ", ".join(f"{one:.1f}" for one in load)
     command = shlex.join(["python", "benchmarks/judge.py", *map(shorten, sys.argv[1:])])
     return [
         "## Speed of the judge",
@@ -306,7 +311,7 @@ def heading() -> list[str]:
         f"{time.strftime('%Y-%m-%d')}, `{command}`",
         "",
         f"{model}, {os.cpu_count()} cores, Linux {platform.release()}, host CPython "
-        f"{platform.python_version()}, load before {load}; CPU from {cgroup}.",
+        f"{platform.python_version()}, load before {loads}; CPU from {cgroup}.",
     ]
 
 
