@@ -305,7 +305,7 @@ class Sitting:
         for _ in range(MAX_RETRIES + 1):
             try:
                 failure = self.open_program()
-                if failure is not None and self.needs_template:
+                if failure is not None and self.needs_template and len(self.case.tests) == 1:
                     raise NotCompiled(failure.log)
                 if self.ready is None:
                     raise WorkerLost(f"what compiled once does not now: {failure}")
