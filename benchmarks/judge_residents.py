@@ -131,7 +131,11 @@ class Resident:
         """Return name, resident and proportional set size in KB of each process below it."""
         found: list[tuple[str, int, int]] = []
         for pid in descendants(self._process.pid)[1:]:
-            lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()[1:]
+            try:
+                rollup = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
+            except ProcessLookupError:  # it has ended, and is not collected yet
+                continue
+            lines = rollup.splitlines()[1:]
             sizes = {line.split(":")[0]: int(line.split()[1]) for line in lines}
             name = Path(f"/proc/{pid}/comm").read_text(encoding="utf-8").strip()
             found.append((name, sizes["Rss"], sizes["Pss"]))
