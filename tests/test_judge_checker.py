@@ -11,7 +11,7 @@ from mapcoder_lite.errors import InputError
 from mapcoder_lite.judge.checker import check
 from mapcoder_lite.judge.inside.wire import REQUEST
 from mapcoder_lite.judge.languages import toolchain_of
-from mapcoder_lite.judge.outcome import PATIENCE, limits_of_run
+from mapcoder_lite.judge.outcome import limits_of_run, patient
 from mapcoder_lite.problem import Checker, CheckerKind, Language, Limits
 
 TEXT_KINDS = [
@@ -154,7 +154,8 @@ def test_limits_have_limits(fields: dict[str, float]) -> None:
 @pytest.mark.parametrize("language", Language)
 def test_the_widest_limits_reach_the_kernel(language: Language) -> None:
     widest = Limits(cpu_seconds=3600, memory_bytes=2**40, output_bytes=2**30)
-    run = limits_of_run(widest, 8.0, toolchain_of(language), is_execeval=False, patience=PATIENCE)
+    run = limits_of_run(widest, 8.0, toolchain_of(language), is_execeval=False)
+    run = patient(run)
     times = run.cpu_ms, run.wall_ms, run.stall_ms
     sizes = run.address_space_bytes, run.data_bytes, run.stack_bytes, run.output_bytes
     assert REQUEST.unpack(REQUEST.pack(*times, 0, *sizes))[:3] == times

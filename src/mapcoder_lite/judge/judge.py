@@ -17,12 +17,12 @@ from mapcoder_lite.judge.checker import check
 from mapcoder_lite.judge.compiler import Compiler, default_cache
 from mapcoder_lite.judge.languages import TOOLCHAINS, Toolchain, missing_tools
 from mapcoder_lite.judge.outcome import (
-    PATIENCE,
     Outcome,
     first_failure,
     is_killed_from_outside,
     limits_of_run,
     outcome_of,
+    patient,
 )
 from mapcoder_lite.judge.pool import Pool, Slot, num_cores
 from mapcoder_lite.judge.programs import Program, Ready, make_ready
@@ -218,6 +218,14 @@ class Sitting:
     """Whether a run that was to compile the program failed before it became the program."""
     num_retried: int = 0
     outcomes: list[Outcome] = field(default_factory=list[Outcome])
+    limits: RunLimits = field(init=False)
+    limits_alone: RunLimits = field(init=False)
+
+    def __post_init__(self) -> None:
+        case = self.case
+        args = (case.limits, self.speed_factor, case.toolchain)
+        self.limits = limits_of_run(*args, is_execeval=case.is_execeval)
+        self.limits_alone = patient(self.limits)
 
     def judge(self) -> Judgement:
         """Compile, then run the tests in order."""
@@ -229,14 +237,8 @@ class Sitting:
             compilation = Compilation(is_ok=False, log=str(failure))
         finally:
             self.close_program()
-        args = (
-            self.pool.isolation,
-            compilation,
-            self.outcomes,
-            self.num_retried,
-            self.speed_factor,
-        )
-        return self.case.judgement(*args)
+        numbers = (self.num_retried, self.speed_factor)
+        return self.case.judgement(self.pool.isolation, compilation, self.outcomes, *numbers)
 
     def compile(self) -> Compilation:
         """Compile with retries.
@@ -294,13 +296,7 @@ class Sitting:
 
         Run alone, no other run of this judge shares the machine, and there is more time to wait.
         """
-        limits = limits_of_run(
-            self.case.limits,
-            self.speed_factor,
-            self.case.toolchain,
-            is_execeval=self.case.is_execeval,
-            patience=PATIENCE if alone else 1,
-        )
+        limits = self.limits_alone if alone else self.limits
         reason = ""
         for _ in range(MAX_RETRIES + 1):
             try:

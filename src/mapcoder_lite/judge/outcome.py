@@ -84,7 +84,6 @@ def limits_of_run(
     toolchain: Toolchain,
     *,
     is_execeval: bool,
-    patience: int = 1,
 ) -> RunLimits:
     """Return what the kernel enforces: CPU a little above the limit, wall time for sleepers."""
     cpu_seconds = limits.cpu_seconds * speed_factor
@@ -95,7 +94,7 @@ def limits_of_run(
     data_bytes = memory_bytes + toolchain.data_margin_bytes
     return RunLimits(
         cpu_ms=math.ceil(cpu_seconds * KILL_FACTOR * 1000),
-        wall_ms=wall_ms * patience,
+        wall_ms=wall_ms,
         stall_ms=wall_ms,
         address_space_bytes=limits.memory_bytes + margin if is_by_address else 0,
         data_bytes=0 if is_by_address else data_bytes,
@@ -103,6 +102,11 @@ def limits_of_run(
         output_bytes=limits.output_bytes,
         has_site=not is_execeval,
     )
+
+
+def patient(limits: RunLimits) -> RunLimits:
+    """Return the limits of a doubtful run that is run again."""
+    return replace(limits, wall_ms=limits.wall_ms * PATIENCE)
 
 
 def outcome_of(
@@ -113,14 +117,9 @@ def outcome_of(
     `image_bytes` is what an executable takes before it does anything; too much ends it at once.
     """
     cpu_limit_ms = limits.cpu_seconds * speed_factor * 1000
-    used = f"{run.cpu_ms / 1000:.2f} s of CPU time, limit {cpu_limit_ms / 1000:.2f} s"
-    if run.ended is Ended.BY_DEADLINE:
-        is_starved = run.cpu_ms > MIN_STARVED_SHARE * cpu_limit_ms
-        reason = f"still running after {run.wall_ms / 1000:.2f} s ({used})"
-        return Outcome(Verdict.TLE, run, reason, is_doubtful=is_starved)
-    is_killed = run.ended is Ended.BY_CPU_LIMIT or run.signal == signal.SIGXCPU
+    is_killed = run.ended is not Ended.BY_ITSELF or run.signal == signal.SIGXCPU
     if is_killed or run.cpu_ms > cpu_limit_ms:
-        return Outcome(Verdict.TLE, run, used, is_doubtful=not is_killed)
+        return too_late(run, cpu_limit_ms, is_killed=is_killed)
     if max(run.stdout_bytes, run.stderr_bytes) >= limits.output_bytes:
         return Outcome(Verdict.OLE, run, f"wrote the limit of {limits.output_bytes} bytes")
     memory_bytes = limits.memory_bytes + toolchain.memory_overhead_bytes
@@ -137,6 +136,16 @@ def outcome_of(
     if run.exit_code != 0:
         return Outcome(Verdict.RE, run, f"exit code {run.exit_code}")
     return Outcome(Verdict.AC, run)
+
+
+def too_late(run: Run, cpu_limit_ms: float, *, is_killed: bool) -> Outcome:
+    """Say by what a run was too slow, and whether a busy machine may be to blame."""
+    used = f"{run.cpu_ms / 1000:.2f} s of CPU time, limit {cpu_limit_ms / 1000:.2f} s"
+    if run.ended is Ended.BY_DEADLINE:
+        is_starved = run.cpu_ms > MIN_STARVED_SHARE * cpu_limit_ms
+        reason = f"still running after {run.wall_ms / 1000:.2f} s ({used})"
+        return Outcome(Verdict.TLE, run, reason, is_doubtful=is_starved)
+    return Outcome(Verdict.TLE, run, used, is_doubtful=not is_killed)
 
 
 def is_killed_from_outside(run: Run) -> bool:

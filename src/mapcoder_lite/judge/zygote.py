@@ -364,6 +364,9 @@ def read_run(reply: bytes, out: int, err: int, max_bytes: int) -> Run:
             raise NotCompiled(why)
         raise Unready(f"a child could not be locked in: {why}")
     stdout_bytes, stderr_bytes = os.fstat(out).st_size, os.fstat(err).st_size
+    head = tail = os.pread(err, STDERR_BYTES, 0) if stderr_bytes else b""
+    if stderr_bytes > STDERR_BYTES:
+        tail = os.pread(err, STDERR_BYTES, stderr_bytes - STDERR_BYTES)
     return Run(
         ended=Ended(ended),
         exit_code=os.WEXITSTATUS(status) if os.WIFEXITED(status) else None,
@@ -374,6 +377,6 @@ def read_run(reply: bytes, out: int, err: int, max_bytes: int) -> Run:
         stdout=os.pread(out, min(stdout_bytes, max_bytes), 0),
         stdout_bytes=stdout_bytes,
         stderr_bytes=stderr_bytes,
-        stderr_tail=os.pread(err, STDERR_BYTES, max(0, stderr_bytes - STDERR_BYTES)),
-        stderr_head=os.pread(err, STDERR_BYTES, 0),
+        stderr_tail=tail,
+        stderr_head=head,
     )
