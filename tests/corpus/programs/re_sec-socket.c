@@ -6,6 +6,6 @@ int main(void) {
     for (int i = 0; i < 5; i++)
         if (socket(families[i], SOCK_DGRAM, 0) >= 0) puts("CONNECTED");
     int pair[2];
-    if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0) puts("CONNECTED");
+    if (socketpair(AF_UNIX, SOCK_DGRAM, 0, pair) == 0) puts("CONNECTED");
     return 1;
 }
