@@ -135,13 +135,19 @@ def kill_a_compiler(deadline: float) -> bool:
     while time.monotonic() < deadline:
         for entry in Path("/proc").glob("[0-9]*/comm"):
             try:
-                if entry.read_text() == "cc1plus\n" and is_ours(entry.parent):
+                is_compiler = entry.read_text() == "cc1plus\n"
+                if is_compiler and is_alive(entry.parent) and is_ours(entry.parent):
                     os.kill(int(entry.parent.name), 9)
                     return True
             except OSError:
                 continue
         time.sleep(0.005)
     return False
+
+
+def is_alive(process: Path) -> bool:
+    """Whether it runs; what other tests have killed may still wait to be collected."""
+    return (process / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
 
 
 def is_ours(process: Path) -> bool:
