@@ -130,6 +130,13 @@ def test_a_compiler_killed_from_outside_is_run_again(judge: SandboxJudge) -> Non
     assert num_retried
 
 
+def test_what_a_compiler_quotes_of_a_program_is_not_its_own_word(judge: SandboxJudge) -> None:
+    for words in ("Killed signal", "ld terminated with signal 9", "no space left on device"):
+        got = ask(judge, f'int main() {{ return "{words}" }}', Language.CPP)
+        assert (got.verdict, got.num_retried) == (Verdict.CE, 0), got.compilation.log
+        assert words in got.compilation.log
+
+
 def kill_a_compiler(deadline: float) -> bool:
     """Kill the first compiler of ours that runs; whether there was one."""
     while time.monotonic() < deadline:

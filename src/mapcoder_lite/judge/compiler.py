@@ -8,6 +8,7 @@ import contextlib
 import hashlib
 import io
 import json
+import re
 import shutil
 import threading
 import zipfile
@@ -45,9 +46,14 @@ FORM = 2
 """Of what lies in the cache; another one is not read."""
 MAX_ARTEFACT_BYTES = 256 << 20
 MAX_LOG_CHARACTERS = 4000
-KILLED = ("Killed signal", "signal: killed", "signal 9", "signal: 9")
-"""What g++, go and rustc say when a part of them was."""
-NO_ROOM = ("No space left on device", "no space left on device", "Disk quota exceeded")
+KILLED = re.compile(
+    r"^(?:[^\s:|]+: fatal error: Killed signal|collect2: fatal error: ld terminated with signal 9"
+    r"|go build [^|]*: signal: killed|error: linking with .* signal: 9)",
+    re.M,
+)
+"""What g++, go and rustc say when a part of them was killed. At the start of a line: further on
+stands what they quote of the program."""
+NO_ROOM = re.compile(r"^(?!\s*\d+ \|).*(?:[Nn]o space left on device|Disk quota exceeded)", re.M)
 COMPILER_ENDED = "the compiler was ended: it took too much time or memory, or crashed"
 HEADER = "bits/stdc++.h"
 """Precompiled, it halves the time of the programs that include it."""
@@ -238,11 +244,12 @@ def refuse_disturbed(run: Run, log: str) -> None:
         WorkerLost: something ended the compiler or a part of it; it may do better again.
         SandboxError: it was starved, or had no room to write.
     """
-    if is_killed_from_outside(run) or any(words in log for words in KILLED):
+    has_failed = run.exit_code != 0
+    if is_killed_from_outside(run) or (has_failed and KILLED.search(log)):
         raise WorkerLost(f"a compiler was killed: {log[-200:]}")
     if run.ended is Ended.BY_DEADLINE:
         raise SandboxError(f"a compiler was not done in {run.wall_ms / 1000:.0f} s; is all well?")
-    if run.exit_code != 0 and any(words in log for words in NO_ROOM):
+    if has_failed and NO_ROOM.search(log):
         raise SandboxError(f"a compiler had no room to write: {log[-200:]}; make room for TMPDIR")
 
 

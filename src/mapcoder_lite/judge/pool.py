@@ -158,7 +158,7 @@ class Pool:
             if packages is None:
                 return None
             launch = replace(self.launch_of(slot), packages=packages)
-            slot.numpy_worker = self._starter.submit(self._begin, launch, slot.core).result()
+            slot.numpy_worker = self._started(launch, slot)
         return slot.numpy_worker
 
     def boxed(self, slot: Slot, box: Box) -> Worker:
