@@ -15,7 +15,15 @@ from mapcoder_lite.errors import ConfigError, EngineError
 from mapcoder_lite.jsonl import read_lines, write_lines
 from mapcoder_lite.problem import HiddenTests, Language, Problem, Test
 from mapcoder_lite.store import CallStore
-from mapcoder_lite.trajectory import Completion, Exemplar, Message, Recall, Request, Trajectory
+from mapcoder_lite.trajectory import (
+    Completion,
+    Exemplar,
+    Message,
+    Recall,
+    Request,
+    Trajectory,
+    Watch,
+)
 from test_cli_main import Done, mapcoder
 
 GOOD = "print(sum(map(int, input().split())))\n"
@@ -40,7 +48,7 @@ class ScriptedEngine:
 
     identity = "scripted"
 
-    def complete(self, requests: Sequence[Request]) -> list[Completion]:
+    def complete(self, requests: Sequence[Request], watch: Watch | None = None) -> list[Completion]:
         return [
             Completion(text=self._text(request), finish_reason="stop", model="scripted [red]model")
             for request in requests

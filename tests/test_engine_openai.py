@@ -16,6 +16,7 @@ pytest.importorskip("openai")
 from mapcoder_lite.engine.chat import read_completion, retry_after_seconds
 from mapcoder_lite.engine.openai import OpenAIEngine
 from mapcoder_lite.errors import EngineError, PromptTooLong, UnknownAdapter
+from mapcoder_lite.grammar import Fixed, Grammar
 from mapcoder_lite.trajectory import Message, Request, Sampling
 
 KEY = "sk-very-secret"
@@ -227,7 +228,7 @@ def test_an_unmapped_adapter_never_reaches_the_server(server: Server, engine: Op
 
 def test_a_grammar_is_refused(engine: OpenAIEngine) -> None:
     with pytest.raises(EngineError, match="grammar"):
-        engine.complete([ask(grammar="start: 'x'")])
+        engine.complete([ask(grammar=Grammar(parts=(Fixed(text="x"),)))])
 
 
 @pytest.mark.parametrize(

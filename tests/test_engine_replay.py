@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from mapcoder_lite.engine.replay import ReplayEngine, StoredEngine, stored_key
-from mapcoder_lite.errors import EngineError, ReplayMiss
-from mapcoder_lite.trajectory import Completion, Message, Request
+from mapcoder_lite.errors import Cancelled, EngineError, ReplayMiss, StoreError
+from mapcoder_lite.trajectory import Cancellation, Completion, Message, Request, Watch
 
 
 class FunctionEngine:
@@ -17,7 +17,7 @@ class FunctionEngine:
         self.batches: list[list[Request]] = []
         self.is_closed = False
 
-    def complete(self, requests: Sequence[Request]) -> list[Completion]:
+    def complete(self, requests: Sequence[Request], watch: Watch | None = None) -> list[Completion]:
         self.batches.append(list(requests))
         return [reply(self.answer(request)) for request in requests]
 
@@ -168,3 +168,120 @@ def test_threads_that_ask_the_same_share_one_question() -> None:
     assert inner.batches == [[ask("a")]]
     engine.close()
     assert inner.is_closed
+
+
+class HalvingEngine(FunctionEngine):
+    """Answers the first request of a batch and fails at the second."""
+
+    def complete(self, requests: Sequence[Request], watch: Watch | None = None) -> list[Completion]:
+        (watch or Watch()).answer(0, reply(self.answer(requests[0])))
+        raise EngineError("the second one broke")
+
+
+def test_what_was_answered_before_a_fault_is_stored() -> None:
+    store = MemoryStore()
+    first, second = ask("a"), ask("b")
+    engine = StoredEngine(HalvingEngine(str), store)
+    with pytest.raises(EngineError, match="broke"):
+        engine.complete([first, second])
+    assert list(store.kept) == [stored_key("function", first)]
+
+
+def test_a_store_that_fails_ends_the_call_and_shows_nothing() -> None:
+    class Full(MemoryStore):
+        def put(self, key: str, request: Request, completion: Completion) -> None:
+            raise StoreError("disk full")
+
+    seen: list[int] = []
+    engine = StoredEngine(FunctionEngine(lambda _: "x"), Full())
+    with pytest.raises(StoreError):
+        engine.complete([ask("a")], Watch(on_completion=lambda index, _: seen.append(index)))
+    assert not seen
+
+
+def test_every_place_of_a_question_is_shown_its_answer() -> None:
+    store = MemoryStore()
+    StoredEngine(FunctionEngine(lambda r: r.messages[0].content), store).complete([ask("b")])
+    engine = StoredEngine(FunctionEngine(lambda r: r.messages[0].content), store)
+    texts: list[tuple[int, str]] = []
+    completions: list[tuple[int, str]] = []
+    watch = Watch(
+        on_text=lambda index, text: texts.append((index, text)),
+        on_completion=lambda index, completion: completions.append((index, completion.text)),
+    )
+    engine.complete([ask("a"), ask("b"), ask("a")], watch)
+    assert sorted(completions) == [(0, "a"), (1, "b"), (2, "a")]
+    assert sorted(texts) == [(1, "b"), (2, "a")]  # the function engine streams nothing itself
+
+
+def test_a_question_called_off_by_another_thread_is_asked_again() -> None:
+    asked = threading.Event()
+    cancellation = Cancellation()
+
+    class Slow(FunctionEngine):
+        def complete(
+            self, requests: Sequence[Request], watch: Watch | None = None
+        ) -> list[Completion]:
+            if not asked.is_set():
+                asked.set()
+                gone = threading.Event()
+                with cancellation.heard_by(gone.set):
+                    assert gone.wait(10)
+                raise Cancelled("called off")
+            return super().complete(requests, watch)
+
+    engine = StoredEngine(Slow(lambda _: "x"), MemoryStore())
+    outcomes: list[object] = []
+
+    def first() -> None:
+        try:
+            engine.complete([ask("a")], Watch(cancellation))
+        except Cancelled as fault:
+            outcomes.append(fault)
+
+    def second() -> None:
+        outcomes.append(engine.complete([ask("a")])[0].text)
+
+    threads = [threading.Thread(target=first), threading.Thread(target=second)]
+    threads[0].start()
+    assert asked.wait(10)
+    threads[1].start()
+    cancellation.cancel()
+    for thread in threads:
+        thread.join(10)
+    assert sorted(map(str, outcomes)) == ["called off", "x"]
+
+
+def test_waiting_for_another_thread_can_be_called_off() -> None:
+    asked, release = threading.Event(), threading.Event()
+
+    def answer(_: Request) -> str:
+        asked.set()
+        assert release.wait(10)
+        return "x"
+
+    engine = StoredEngine(FunctionEngine(answer), MemoryStore())
+    owner = threading.Thread(target=lambda: engine.complete([ask("a")]))
+    owner.start()
+    assert asked.wait(10)
+    cancellation = Cancellation()
+    cancellation.cancel()
+    with pytest.raises(Cancelled):
+        engine.complete([ask("a")], Watch(cancellation))
+    release.set()
+    owner.join(10)
+    assert not owner.is_alive()
+
+
+def test_a_listener_hears_a_cancellation_once_and_only_while_it_listens() -> None:
+    cancellation = Cancellation()
+    heard: list[str] = []
+    with cancellation.heard_by(lambda: heard.append("before")):
+        pass
+    with cancellation.heard_by(lambda: heard.append("during")):
+        cancellation.cancel()
+        cancellation.cancel()
+    with cancellation.heard_by(lambda: heard.append("late")):
+        pass
+    assert heard == ["during", "late"]
+    assert cancellation.is_cancelled

@@ -26,6 +26,7 @@ from mapcoder_lite.trajectory import (
     StopReason,
     Trajectory,
     Trial,
+    Watch,
 )
 from mapcoder_lite.verdict import Isolation, Judgement, TestResult, Verdict
 
@@ -78,7 +79,7 @@ class Script:
     counts: dict[CallKind, int] = field(default_factory=dict)
     identity: str = "script"
 
-    def complete(self, requests: Sequence[Request]) -> list[Completion]:
+    def complete(self, requests: Sequence[Request], watch: Watch | None = None) -> list[Completion]:
         self.batches.append(list(requests))
         return [Completion(text=self.answer(r), finish_reason="stop") for r in requests]
 
@@ -101,7 +102,7 @@ class Replay:
     completions: dict[str, Completion]
     identity: str = "replay"
 
-    def complete(self, requests: Sequence[Request]) -> list[Completion]:
+    def complete(self, requests: Sequence[Request], watch: Watch | None = None) -> list[Completion]:
         missing = [r for r in requests if r.key not in self.completions]
         if missing:
             raise ReplayMiss(f"no answer recorded for {missing[0].key}")

@@ -7,7 +7,8 @@ MapCoderError                 exit 70   a fault of ours, with cause and remedy
 ├── EngineError               exit 3    no completion could be had
 │   ├── PromptTooLong         exit 3    prompt and reply do not fit the context
 │   ├── UnknownAdapter        exit 3    a request names an adapter that is not loaded
-│   └── ReplayMiss            exit 3    the recording holds no answer to this request
+│   ├── ReplayMiss            exit 3    the recording holds no answer to this request
+│   └── Cancelled             exit 130  the caller called its requests off
 ├── SandboxError              exit 5    programs cannot be isolated, or the judge broke
 └── FormatError               (data)    a reply that cannot be parsed; recorded, never fatal
 
@@ -56,6 +57,12 @@ class UnknownAdapter(EngineError, LookupError):
 
 class ReplayMiss(EngineError, LookupError):
     """The recording holds no completion for a request."""
+
+
+class Cancelled(EngineError):
+    """The requests were called off by their own caller; no fault of anything."""
+
+    exit_code = 130
 
 
 class SandboxError(MapCoderError):

@@ -6,16 +6,22 @@ Does not know: engines, prompts, parsing, files.
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Literal, Protocol
+from threading import Lock
+from typing import Annotated, Literal, Protocol, TypeVar
 
 from pydantic import Field
 
+from mapcoder_lite.grammar import Grammar
 from mapcoder_lite.problem import Language, Record
 from mapcoder_lite.verdict import Judgement
 
 SCHEMA_VERSION = 1
+
+T = TypeVar("T")
 
 
 class Role(StrEnum):
@@ -67,7 +73,8 @@ class Request(Record):
     messages: tuple[Message, ...]
     adapter: str | None = None
     sampling: Sampling = Sampling()
-    grammar: str | None = None
+    grammar: Grammar | None = None
+    """The layout that the reply is held to; None = the model is free to break it."""
     attempt: int = 0
     """Tells otherwise equal requests apart: the sample number and the re-ask."""
     guidance: str | None = None
@@ -269,6 +276,81 @@ class Example(Record):
     provenance: Provenance
 
 
+class Cancellation:
+    """Calls requests off, from any thread; whoever works on them hears of it at once."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()  # protects both fields below
+        self._is_cancelled = False
+        self._listeners: list[Callable[[], None]] = []
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether `cancel` was called."""
+        return self._is_cancelled
+
+    def cancel(self) -> None:
+        """Call off; a second time is without effect."""
+        with self._lock:
+            self._is_cancelled = True
+            listeners, self._listeners = self._listeners, []
+        for listener in listeners:
+            listener()
+
+    @contextmanager
+    def heard_by(self, listener: Callable[[], None]) -> Generator[None]:
+        """Within, call the listener once when cancelled: at once if it already is."""
+        with self._lock:
+            is_late = self._is_cancelled
+            if not is_late:
+                self._listeners.append(listener)
+        if is_late:
+            listener()
+        try:
+            yield
+        finally:
+            with self._lock:
+                if listener in self._listeners:
+                    self._listeners.remove(listener)
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """What a caller sees of its requests while they are answered, and how it calls them off."""
+
+    cancellation: Cancellation | None = None
+    on_text: Callable[[int, str], None] | None = None
+    """Gets a request's index and the text just added to its reply; called by the engine's own
+    threads, so it must be quick. All texts of a request together are its completion's text."""
+    on_completion: Callable[[int, Completion], None] | None = None
+    """Gets a request's index and its completion as soon as it is there; called by the thread that
+    called `complete`, and what it raises ends that call."""
+
+    def of(self, places: Sequence[int]) -> "Watch":
+        """Return the watch of some of the requests, which an inner engine counts from 0."""
+
+        return Watch(
+            self.cancellation,
+            _moved(self.on_text, places),
+            _moved(self.on_completion, places),
+        )
+
+    def answer(self, index: int, completion: Completion) -> None:
+        """Show a reply that came whole."""
+        if self.on_text is not None:
+            self.on_text(index, completion.text)
+        if self.on_completion is not None:
+            self.on_completion(index, completion)
+
+
+def _moved(
+    listener: Callable[[int, T], None] | None, places: Sequence[int]
+) -> Callable[[int, T], None] | None:
+    if listener is None:
+        return None
+    return lambda index, news: listener(places[index], news)
+
+
 class Engine(Protocol):
     """Answers requests; safe to call from many threads, and a batch may mix adapters."""
 
@@ -277,11 +359,13 @@ class Engine(Protocol):
         """Names backbone, adapters and their digests; changes when any answer may change."""
         ...
 
-    def complete(self, requests: Sequence[Request]) -> list[Completion]:
-        """Answer every request, in order.
+    def complete(self, requests: Sequence[Request], watch: Watch | None = None) -> list[Completion]:
+        """Answer every request, in order; what one of them lacks does not end the others.
 
         Raises:
-            EngineError: a request cannot be answered; nothing is cut or skipped in silence.
+            EngineError: a request cannot be answered; the others were, and `watch` saw them.
+                Nothing is cut or skipped in silence.
+            Cancelled: the watch's cancellation was used.
         """
         ...
 

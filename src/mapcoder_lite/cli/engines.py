@@ -21,7 +21,7 @@ from mapcoder_lite.pocket.problems import Puzzle
 from mapcoder_lite.pocket.world import LABEL, WEIGHTS
 from mapcoder_lite.problem import Problem
 from mapcoder_lite.store import StoredCall
-from mapcoder_lite.trajectory import Completion, Engine, Request, Role
+from mapcoder_lite.trajectory import Completion, Engine, Request, Role, Watch
 
 
 @contextmanager
@@ -106,13 +106,13 @@ class RoleAdapters:
         """The inner identity and the roles that have adapters."""
         return f"{self._inner.identity} roles={','.join(sorted(self._adapters)) or 'none'}"
 
-    def complete(self, requests: Sequence[Request]) -> list[Completion]:
+    def complete(self, requests: Sequence[Request], watch: Watch | None = None) -> list[Completion]:
         """Answer every request, in order.
 
         Raises:
             EngineError: the inner engine cannot answer.
         """
-        return self._inner.complete([self._addressed(request) for request in requests])
+        return self._inner.complete([self._addressed(request) for request in requests], watch)
 
     def close(self) -> None:
         """Close the inner engine."""

@@ -32,7 +32,7 @@ from mapcoder_lite.engine.lora import Switch, add_adapter
 from mapcoder_lite.engine.reply import Reply, row_seed
 from mapcoder_lite.engine.sampling import Sampler
 from mapcoder_lite.errors import EngineError, PromptTooLong, UnknownAdapter
-from mapcoder_lite.trajectory import Completion, Message, Request, Usage
+from mapcoder_lite.trajectory import Completion, Message, Request, Usage, Watch
 
 Dtype = Literal["float32", "bfloat16", "float16"]
 
@@ -89,7 +89,7 @@ class LocalEngine:
         """Backbone, precision and adapters, each with its digest."""
         return self._identity
 
-    def complete(self, requests: Sequence[Request]) -> list[Completion]:
+    def complete(self, requests: Sequence[Request], watch: Watch | None = None) -> list[Completion]:
         """Answer every request, in order; nothing is decoded before all have been checked.
 
         Raises:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from mapcoder_lite.engine.chat import read_completion, retry_after_seconds, says_too_long
 from mapcoder_lite.engine.reply import row_seed
 from mapcoder_lite.errors import EngineError, PromptTooLong, UnknownAdapter
-from mapcoder_lite.trajectory import Completion, Request, digest
+from mapcoder_lite.trajectory import Completion, Request, Watch, digest
 
 if TYPE_CHECKING:
     from openai import APIStatusError, OpenAI
@@ -82,7 +82,7 @@ class OpenAIEngine:
         extra = f" extra@{digest(self._extra_body)[:16]}" if self._extra_body else ""
         return f"openai {self._base_url} {self._model} {names}{extra}".strip()
 
-    def complete(self, requests: Sequence[Request]) -> list[Completion]:
+    def complete(self, requests: Sequence[Request], watch: Watch | None = None) -> list[Completion]:
         """Answer every request, in order, each over its own connection.
 
         Raises:

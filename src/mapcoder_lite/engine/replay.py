@@ -5,12 +5,13 @@ Does not know: how a completion comes about, files, roles, prompts.
 """
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import replace
 from threading import Lock
 from typing import Protocol
 
-from mapcoder_lite.errors import ReplayMiss
-from mapcoder_lite.trajectory import Completion, Engine, Request, digest
+from mapcoder_lite.errors import Cancelled, ReplayMiss
+from mapcoder_lite.trajectory import Cancellation, Completion, Engine, Request, Watch, digest
 
 
 class Store(Protocol):
@@ -44,17 +45,19 @@ class ReplayEngine:
         behind = "" if self._live is None else f" live {self._live.identity}"
         return f"replay@{self._recording_digest}{behind}"
 
-    def complete(self, requests: Sequence[Request]) -> list[Completion]:
+    def complete(self, requests: Sequence[Request], watch: Watch | None = None) -> list[Completion]:
         """Answer every request, in order; misses go to the live engine together.
 
         Raises:
             ReplayMiss: a request is not recorded and there is no live engine.
         """
+        watch = watch or Watch()
         answers = [self._completions.get(request.key) for request in requests]
-        missing = [
-            request for request, answer in zip(requests, answers, strict=True) if answer is None
-        ]
-        fresh = iter(self._ask_live(missing))
+        missing = [i for i, answer in enumerate(answers) if answer is None]
+        for i, answer in enumerate(answers):
+            if answer is not None:
+                watch.answer(i, answer)
+        fresh = iter(self._ask_live([requests[i] for i in missing], watch.of(missing)))
         return [next(fresh) if answer is None else answer for answer in answers]
 
     def close(self) -> None:
@@ -62,7 +65,7 @@ class ReplayEngine:
         if self._live is not None:
             self._live.close()
 
-    def _ask_live(self, requests: Sequence[Request]) -> list[Completion]:
+    def _ask_live(self, requests: Sequence[Request], watch: Watch) -> list[Completion]:
         if not requests:
             return []
         if self._live is None:
@@ -73,7 +76,7 @@ class ReplayEngine:
                 "prompts or settings differ from the recorded ones; replay with those, or give a "
                 "live engine"
             )
-        return self._live.complete(requests)
+        return self._live.complete(requests, watch)
 
 
 class StoredEngine:
@@ -90,60 +93,124 @@ class StoredEngine:
         """The inner engine's: a stored answer is that engine's answer."""
         return self._inner.identity
 
-    def complete(self, requests: Sequence[Request]) -> list[Completion]:
+    def complete(self, requests: Sequence[Request], watch: Watch | None = None) -> list[Completion]:
         """Answer every request, in order; equal questions, also of other threads, are asked once.
 
         Raises:
-            EngineError: the inner engine failed; nothing of that batch is stored.
+            EngineError: the inner engine failed; what it had answered by then is stored.
         """
-        identity = self.identity
-        keys = [stored_key(identity, request) for request in requests]
-        mine: dict[str, Request] = {}
-        futures: dict[str, Future[Completion]] = {}
-        for key, request in zip(keys, requests, strict=True):
-            if key not in futures:
-                futures[key], is_mine = self._claim(key)
-                if is_mine:
-                    mine[key] = request
-        if mine:
-            self._ask(mine, futures)
-        return [futures[key].result() for key in keys]
+        errand = _Errand(self.identity, requests, watch or Watch())
+        while missing := errand.missing:
+            futures, mine = self._claim(missing)
+            if mine:
+                self._ask(errand, mine, futures)
+            for key in missing:
+                if key not in mine:
+                    errand.wait(key, futures[key])
+        return errand.completions
 
     def close(self) -> None:
         """Close the inner engine; the store belongs to its maker."""
         self._inner.close()
 
-    def _claim(self, key: str) -> tuple[Future[Completion], bool]:
-        """Return where the answer will be, and whether the caller must ask for it."""
+    def _claim(self, keys: Sequence[str]) -> tuple[dict[str, Future[Completion]], list[str]]:
+        """Return where each answer will be, and the keys that the caller must ask for."""
+        futures: dict[str, Future[Completion]] = {}
+        mine: list[str] = []
         with self._lock:
-            if key in self._asked:
-                return self._asked[key], False
-            future = Future[Completion]()
-            stored = self._store.get(key)
-            if stored is not None:
-                future.set_result(stored)
-                return future, False
-            self._asked[key] = future
-            return future, True
+            for key in keys:
+                stored = self._store.get(key)
+                if key in self._asked:
+                    futures[key] = self._asked[key]
+                elif stored is not None:
+                    futures[key] = Future[Completion]()
+                    futures[key].set_result(stored)
+                else:
+                    futures[key] = self._asked[key] = Future[Completion]()
+                    mine.append(key)
+        return futures, mine
 
     def _ask(
-        self, requests: Mapping[str, Request], futures: Mapping[str, Future[Completion]]
+        self, errand: "_Errand", mine: Sequence[str], futures: Mapping[str, Future[Completion]]
     ) -> None:
         """Ask for what was claimed; store every answer before anyone sees it."""
-        try:
-            completions = self._inner.complete(list(requests.values()))
-            for (key, request), completion in zip(requests.items(), completions, strict=True):
-                self._store.put(key, request, completion)
+
+        def keep(index: int, completion: Completion) -> None:
+            key = mine[index]
+            if not futures[key].done():
+                self._store.put(key, errand.request(key), completion)
                 futures[key].set_result(completion)
+                errand.take(key, completion, is_streamed=errand.watch.on_text is not None)
+
+        watch = errand.watch.of([errand.first_place(key) for key in mine])
+        try:
+            asked = [errand.request(key) for key in mine]
+            answers = self._inner.complete(asked, replace(watch, on_completion=keep))
+            for index, completion in enumerate(answers):
+                keep(index, completion)
         except BaseException as fault:
-            for key in requests:
+            for key in mine:
                 if not futures[key].done():
                     futures[key].set_exception(fault)
             raise
         finally:
             with self._lock:
-                for key in requests:
+                for key in mine:
                     del self._asked[key]
+
+
+class _Errand:
+    """One call of `complete`: its questions by key, and the answers that have come."""
+
+    def __init__(self, identity: str, requests: Sequence[Request], watch: Watch) -> None:
+        self.watch = watch
+        self._requests = requests
+        self._keys = [stored_key(identity, request) for request in requests]
+        self._answers: dict[str, Completion] = {}
+
+    @property
+    def missing(self) -> list[str]:
+        """Keys without an answer, each once, in order."""
+        return [key for key in dict.fromkeys(self._keys) if key not in self._answers]
+
+    @property
+    def completions(self) -> list[Completion]:
+        """The answers in the order of the requests."""
+        return [self._answers[key] for key in self._keys]
+
+    def first_place(self, key: str) -> int:
+        """Return where a question stands first."""
+        return self._keys.index(key)
+
+    def request(self, key: str) -> Request:
+        """Return the question of a key."""
+        return self._requests[self.first_place(key)]
+
+    def take(self, key: str, completion: Completion, *, is_streamed: bool = False) -> None:
+        """Hold an answer and show it wherever its question stands."""
+        self._answers[key] = completion
+        for place, other in enumerate(self._keys):
+            if other != key:
+                continue
+            if is_streamed and place == self.first_place(key):
+                Watch(on_completion=self.watch.on_completion).answer(place, completion)
+            else:
+                self.watch.answer(place, completion)
+
+    def wait(self, key: str, future: Future[Completion]) -> None:
+        """Take an answer that is stored, or that another thread asked for.
+
+        When that thread called its question off, the answer stays missing.
+        """
+        called_off = Future[Completion]()
+        fault = Cancelled("the request was called off while another thread asked the same")
+        cancellation = self.watch.cancellation or Cancellation()
+        with cancellation.heard_by(lambda: called_off.set_exception(fault)):
+            wait([future, called_off], return_when=FIRST_COMPLETED)
+        if not future.done():
+            raise fault
+        if not isinstance(future.exception(), Cancelled):
+            self.take(key, future.result())
 
 
 def stored_key(identity: str, request: Request) -> str:

@@ -19,7 +19,7 @@ from mapcoder_lite.pocket.family import Draft, numbered
 from mapcoder_lite.pocket.problems import FAMILIES, Puzzle
 from mapcoder_lite.pocket.words import Choices, Wording
 from mapcoder_lite.problem import Language
-from mapcoder_lite.trajectory import Completion, Recall, Request, Usage, digest
+from mapcoder_lite.trajectory import Completion, Recall, Request, Usage, Watch, digest
 
 _STATEMENT = re.compile(r"^# [^\n]*\n(.*?)\n\nInput: ", re.DOTALL | re.MULTILINE)
 _PLAN = re.compile(r"\n\nPlan:\n(.*?)(?:\n\nProgram:\n|\Z)", re.DOTALL)
@@ -54,13 +54,16 @@ class TeacherEngine:
         """Changes with the puzzles, the rates and the seed."""
         return f"pocket-teacher/{digest([sorted(self._puzzles), repr(self._rates), self._seed])}"
 
-    def complete(self, requests: Sequence[Request]) -> list[Completion]:
+    def complete(self, requests: Sequence[Request], watch: Watch | None = None) -> list[Completion]:
         """Answer every request.
 
         Raises:
             EngineError: a prompt shows no puzzle that the teacher knows.
         """
-        return [self._completion(request) for request in requests]
+        completions = [self._completion(request) for request in requests]
+        for index, completion in enumerate(completions):
+            (watch or Watch()).answer(index, completion)
+        return completions
 
     def close(self) -> None:
         """Nothing is held."""
