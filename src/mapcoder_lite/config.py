@@ -38,6 +38,18 @@ class EngineKind(StrEnum):
     """The recorded calls of a run directory, nothing else."""
 
 
+class ServerKind(StrEnum):
+    """What kind of server listens at engine.base_url: how adapters, grammars and contexts go."""
+
+    OPENAI = "openai"
+    """Any OpenAI-compatible server, a hosted one too."""
+    VLLM = "vllm"
+    SGLANG = "sglang"
+    LLAMA = "llama"
+    """llama-server of llama.cpp."""
+    OLLAMA = "ollama"
+
+
 class EngineConfig(Record):
     """Backbone, adapters and how to reach them."""
 
@@ -50,6 +62,10 @@ class EngineConfig(Record):
     """Where the server listens, with /v1 (openai)."""
     model: str | None = None
     """Name of the backbone on the server (openai)."""
+    server: ServerKind | None = None
+    """What kind of server it is (openai); None = it is asked."""
+    context_tokens: Annotated[int, Field(gt=0)] | None = None
+    """Prompt and reply together, at most (openai); None = the server is asked."""
     api_key_env: str | None = None
     """Name of the environment variable that holds the key (openai); the key is never stored."""
     recording: str | None = None
@@ -244,6 +260,12 @@ def api_key(engine: EngineConfig) -> str | None:
             "or unset engine.api_key_env for a server without keys"
         )
     return key
+
+
+def environment_server() -> tuple[str, str | None] | None:
+    """Return OPENAI_BASE_URL and the key that belongs to it; None when it is not set."""
+    url = os.environ.get("OPENAI_BASE_URL")
+    return (url, os.environ.get("OPENAI_API_KEY") or None) if url else None
 
 
 def wants_plain_output() -> bool:
