@@ -53,7 +53,7 @@ class Backend:
     """What gave it away."""
     models: tuple[ServedModel, ...] = ()
     adapters: tuple[str, ...] = ()
-    """Names under which LoRA adapters are loaded."""
+    """Names of the LoRA adapters that are loaded; llama-server has the paths of their files."""
     faults: tuple[str, ...] = ()
     """What it said that could not be read."""
 
@@ -66,6 +66,15 @@ class Backend:
         """Return a model by its name; an Ollama name may go without `:latest`."""
         names = {name, f"{name}:latest"} if self.server is ServerKind.OLLAMA else {name}
         return next((model for model in self.models if model.name in names), None)
+
+    def has_adapter(self, name: str) -> bool:
+        """Whether an adapter is loaded; llama-server's go by path, file or folder."""
+        if self.server is not ServerKind.LLAMA:
+            return name in self.adapters
+        return any(
+            name in (path, PurePosixPath(path).stem, *PurePosixPath(path).parts)
+            for path in self.adapters
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +105,9 @@ GRAMMARS: Mapping[ServerKind, str] = {
     ServerKind.LLAMA: "grammar",
 }
 """The request field that holds a reply to a layout; other servers have none that we use."""
+
+KNOWN_MANNERS = frozenset({*GRAMMARS, ServerKind.OLLAMA})
+"""Servers that count tokens and heed seeds; of any other that is not known until it is tried."""
 
 _PRODUCTS_BY_PORT = {1234: "LM Studio", 1337: "Jan", 4891: "GPT4All"}
 """Used only where nothing better tells them apart."""
@@ -215,16 +227,12 @@ def _llama(site: _Site, evidence: str) -> Backend:
     models = tuple(
         ServedModel(model.name, context or model.context_tokens) for model in site.whole_models
     )
-    adapters = tuple(_llama_adapter(row) for row in site.rows("/lora-adapters"))
+    paths = [_text(row.get("path")) for row in site.rows("/lora-adapters")]
+    adapters = tuple(path for path in paths if path)
     build = _text(props.get("build_info"))
     return site.backend(
         ServerKind.LLAMA, f"llama-server {build}".strip(), evidence, models, adapters
     )
-
-
-def _llama_adapter(row: Mapping[str, object]) -> str:
-    """Name an adapter as its file is named."""
-    return PurePosixPath(_text(row.get("path")).replace("\\", "/")).stem
 
 
 def _llama_if(site: _Site) -> Backend | None:

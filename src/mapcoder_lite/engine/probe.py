@@ -13,7 +13,7 @@ import socket
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from threading import Event, Timer
 from urllib.parse import SplitResult, urlsplit
@@ -52,11 +52,11 @@ class Endpoint:
     """For connecting, and again for each answer."""
 
     @property
-    def place(self) -> tuple[str, int]:
-        """Host and port; all names of this machine are one."""
+    def place(self) -> tuple[str, str, int, str]:
+        """Scheme, host, port and path; all names of this machine are one."""
         parts = urlsplit(self.base_url)
         host = parts.hostname or ""
-        return "127.0.0.1" if host in _LOOPBACK else host, _port(parts)
+        return parts.scheme, "127.0.0.1" if host in _LOOPBACK else host, _port(parts), parts.path
 
     @property
     def is_proxied(self) -> bool:
@@ -78,8 +78,12 @@ def named_endpoint(url: str, api_key: str | None = None) -> Endpoint:
         parts = urlsplit(url.strip())
         is_sound = parts.scheme in ("http", "https") and parts.hostname and _port(parts) > 0
     except ValueError:
-        is_sound = False
-        parts = urlsplit("")
+        parts, is_sound = urlsplit(""), False
+    if "@" in parts.netloc:
+        raise ConfigError(
+            "the address of a server holds a name or a password, which would be shown: leave it "
+            "out, and name the variable that holds the key in engine.api_key_env"
+        )
     if not is_sound:
         raise ConfigError(
             f"{url!r} is no address of a server: write it as http://localhost:8000/v1"
@@ -112,13 +116,20 @@ def probe(endpoint: Endpoint) -> Backend | Stranger:
     def ask(path: str) -> Answer:
         return _exchange(endpoint, path)
 
-    return recognise(endpoint.base_url, ask, endpoint.place[1])
+    return recognise(endpoint.base_url, ask, _port(urlsplit(endpoint.base_url)))
 
 
 def ollama_model(endpoint: Endpoint, name: str) -> OllamaModel | None:
     """Ask Ollama what a model was made of; None when it does not say."""
     body = json.dumps({"model": name}).encode()
     return _read_ollama_model(_exchange(endpoint, "/api/show", body).json)
+
+
+def with_ollama_adapters(endpoint: Endpoint, backend: Backend, names: Sequence[str]) -> Backend:
+    """Return the finding with those of the models that add an adapter to a base."""
+    shown = {name: ollama_model(endpoint, name) for name in names}
+    adapters = tuple(name for name, model in shown.items() if model and model.has_adapter)
+    return replace(backend, adapters=adapters)
 
 
 def _exchange(endpoint: Endpoint, path: str, body: bytes | None = None) -> Answer:
