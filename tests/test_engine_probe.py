@@ -1,6 +1,9 @@
 """Servers of every kind, sound and hostile, over real sockets."""
 
 import json
+import os
+import subprocess
+import sys
 import time
 
 import pytest
@@ -20,6 +23,7 @@ from mapcoder_lite.engine.probe import (
 )
 from mapcoder_lite.errors import ConfigError
 from model_servers import ROLES, Route, serving, talking
+from source_tree import PACKAGE
 
 KEY = "sk-very-secret"
 
@@ -260,11 +264,24 @@ def test_a_server_below_a_path_is_asked_below_it():
         assert server.asked == ["/gate/v1/models", "/gate/version"]
 
 
-def test_a_place_behind_a_proxy_is_not_asked(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
-    monkeypatch.setenv("no_proxy", "inside.example")
-    finding = probe(named_endpoint("http://outside.example/v1"))
-    assert isinstance(finding, Stranger)
-    assert "proxy" in finding.reason
-    assert not named_endpoint("http://inside.example/v1").is_proxied
-    assert not named_endpoint("http://localhost:8000/v1").is_proxied
+def test_a_place_behind_a_proxy_is_not_asked():
+    code = (
+        "from mapcoder_lite.engine.probe import named_endpoint, probe\n"
+        "print(probe(named_endpoint('http://outside.example/v1')).reason)\n"
+        "for host in ('inside.example', 'localhost'):\n"
+        "    print(named_endpoint(f'http://{host}/v1').is_proxied)\n"
+    )
+    environment = os.environ | {
+        "PYTHONPATH": str(PACKAGE.parent),
+        "http_proxy": "http://127.0.0.1:9",
+        "no_proxy": "inside.example",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split("\n") == [
+        "not asked: a proxy stands before it",
+        "False",
+        "False",
+        "",
+    ]

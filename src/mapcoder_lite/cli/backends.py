@@ -203,7 +203,7 @@ def _command(settings: "EngineConfig") -> str:
         "kind": "openai",
         "base_url": settings.base_url or "",
         "server": "openai" if settings.server is None else settings.server.value,
-        "model": settings.model or "NAME",
+        "model": _value(settings.model or "NAME"),
     }
     names = role_names(settings)
     if not names:
@@ -217,6 +217,11 @@ def _command(settings: "EngineConfig") -> str:
         words["api_key_env"] = settings.api_key_env
     chosen = " ".join(f"-s {shlex.quote(f'engine.{key}={value}')}" for key, value in words.items())
     return f"mapcoder solve problem.md {chosen}"
+
+
+def _value(name: str) -> str:
+    """Write a name as a setting's value; one with control characters as TOML escapes them."""
+    return name if name.isprintable() else dumps(name)
 
 
 def _in_process() -> InProcess:
