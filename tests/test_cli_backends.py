@@ -91,7 +91,12 @@ def test_backends_says_what_a_server_can_do_and_how_to_use_it(tmp_path: Path, vl
 @pytest.mark.parametrize(
     ("routes", "roles", "server", "options"),
     [
-        (fake.vllm(), "prompts only", "vllm", ["engine.model=base", "engine.adapters=false"]),
+        (
+            fake.vllm(context=2048),
+            "prompts only",
+            "vllm",
+            ["engine.model=base", "engine.adapters=false", "traversal.max_tokens=512"],
+        ),
         (
             fake.sglang("my-coding", "my-retrieval"),
             "2 LoRA (retrieval, coding)",

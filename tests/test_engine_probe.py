@@ -7,10 +7,19 @@ import sys
 import time
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import model_servers as fake
 from mapcoder_lite.config import ServerKind
-from mapcoder_lite.engine.backend import Backend, ServedModel, Stranger
+from mapcoder_lite.engine.backend import (
+    Answer,
+    Backend,
+    ServedModel,
+    Stranger,
+    read_ollama_model,
+    recognise,
+)
 from mapcoder_lite.engine.probe import (
     MAX_BODY_BYTES,
     Endpoint,
@@ -285,3 +294,39 @@ def test_a_place_behind_a_proxy_is_not_asked():
         "False",
         "",
     ]
+
+
+KEYS = [
+    *("data", "id", "owned_by", "parent", "max_model_len", "meta", "n_ctx", "version", "models"),
+    *("name", "path", "state", "type", "default_generation_settings", "context_length"),
+    *("model_info", "parameters", "modelfile", "model_path"),
+]
+TREES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(KEYS),
+            inner | st.sampled_from(["vllm", "sglang", "llamacpp", "llm"]),
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(trees=st.lists(TREES, min_size=1, max_size=5), statuses=st.sampled_from([None, 200, 404]))
+def test_no_answer_whatsoever_makes_it_raise(trees: list[object], statuses: int | None):
+    answers = [Answer(200, tree) for tree in trees] + [Answer(statuses, fault="so it is")]
+    paths: list[str] = []
+
+    def ask(path: str) -> Answer:
+        paths.append(path)
+        return answers[(len(paths) - 1) % len(answers)]
+
+    finding = recognise("http://127.0.0.1:1/v1", ask)
+    assert isinstance(finding, Backend | Stranger)
+    assert paths[0] == "/v1/models"
+    assert len(paths) < 10
+    read_ollama_model(trees[0])

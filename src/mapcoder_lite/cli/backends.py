@@ -74,7 +74,8 @@ def backends(
     Example: mapcoder backends --url http://gpu-box:8000/v1 --deep
     """
     settings = options.resolve(config, overrides).engine
-    found, strangers = _look(settings, _named(settings, url or ()))
+    named = _named(settings, url or ())
+    found, strangers = _look(settings, named)
     if deep:
         with terminal.waiting("the servers are being tried"):
             found = [_examined(one) for one in found]
@@ -83,7 +84,8 @@ def backends(
         terminal.result(_as_json(found, strangers, here))
     else:
         _show(found, strangers, here)
-    if not found or strangers:
+    urls = {endpoint.base_url for endpoint in named}
+    if not found or any(stranger.base_url in urls for stranger in strangers):
         sys.exit(3)
     if any(finding.is_good is False for one in found for finding in one.findings):
         sys.exit(1)
@@ -107,7 +109,7 @@ def _named(engine: "EngineConfig", urls: "Sequence[str]") -> "dict[Endpoint, str
 def _look(
     engine: "EngineConfig", named: "dict[Endpoint, str | None]"
 ) -> "tuple[list[Found], list[Stranger]]":
-    """Ask all places; of those that nobody named, only servers are of interest."""
+    """Ask all places; one that nobody named and where nobody listens is not worth a word."""
     from mapcoder_lite.engine.backend import Backend
     from mapcoder_lite.engine.probe import probe_all, usual_endpoints
 
@@ -117,7 +119,7 @@ def _look(
     for endpoint, finding in zip(endpoints, probe_all(endpoints), strict=True):
         if isinstance(finding, Backend):
             found.append(_described(engine, finding, endpoint, named.get(endpoint)))
-        elif endpoint in named:
+        elif endpoint in named or not finding.is_nobody:
             strangers.append(finding)
     return found, strangers
 
@@ -196,7 +198,7 @@ def _examined(found: Found) -> Found:
 def _command(settings: "EngineConfig") -> str:
     """Write the command that solves a problem with a server."""
     from mapcoder_lite.cli.badges import role_names
-    from mapcoder_lite.config import ServerKind
+    from mapcoder_lite.config import ServerKind, TraversalConfig
     from mapcoder_lite.trajectory import Role
 
     words = {
@@ -215,8 +217,11 @@ def _command(settings: "EngineConfig") -> str:
         words["context_tokens"] = str(settings.context_tokens or _OLLAMA_CONTEXT)
     if settings.api_key_env is not None:
         words["api_key_env"] = settings.api_key_env
-    chosen = " ".join(f"-s {shlex.quote(f'engine.{key}={value}')}" for key, value in words.items())
-    return f"mapcoder solve problem.md {chosen}"
+    chosen = [f"engine.{key}={value}" for key, value in words.items()]
+    context = settings.context_tokens
+    if context is not None and context <= TraversalConfig().max_tokens:
+        chosen.append(f"traversal.max_tokens={max(1, context // 4)}")
+    return " ".join(["mapcoder solve problem.md", *(f"-s {shlex.quote(c)}" for c in chosen)])
 
 
 def _value(name: str) -> str:
@@ -245,8 +250,10 @@ def _show(found: "Sequence[Found]", strangers: "Sequence[Stranger]", here: InPro
     lines = [line for one in found for line in ("", *_facts(one))]
     if not found:
         lines += _NOTHING_FOUND
-    lines += ["", *(f"{stranger.base_url}: {stranger.reason}" for stranger in strangers)]
-    terminal.result("\n".join([*lines, *_without_server(here)]))
+    if strangers:
+        lines += ["", "no model server, or none that says so:"]
+    lines += [f"  {stranger.base_url}: {stranger.reason}" for stranger in strangers]
+    terminal.result("\n".join([*lines, "", *_without_server(here)]))
 
 
 _COLUMNS = ("server", "address", "roles", "context", "usage", "grammar", "seed")

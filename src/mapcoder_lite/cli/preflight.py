@@ -141,7 +141,8 @@ def _check_names(engine: EngineConfig, found: "Backend", lines: list[str]) -> No
         said = f"{found.base_url} does not list the model {model!r}; it lists: {_listed(found)}"
         if found.server in (ServerKind.VLLM, ServerKind.OLLAMA):
             raise EngineError(f"{said}; correct engine.model")
-        lines.append(said)
+        if found.server is not ServerKind.LLAMA:  # it has one model, and heeds no name
+            lines.append(said)
     if not found.names:
         return
     for role, name in role_names(engine).items():

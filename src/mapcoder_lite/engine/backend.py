@@ -84,7 +84,12 @@ class Stranger:
     base_url: str
     reason: str
     status: int | None = None
-    """What HTTP status the list of models was answered with; None = nothing answers."""
+    """What HTTP status the list of models was answered with; None = no answer came."""
+
+    @property
+    def is_nobody(self) -> bool:
+        """Whether nothing even listens there."""
+        return self.reason == NOBODY
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +103,8 @@ class OllamaModel:
     has_adapter: bool
     """Whether its Modelfile adds an adapter to a base."""
 
+
+NOBODY = "nothing listens there"
 
 GRAMMARS: Mapping[ServerKind, str] = {
     ServerKind.VLLM: "structured_outputs",

@@ -19,8 +19,15 @@ from threading import Event, Timer
 from urllib.parse import SplitResult, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from mapcoder_lite.engine.backend import Answer, Backend, OllamaModel, Stranger, recognise
-from mapcoder_lite.engine.backend import read_ollama_model as _read_ollama_model
+from mapcoder_lite.engine.backend import (
+    NOBODY,
+    Answer,
+    Backend,
+    OllamaModel,
+    Stranger,
+    read_ollama_model,
+    recognise,
+)
 from mapcoder_lite.errors import ConfigError
 
 USUAL_PORTS: Mapping[str, int] = {
@@ -122,7 +129,7 @@ def probe(endpoint: Endpoint) -> Backend | Stranger:
 def ollama_model(endpoint: Endpoint, name: str) -> OllamaModel | None:
     """Ask Ollama what a model was made of; None when it does not say."""
     body = json.dumps({"model": name}).encode()
-    return _read_ollama_model(_exchange(endpoint, "/api/show", body).json)
+    return read_ollama_model(_exchange(endpoint, "/api/show", body).json)
 
 
 def with_ollama_adapters(endpoint: Endpoint, backend: Backend, names: Sequence[str]) -> Backend:
@@ -219,7 +226,7 @@ def _port(parts: SplitResult) -> int:
 def _why(error: Exception) -> str:
     """Say what went wrong; the text of a ValueError may hold the key."""
     if isinstance(error, ConnectionRefusedError):
-        return "nothing listens there"
+        return NOBODY
     if isinstance(error, OSError):
         return error.strerror or str(error) or type(error).__name__
     return f"no sound HTTP ({type(error).__name__})"
