@@ -122,7 +122,7 @@ def test_a_prompt_that_is_cut_is_seen_in_the_count():
 def test_a_prompt_that_is_refused_is_not_cut():
     finding = findings(Machine(context_tokens=4096))["whole prompts"]
     assert finding.is_good is True
-    assert "refused, not cut" in finding.detail
+    assert "is refused: 4611 tokens" in finding.detail
 
 
 def test_no_prompt_beyond_the_known_context_is_sent():

@@ -186,8 +186,8 @@ def _whole_prompts(engine: Engine, context_tokens: int | None) -> Finding:
     expected = middle + round(a_word * (num_words - _MIDDLE_WORDS))
     try:
         counted = _num_prompt_tokens(engine, num_words)
-    except PromptTooLong:
-        return Finding(name, True, f"a prompt of {expected} tokens is refused, not cut")
+    except PromptTooLong as error:
+        return Finding(name, True, f"a prompt of {expected} tokens is refused: {error}")
     if counted < 0.95 * expected:
         return Finding(
             name, False, f"of {expected} prompt tokens {counted} were counted: prompts are cut"
