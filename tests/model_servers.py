@@ -65,8 +65,11 @@ def serving(routes: Mapping[str, Route], headers: Mapping[str, str] = {}) -> Ite
         def log_message(self, format: str, *args: object) -> None:
             return
 
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    http.daemon_threads = True
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+        request_queue_size = 128  # a burst of connections is not to be reset
+
+    http = Server(("127.0.0.1", 0), Handler)
     server.url = f"http://127.0.0.1:{http.server_port}/v1"
     thread = threading.Thread(target=http.serve_forever, args=(0.01,), daemon=True)
     thread.start()

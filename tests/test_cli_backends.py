@@ -162,7 +162,7 @@ def test_control_characters_of_a_server_do_not_break_lines(tmp_path: Path):
 
 
 def test_deep_tries_what_a_server_says(tmp_path: Path, vllm: ModelServer):
-    found = server_at(tmp_path, vllm.url, "--deep", "-s", "engine.max_retries=0")
+    found = server_at(tmp_path, vllm.url, "--deep")
     findings = {finding["name"]: finding["is_good"] for finding in found["findings"]}
     assert findings["usage"] is True
     assert findings["adapters"] is True
