@@ -15,6 +15,7 @@ from mapcoder_lite import config
 from mapcoder_lite.cli import preflight
 from mapcoder_lite.cli.badges import badge, carried_roles
 from mapcoder_lite.config import Config, ServerKind
+from mapcoder_lite.engine.backend import Backend
 from mapcoder_lite.engine.probe import named_endpoint, probe
 from mapcoder_lite.errors import EngineError, UnknownAdapter
 from mapcoder_lite.jsonl import read_record, write_lines
@@ -214,8 +215,18 @@ def test_a_role_is_carried_by_a_whole_word():
     names = ("encoding", "coding-v1", "coding", "re-planning")
     with serving(fake.vllm(*names)) as server:
         backend = probe(named_endpoint(server.url))
-    assert not isinstance(backend, str)
+    assert isinstance(backend, Backend)
     assert carried_roles(backend) == {Role.CODING: "coding", Role.PLANNING: "re-planning"}
+
+
+def test_of_a_path_the_part_nearest_its_end_names_the_role():
+    paths = ("/coding/x/planning.gguf", "/coding/x/debugging.gguf", "/coding/retrieval/a.gguf")
+    with serving(fake.llama(*paths)) as server:
+        backend = probe(named_endpoint(server.url))
+    assert isinstance(backend, Backend)
+    assert carried_roles(backend) == dict(
+        zip((Role.PLANNING, Role.DEBUGGING, Role.RETRIEVAL), paths, strict=True)
+    )
 
 
 def test_a_server_that_fits_fills_in_kind_and_context(vllm: ModelServer):

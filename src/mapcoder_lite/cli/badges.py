@@ -6,6 +6,7 @@ Does not know: sockets, how adapters are applied.
 
 import re
 from collections.abc import Collection, Iterable, Mapping
+from pathlib import PurePosixPath
 
 from mapcoder_lite.config import EngineConfig, EngineKind, ServerKind
 from mapcoder_lite.engine.backend import Backend
@@ -60,9 +61,24 @@ def carried_roles(backend: Backend) -> dict[Role, str]:
 
 
 def _carrier(role: Role, names: Iterable[str]) -> str | None:
-    """Choose the name that is the role's word, else the first that holds it as a word."""
-    holding = [name for name in names if role.value in re.split(r"[^a-z]+", name.lower())]
-    return role.value if role.value in holding else next(iter(holding), None)
+    """Choose the name that holds the role as a word; of a path, the part nearest its end counts."""
+    depths = {name: depth for name in names if (depth := _depth(role, name)) is not None}
+    if role.value in depths:
+        return role.value
+    nearest = [name for name, depth in depths.items() if depth == min(depths.values())]
+    # A folder that several lie in says nothing of one of them.
+    is_shared = len(nearest) > 1 and depths[nearest[0]] > 0
+    return nearest[0] if nearest and not is_shared else None
+
+
+def _depth(role: Role, name: str) -> int | None:
+    parts = reversed(PurePosixPath(name).parts)
+    holding = (
+        depth
+        for depth, part in enumerate(parts)
+        if role.value in re.split(r"[^a-z]+", part.lower())
+    )
+    return next(holding, None)
 
 
 def _server_badge(names: Mapping[Role, str], backend: Backend | None) -> str:

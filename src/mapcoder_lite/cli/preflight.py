@@ -112,8 +112,9 @@ def try_adapters(engine: Engine, ready: Ready) -> tuple[str, ...]:
             f"{ready.settings.engine.base_url}: {mixed.detail}, and roles without one would be "
             "asked: give each role an adapter, or none (-s engine.adapters=false)"
         )
-    adapters = findings["adapters"]
-    return () if adapters.is_good else (f"adapters: {adapters.detail}",)
+    asked = ["adapters"] if len(roles) == len(Role) else ["adapters", "mixed batch"]
+    doubtful = [findings[name] for name in asked if name in findings]
+    return tuple(f"{f.name}: {f.detail}" for f in doubtful if not f.is_good)
 
 
 def _on_trust(settings: Config, found: "Stranger", *, is_proxied: bool) -> Ready:
