@@ -349,7 +349,7 @@ def test_adapters_that_are_listed_and_not_applied_are_doubted_before_a_run():
 def test_a_server_that_answers_the_backbone_wrongly_beside_adapters_is_refused():
     class Gathers(ScriptedEngine):
         def complete(self, requests, watch=None):
-            last = requests[-1].adapter
+            last = requests[0].adapter
             named = [r.model_copy(update={"adapter": r.adapter or last}) for r in requests]
             return super().complete(named, watch)
 
@@ -392,7 +392,7 @@ def test_run_tries_the_adapters_records_the_badge_and_reports_it(tmp_path: Path,
     header = read_record(path, RunHeader)
     assert header.adapters == "4 LoRA"
     assert header.config.engine.server is None  # as the command has it
-    assert sum(body["max_tokens"] == 16 for body in vllm.bodies) == 18
+    assert sum(body["max_tokens"] == 48 for body in vllm.bodies) == 18
     vllm.bodies.clear()
     again = mapcoder(tmp_path, *command)
     assert again.code == 0, again.stderr

@@ -52,7 +52,7 @@ class Machine:
             return "<answer>7</answer>"
         adapter = request.adapter
         if adapter is None and is_mixed and "last adapter gathered" in self.faults:
-            adapter = batch[-1].adapter
+            adapter = batch[0].adapter
         if "adapters ignored" in self.faults or (
             "one ignored" in self.faults and adapter == "coding"
         ):

@@ -37,6 +37,9 @@ _QUESTIONS = (
 )
 """Near to what adapters are trained on: there they differ from the backbone soonest."""
 
+_REPLY_TOKENS = 48
+"""Replies often begin alike with an adapter and without: a fence, the reading of the input."""
+
 _SHORT_WORDS, _MIDDLE_WORDS = 64, 128
 _LONG_WORDS = 4608
 """More than 4,096 tokens, to which the best-known server cuts by default."""
@@ -74,11 +77,11 @@ def examine_adapters(engine: Engine, adapters: Sequence[str]) -> tuple[Finding, 
     """See whether every adapter changes replies, and leaves the backbone's as they are beside it.
 
     The backbone is asked alone first: where a batch that mixes it with adapters goes wrong, it is
-    the backbone's rows that do.
+    the backbone's rows that do. In the batch it comes last, when the adapters are at work.
     """
     try:
         alone = _replies(engine, (None,))[0]
-        mixed, *adapted = _replies(engine, (None, *adapters))
+        *adapted, mixed = _replies(engine, (*adapters, None))
         return _idle(adapters, alone, adapted), _mixed(engine, adapters, alone, mixed, adapted)
     except EngineError as error:
         return (Finding("adapters", None, str(error)),)
@@ -116,7 +119,7 @@ def _mixed(
         return Finding(name, None, f"beside adapters {count} replies of the backbone differ")
     if _replies(engine, (None,))[0] != alone:
         return Finding(name, None, "at temperature 0 the backbone's replies vary by themselves")
-    if _replies(engine, (None, *adapters))[0] == alone:
+    if _replies(engine, (*adapters, None))[-1] == alone:
         return Finding(name, None, "beside adapters the backbone differed once, and once not")
     return Finding(
         name,
@@ -217,7 +220,11 @@ def _ask(engine: Engine, request: Request) -> Completion:
 
 
 def _request(
-    text: str, *, adapter: str | None = None, max_tokens: int = 16, temperature: float = 0.0
+    text: str,
+    *,
+    adapter: str | None = None,
+    max_tokens: int = _REPLY_TOKENS,
+    temperature: float = 0.0,
 ) -> Request:
     return Request(
         messages=(Message(role="user", content=text),),
