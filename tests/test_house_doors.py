@@ -91,6 +91,8 @@ DOORS = {
             "engine/cache.py",
             "engine/decode.py",
             "engine/lora.py",
+            "engine/prefill.py",
+            "engine/prefixes.py",
             "engine/sampling.py",
             "training/",
             "pocket/",

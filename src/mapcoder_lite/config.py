@@ -57,6 +57,11 @@ class EngineConfig(Record):
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
     device: str | None = None
     max_batch_rows: Annotated[int, Field(gt=0)] = 32
+    """Requests answered at the same time."""
+    cache_bytes: Annotated[int, Field(gt=0)] = 4 * 2**30
+    """Of keys and values of the requests being answered (pocket, local); others wait."""
+    prefix_cache_bytes: Annotated[int, Field(ge=0)] = 2**30
+    """Of keys and values of prompts, kept for prompts that begin alike (pocket, local); 0 = none."""
     num_threads: Annotated[int, Field(gt=0)] | None = None
     timeout_seconds: Annotated[float, Field(gt=0)] = 300.0
     max_retries: Annotated[int, Field(ge=0)] = 5
@@ -169,6 +174,8 @@ class Config(Record):
 # resume. Training has no part in a run.
 _WITHOUT_EFFECT = frozenset(
     {
+        "engine.cache_bytes",
+        "engine.prefix_cache_bytes",
         "engine.timeout_seconds",
         "engine.max_retries",
         "judge.workers",

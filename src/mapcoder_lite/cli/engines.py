@@ -149,7 +149,7 @@ def _local(settings: EngineConfig, problems: Sequence[Problem]) -> Engine:
 
 def _in_process(settings: EngineConfig, backbone: Path, adapters: Mapping[Role, str]) -> Engine:
     try:
-        from mapcoder_lite.engine.local import LocalEngine
+        from mapcoder_lite.engine.local import Limits, LocalEngine
     except ImportError as error:
         raise EngineError(
             f"the model runs in this process by torch and transformers, which are missing "
@@ -160,7 +160,7 @@ def _in_process(settings: EngineConfig, backbone: Path, adapters: Mapping[Role, 
         {role.value: Path(folder) for role, folder in adapters.items()},
         device=settings.device,
         dtype=settings.dtype,
-        max_batch_rows=settings.max_batch_rows,
+        limits=Limits(settings.max_batch_rows, settings.cache_bytes, settings.prefix_cache_bytes),
         num_threads=settings.num_threads,
     )
     return RoleAdapters(engine, frozenset(role.value for role in adapters))

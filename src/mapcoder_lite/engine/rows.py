@@ -1,0 +1,55 @@
+"""One request as the running batch sees it: prompt, adapter, randomness, the reply that grows.
+
+Knows: tokens, the reply and who listens to it, what a row is still owed.
+Does not know: models, caches, neighbours, threads.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from mapcoder_lite.engine.reply import Reply
+from mapcoder_lite.engine.sampling import Sampler
+
+
+@dataclass(eq=False, slots=True)
+class Row:
+    """One reply being drawn; it ends when the reply is finished or a fault is found."""
+
+    prompt: Sequence[int]
+    """At least one token."""
+    adapter: str | None
+    sampler: Sampler
+    reply: Reply
+    on_text: Callable[[str], None] | None = None
+    cached_tokens: int = 0
+    """Of the prompt, taken over from another one."""
+    fault: str | None = None
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the row is owed no more tokens."""
+        return self.fault is not None or self.reply.finish_reason is not None
+
+    @property
+    def num_owed(self) -> int:
+        """How many tokens may still be drawn."""
+        return self.reply.max_tokens - len(self.reply.tokens)
+
+    @property
+    def last_token(self) -> int:
+        """What the model reads next."""
+        return self.reply.tokens[-1] if self.reply.tokens else self.prompt[-1]
+
+    def accept(self, token: int | None) -> None:
+        """Take the next token, or the news that there is none."""
+        if token is None:
+            self.fault = f"the logits of token {len(self.reply.tokens)} are not finite"
+        else:
+            self.reply.accept(token)
+
+    def tell(self) -> None:
+        """Show the text that was added since the last time to the listener, if there is one."""
+        if self.on_text is not None and self.fault is None:
+            fresh = self.reply.fresh_text()
+            if fresh:
+                self.on_text(fresh)
