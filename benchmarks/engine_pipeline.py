@@ -2,9 +2,9 @@
 
 The original (MapCoder's published code) works on one problem, asks one question, waits for the
 whole reply, and computes every prompt anew. Here that way runs on our engine, with its reuse of
-prompts and its drafts switched off; beside it the same order of calls with both switched on, so that the
-table says what comes from the order and what from the engine. All ways must end alike: the same
-program for every problem.
+prompts and its drafts switched off; beside it the same order of calls with both switched on, so
+that the table says what comes from the order and what from the engine. All ways must end alike:
+the same program for every problem.
 
 Knows: the pocket world, the runner's threads, the original's way.
 Does not know: how an engine works, how programs are judged.
