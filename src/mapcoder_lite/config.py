@@ -61,7 +61,9 @@ class EngineConfig(Record):
     cache_bytes: Annotated[int, Field(gt=0)] = 4 * 2**30
     """Of keys and values of the requests being answered (pocket, local); others wait."""
     prefix_cache_bytes: Annotated[int, Field(ge=0)] = 2**30
-    """Of keys and values of prompts, kept for prompts that begin alike (pocket, local); 0 = none."""
+    """Of prompts' keys and values, kept for prompts that begin alike (pocket, local); 0 = none."""
+    draft_tokens: Annotated[int, Field(ge=0)] = 8
+    """Guessed ahead a reply and step; no token changes by it (pocket, local); 0 = none."""
     num_threads: Annotated[int, Field(gt=0)] | None = None
     timeout_seconds: Annotated[float, Field(gt=0)] = 300.0
     max_retries: Annotated[int, Field(ge=0)] = 5
@@ -175,6 +177,7 @@ class Config(Record):
 _WITHOUT_EFFECT = frozenset(
     {
         "engine.cache_bytes",
+        "engine.draft_tokens",
         "engine.prefix_cache_bytes",
         "engine.timeout_seconds",
         "engine.max_retries",

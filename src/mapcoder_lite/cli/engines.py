@@ -160,7 +160,12 @@ def _in_process(settings: EngineConfig, backbone: Path, adapters: Mapping[Role, 
         {role.value: Path(folder) for role, folder in adapters.items()},
         device=settings.device,
         dtype=settings.dtype,
-        limits=Limits(settings.max_batch_rows, settings.cache_bytes, settings.prefix_cache_bytes),
+        limits=Limits(
+            settings.max_batch_rows,
+            settings.cache_bytes,
+            settings.prefix_cache_bytes,
+            draft_tokens=settings.draft_tokens,
+        ),
         num_threads=settings.num_threads,
     )
     return RoleAdapters(engine, frozenset(role.value for role in adapters))

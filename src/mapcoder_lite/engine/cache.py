@@ -69,6 +69,7 @@ class RowCache(Cache):
         super().__init__(layers=[])
         self._firsts: list[int] = []  # the first own column of each row
         self._start = self._end = 0
+        self._opened = 1  # columns at the right that the tokens being read are written to
         self._buffers: list[Tensor] = []
         self._hidden = torch.empty(0)  # (rows, columns), 0 or -inf, added to attention's scores
 
@@ -105,22 +106,35 @@ class RowCache(Cache):
             self._firsts.append(first)
         self._start = min(self._firsts)
 
-    def open_column(self) -> Tensor:
-        """Give every row one more column; return what to add to the scores, (B, 1, 1, columns)."""
-        if self._end == self._hidden.shape[1]:
-            self._allocate(self._buffers, self.num_rows, self.num_columns + 1)
-        self._hidden[: self.num_rows, self._end] = 0
-        self._end += 1
-        return self._hidden[: self.num_rows, None, None, self._start : self._end]
+    def open_columns(self, count: int = 1) -> Tensor:
+        """Give every row more columns; return what to add to the scores, (B, 1, count, columns)."""
+        if self._end + count > self._hidden.shape[1]:
+            self._allocate(self._buffers, self.num_rows, count)
+        self._hidden[: self.num_rows, self._end : self._end + count] = 0
+        self._end += count
+        self._opened = count
+        hidden = self._hidden[: self.num_rows, None, None, self._start : self._end]
+        if count == 1:
+            return hidden
+        hidden = hidden.repeat(1, 1, count, 1)
+        later = torch.full((count, count), _HIDDEN, device=hidden.device).triu_(1)
+        hidden[..., -count:] += later.to(hidden.dtype)
+        return hidden
+
+    def hide_unused(self, num_used: Tensor) -> None:
+        """Of the opened columns, leave each row its first `num_used`, (B,), and hide the others."""
+        columns = torch.arange(self._opened, device=num_used.device)
+        opened = self._hidden[: self.num_rows, self._end - self._opened : self._end]
+        opened.masked_fill_(columns >= num_used[:, None], _HIDDEN)
 
     def update(
         self, key_states: Tensor, value_states: Tensor, layer_idx: int, *args: object, **_: object
     ) -> tuple[Tensor, Tensor]:
-        """Write a layer's keys and values into the opened column; return all in the window."""
+        """Write a layer's keys and values into the opened columns; return all in the window."""
         keys, values = self._buffers[2 * layer_idx : 2 * layer_idx + 2]
         rows = self.num_rows
-        keys[:rows, :, self._end - 1 : self._end] = key_states
-        values[:rows, :, self._end - 1 : self._end] = value_states
+        keys[:rows, :, self._end - self._opened : self._end] = key_states
+        values[:rows, :, self._end - self._opened : self._end] = value_states
         return (
             keys[:rows, :, self._start : self._end],
             values[:rows, :, self._start : self._end],
@@ -156,12 +170,12 @@ class RowCache(Cache):
         self._start = self._end = 0
 
     def get_seq_length(self, layer_idx: int = 0) -> int:
-        """Return the columns before the token that is being read."""
-        return self.num_columns - 1
+        """Return the columns before the tokens that are being read."""
+        return self.num_columns - self._opened
 
     def get_query_offset(self, layer_idx: int = 0) -> int:
-        """Return the column of the token that is being read."""
-        return self.num_columns - 1
+        """Return the column of the first token that is being read."""
+        return self.num_columns - self._opened
 
     def get_mask_sizes(self, query_length: int, layer_idx: int = 0) -> tuple[int, int]:
         """Return how many columns will be seen, and from which on."""
@@ -172,25 +186,39 @@ class RowCache(Cache):
         buffers = self._buffers or [state[None, :, :0] for state in newcomers[0]]
         has_rows = num_rows <= buffers[0].shape[0] and bool(self._buffers)
         if not has_rows or max(longest, self._end) >= self._hidden.shape[1]:
-            self._allocate(buffers, num_rows + num_coming, max(longest, self.num_columns) + 1)
+            self._allocate(buffers, num_rows + num_coming, 1, at_least=longest)
 
-    def _allocate(self, buffers: Sequence[Tensor], num_rows: int, num_columns: int) -> None:
-        """Move into wider buffers, one layer after the other; the window then begins at 0."""
-        rows, start, end = self.num_rows, self._start, self._end
-        shape = num_rows, num_columns + ROOM
+    def _allocate(
+        self, buffers: Sequence[Tensor], num_rows: int, room: int, *, at_least: int = 0
+    ) -> None:
+        """Move into new buffers, one layer after the other, gaps closed; the window begins at 0."""
+        rows, lengths, sources = self._closed_up()
+        end = max(lengths, default=0)
+        shape = num_rows, max(end, at_least) + room + ROOM
         self._buffers = list(buffers)
         for i, buffer in enumerate(self._buffers):
             _, heads, _, width = buffer.shape
             # Zeros, for attention multiplies what is hidden by zero, and that may be NaN.
             wider = buffer.new_zeros(shape[0], heads, shape[1], width)
-            wider[:rows, :, : end - start] = buffer[:rows, :, start:end]
+            if rows:
+                index = sources[:, None, :, None].expand(-1, heads, -1, width)
+                wider[:rows, :, :end] = buffer[:rows].gather(2, index)
             self._buffers[i] = wider
-        hidden = self._buffers[0].new_full(shape, _HIDDEN)
-        if rows:
-            hidden[:rows, : end - start] = self._hidden[:rows, start:end]
-        self._hidden = hidden
-        self._firsts = [first - start for first in self._firsts]
-        self._start, self._end = 0, end - start
+        self._hidden = self._buffers[0].new_full(shape, _HIDDEN)
+        for slot, length in enumerate(lengths):
+            self._hidden[slot, end - length : end] = 0
+        self._firsts = [end - length for length in lengths]
+        self._start, self._end = min(self._firsts, default=0), end
+
+    def _closed_up(self) -> tuple[int, list[int], Tensor]:
+        """Return the number of rows, of each row's own columns, and these at the right, (B, W)."""
+        rows = self.num_rows
+        if not rows:
+            return 0, [], torch.empty(0)
+        owned = self._hidden[:rows] == 0
+        lengths: list[int] = owned.sum(dim=1).tolist()
+        order = owned.to(torch.int8).argsort(dim=1, stable=True)  # own columns last, in order
+        return rows, lengths, order[:, order.shape[1] - max(lengths) :]
 
 
 def closed_ranks(is_kept: Sequence[bool]) -> list[int]:

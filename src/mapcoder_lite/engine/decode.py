@@ -7,7 +7,8 @@ Does not know: threads, messages, text beyond what a reply asks for.
 # torch and transformers are only partly typed, hence not strict.
 # pyright: basic
 
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -15,6 +16,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from mapcoder_lite.engine.cache import ROOM, RowCache
+from mapcoder_lite.engine.draft import Memory
 from mapcoder_lite.engine.lora import Arrangement, Mix
 from mapcoder_lite.engine.prefill import Prefill
 from mapcoder_lite.engine.prefixes import PrefixStore
@@ -23,6 +25,10 @@ from mapcoder_lite.engine.sampling import draw
 
 _PREFILL_TOKENS = 2048
 """Tokens, padding counted, that are read between two steps of the running rows."""
+
+
+_DRAFTED_TOKENS = 32
+"""Of all rows in one step, guesses included: up to about there a step costs little more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +41,8 @@ class Limits:
     prefix_cache_bytes: int = 2**30
     """Of prompts kept to be reused; 0 = none is."""
     prefill_tokens: int = _PREFILL_TOKENS
+    draft_tokens: int = 8
+    """Guessed a row and step, and thrown away where the model says otherwise; 0 = none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +57,9 @@ class Statistics:
     num_prefills: int
     num_prefill_tokens: int
     num_reused_tokens: int
+    num_guessed_tokens: int
+    num_right_guesses: int
+    """Guessed tokens that the model drew, hence did not need a step of their own."""
     cache_bytes: int
     prefix_cache_bytes: int
 
@@ -78,6 +89,8 @@ class Decoder:
         self._positions = torch.empty(0)  # (B, 1), of the token that each row reads next
         self._device, self._dtype = model.device, model.dtype
         self._steps = self._mixed_steps = self._most_rows = self._reused_tokens = 0
+        self._guessed = self._right = 0
+        self._memories: defaultdict[str | None, Memory] = defaultdict(Memory)  # by adapter
 
     @property
     def statistics(self) -> Statistics:
@@ -89,6 +102,8 @@ class Decoder:
             num_prefills=self._prefill.num_forwards,
             num_prefill_tokens=self._prefill.num_tokens,
             num_reused_tokens=self._reused_tokens,
+            num_guessed_tokens=self._guessed,
+            num_right_guesses=self._right,
             cache_bytes=self._cache.num_bytes,
             prefix_cache_bytes=self._store.num_bytes,
         )
@@ -121,17 +136,17 @@ class Decoder:
 
     @torch.inference_mode()
     def turn(self, is_wanted: Callable[[Row], bool]) -> list[Row]:
-        """Read some of the newcomers, draw one token for each row; return the rows that ended."""
+        """Read some of the newcomers, draw for each row; return the rows that ended."""
         self._prefill.drop(is_wanted)
         self._keep([is_wanted(row) for row in self._rows])
         self._let_in()
         if not self._rows:
             return []
-        for row, token in zip(
-            self._rows, draw(self._step(), [row.sampler for row in self._rows]), strict=True
-        ):
-            row.accept(token)
+        guesses = self._guesses()
+        self._draw(self._step(guesses), guesses)
         ended = [row for row in self._rows if row.has_ended]
+        for row in ended if self._limits.draft_tokens else ():
+            self._memories[row.adapter].keep(row.reply.tokens)
         self._keep([not row.has_ended for row in self._rows])
         return ended
 
@@ -167,19 +182,66 @@ class Decoder:
         if adapters:
             self._arrangement = self._mix.by_mask(adapters, self._device, self._dtype)
 
-    def _step(self) -> Tensor:
-        """Feed every row its last token; return the logits of the next, (B, V)."""
+    def _guesses(self) -> list[list[int]]:
+        """Guess how each row goes on; the more rows, the less, for guesses cost arithmetic."""
+        count = min(self._limits.draft_tokens, _DRAFTED_TOKENS // len(self._rows) - 1)
+        if count <= 0:
+            return [[] for _ in self._rows]
+        return [row.guess(self._memories[row.adapter], count) for row in self._rows]
+
+    def _draw(self, logits: Tensor, guesses: Sequence[Sequence[int]]) -> None:
+        """Draw each row's next token, and the one after it as long as the guess was right.
+
+        A token is drawn from the same logits and with the same noise as without guesses.
+        """
+        used = [0] * len(self._rows)
+        going = list(range(len(self._rows)))
+        for place in range(logits.shape[1]):
+            samplers = [self._rows[i].sampler for i in going]
+            tokens = draw(logits[going, place], samplers)
+            for i, token in zip(going, tokens, strict=True):
+                self._rows[i].accept(token)
+                used[i] += 1
+            going = [
+                i
+                for i, token in zip(going, tokens, strict=True)
+                if guesses[i][place : place + 1] == [token] and not self._rows[i].has_ended
+            ]
+            if not going:
+                break
+        self._take(used, guesses)
+
+    def _take(self, used: Sequence[int], guesses: Sequence[Sequence[int]]) -> None:
+        """Count what was drawn; forget what was computed of wrong guesses."""
+        for row, num_used, guess in zip(self._rows, used, guesses, strict=True):
+            if guess:
+                row.learn(len(guess), num_used - 1, self._limits.draft_tokens)
+                self._guessed += len(guess)
+                self._right += num_used - 1
+        moved = torch.tensor(used).to(self._device)
+        if any(guesses):
+            self._cache.hide_unused(moved)
+        self._positions += moved[:, None]
+
+    def _step(self, guesses: Sequence[Sequence[int]]) -> Tensor:
+        """Feed every row its last token and its guess; return the logits of what follows each.
+
+        (B, T, V), T the longest guess and one; what pads a shorter one is never looked at.
+        """
         self._mix.arrangement = self._arrangement
-        last = torch.tensor([[row.last_token] for row in self._rows])
+        count = 1 + max(map(len, guesses))
+        fed = [
+            [row.last_token, *guess] + [row.last_token] * (count - 1 - len(guess))
+            for row, guess in zip(self._rows, guesses, strict=True)
+        ]
         output = self._model(
-            input_ids=last.to(self._device),
-            attention_mask=self._cache.open_column(),
-            position_ids=self._positions,
+            input_ids=torch.tensor(fed).to(self._device),
+            attention_mask=self._cache.open_columns(count),
+            position_ids=self._positions + torch.arange(count, device=self._device),
             past_key_values=self._cache,
             use_cache=True,
         )
-        self._positions += 1
         self._steps += 1
         self._mixed_steps += self._arrangement.window is not None
         self._most_rows = max(self._most_rows, len(self._rows))
-        return output.logits[:, -1]
+        return output.logits

@@ -35,6 +35,11 @@ class History:
                     self._next[tuple(self._tokens[place - length : place])] = place
         self._indexed = len(self._tokens)
 
+    @property
+    def last(self) -> list[int]:
+        """The tokens that a guess goes by."""
+        return self._tokens[-_LENGTHS[0] :]
+
     def guess(self, last: Sequence[int], count: int) -> list[int]:
         """Return up to `count` tokens that followed the longest known run at the end of `last`."""
         for length in _LENGTHS:

@@ -7,6 +7,7 @@ Does not know: models, caches, neighbours, threads.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from mapcoder_lite.engine.draft import History, Memory
 from mapcoder_lite.engine.reply import Reply
 from mapcoder_lite.engine.sampling import Sampler
 
@@ -23,6 +24,9 @@ class Row:
     on_text: Callable[[str], None] | None = None
     cached_tokens: int = 0
     """Of the prompt, taken over from another one."""
+    guess_size: int = 4
+    """Tokens to guess next time; grows while guesses are right."""
+    _history: History | None = None
     fault: str | None = None
 
     @property
@@ -46,6 +50,23 @@ class Row:
             self.fault = f"the logits of token {len(self.reply.tokens)} are not finite"
         else:
             self.reply.accept(token)
+            if self._history is not None:
+                self._history.extend((token,))
+
+    def guess(self, memory: Memory, count: int) -> list[int]:
+        """Return up to `count` tokens that may follow, from this row or from earlier replies."""
+        if self._history is None:
+            self._history = History((*self.prompt, *self.reply.tokens))
+        count = min(count, self.guess_size, self.num_owed - 1)
+        last = self._history.last
+        return self._history.guess(last, count) or memory.guess(last, count) if count > 0 else []
+
+    def learn(self, num_guessed: int, num_right: int, most: int) -> None:
+        """Guess more after a guess that was right, less after one that was not."""
+        if num_right == num_guessed:
+            self.guess_size = min(2 * self.guess_size, most)
+        else:
+            self.guess_size = max(num_right + 1, self.guess_size // 2)
 
     def tell(self) -> None:
         """Show the text that was added since the last time to the listener, if there is one."""
