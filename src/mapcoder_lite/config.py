@@ -61,7 +61,7 @@ class EngineConfig(Record):
     cache_bytes: Annotated[int, Field(gt=0)] = 4 * 2**30
     """Of keys and values of the requests being answered (pocket, local); others wait."""
     prefix_cache_bytes: Annotated[int, Field(ge=0)] = 2**30
-    """Of keys and values of prompts, kept for prompts that begin alike (pocket, local); 0 = none."""
+    """Of keys and values of prompts, kept for those that begin alike (pocket, local); 0 = none."""
     num_threads: Annotated[int, Field(gt=0)] | None = None
     timeout_seconds: Annotated[float, Field(gt=0)] = 300.0
     max_retries: Annotated[int, Field(ge=0)] = 5
