@@ -90,6 +90,7 @@ DOORS = {
             "engine/local.py",
             "engine/cache.py",
             "engine/decode.py",
+            "engine/layout.py",
             "engine/lora.py",
             "engine/prefill.py",
             "engine/prefixes.py",

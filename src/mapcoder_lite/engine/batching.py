@@ -175,7 +175,10 @@ class Batcher(Generic[W]):
 
     def _turn(self) -> None:
         running = self._running
-        ended = self._batch.turn(lambda work: not running[work].is_settled)
+        given_up = {work for work, ticket in running.items() if ticket.is_settled}
+        ended = self._batch.turn(lambda work: work not in given_up)
+        for work in given_up:
+            del running[work]
         for work, ticket in running.items():
             try:
                 work.tell()
@@ -183,8 +186,6 @@ class Batcher(Generic[W]):
                 ticket.fail(f"the listener failed: {type(fault).__name__}: {fault}", fault)
         for work in ended:
             running.pop(work).settle()
-        for work in [work for work, ticket in running.items() if ticket.is_settled]:
-            del running[work]
 
 
 _CLOSED = "the engine was closed before it answered: open another one"

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from mapcoder_lite.engine.folders import AdapterConfig, read_adapter_config
+from mapcoder_lite.engine.layout import lay_out, laid_out
 from mapcoder_lite.errors import EngineError
 
 _PREFIX = "base_model.model."
@@ -103,7 +104,7 @@ class AdaptedLinear(nn.Module):
         self._layout = self._mix.layouts.index(ranks)
         ordered = [self.pairs[k] for k in sorted(self.pairs)]
         self.pairs = {}
-        a = torch.cat([a for a, _ in ordered]).to(weight.device, weight.dtype)
+        a = laid_out(torch.cat([a for a, _ in ordered]).to(weight.device, weight.dtype))
         # Rows of B's transpose are neighbours in memory: any window of it is as fast as the whole.
         c = torch.cat([b.t() for _, b in ordered]).to(weight.device, weight.dtype).contiguous()
         bounds = [0, *accumulate(ranks)]
@@ -128,7 +129,7 @@ class AdaptedLinear(nn.Module):
 
 
 def fuse_adapters(model: nn.Module, folders: Mapping[str, Path]) -> Mix:
-    """Put PEFT LoRA folders on a backbone; return the switch of its layers.
+    """Put PEFT LoRA folders on a frozen backbone, ready for speed; return its layers' switch.
 
     Raises:
         EngineError: an adapter was trained on another shape of backbone, or is not plain LoRA.
@@ -144,6 +145,7 @@ def fuse_adapters(model: nn.Module, folders: Mapping[str, Path]) -> Mix:
         layer.stack()
         parent, _, leaf = module.rpartition(".")
         setattr(model.get_submodule(parent), leaf, layer)
+    lay_out(model)
     return mix
 
 
