@@ -3,14 +3,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mapcoder_lite.agents import markup
-from mapcoder_lite.agents.markup import Event, Grammar, Mark
+from mapcoder_lite.agents.markup import Event, Mark, Tags
 from mapcoder_lite.errors import FormatError
 
-GRAMMAR = Grammar("root", frozenset({"box"}), frozenset({"a", "b"}))
+TAGS = Tags("root", frozenset({"box"}), frozenset({"a", "b"}))
 
 
 def leaves(text: str) -> list[tuple[str, str]]:
-    return [(e.name, e.text) for e in markup.read(text, GRAMMAR) if e.mark is Mark.LEAF]
+    return [(e.name, e.text) for e in markup.read(text, TAGS) if e.mark is Mark.LEAF]
 
 
 @settings(deadline=None)
@@ -21,7 +21,7 @@ def test_escaped_text_comes_back(text: str):
 
 
 def test_events_come_in_order():
-    assert list(markup.read("<root><box><a>1</a></box></root>", GRAMMAR)) == [
+    assert list(markup.read("<root><box><a>1</a></box></root>", TAGS)) == [
         Event(Mark.OPEN, "box"),
         Event(Mark.LEAF, "a", "1"),
         Event(Mark.CLOSE, "box"),

@@ -11,14 +11,14 @@ from xml.etree import ElementTree
 import pytest
 
 from mapcoder_lite.agents import markup, parse
-from mapcoder_lite.agents.markup import Grammar
+from mapcoder_lite.agents.markup import Tags
 from mapcoder_lite.errors import FormatError
 from mapcoder_lite.problem import Language
 from mapcoder_lite.trajectory import Completion
 
 REPLIES = Path(__file__).parents[1].parent / "shared" / "data" / "replies"
 LANGUAGES = {"Python3": "python", "C++": "cpp", "C#": "csharp"}
-OTHER_TAGS = Grammar("response", frozenset(), frozenset({"knowledge_base", "exemplars"}))
+OTHER_TAGS = Tags("response", frozenset(), frozenset({"knowledge_base", "exemplars"}))
 
 pytestmark = pytest.mark.skipif(not REPLIES.is_dir(), reason="no real replies here")
 

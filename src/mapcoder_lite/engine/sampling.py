@@ -1,6 +1,6 @@
 """The next token of every row of a batch, each row with its own randomness.
 
-Knows: logits, temperature, top-p, one generator a row.
+Knows: logits, temperature, top-p, one generator a row, tokens that a grammar rules out.
 Does not know: models, text, when a reply ends.
 """
 
@@ -10,25 +10,30 @@ Does not know: models, text, when a reply ends.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from mapcoder_lite.engine.constraint import Constraint
 from mapcoder_lite.trajectory import Sampling
 
 
 @dataclass(frozen=True, slots=True)
 class Sampler:
-    """How one row draws; the generator advances with every draw."""
+    """How one row draws; generator and constraint advance with every draw."""
 
     temperature: float
     top_p: float
     generator: torch.Generator
+    constraint: Constraint | None = None
 
     @classmethod
-    def seeded(cls, sampling: Sampling, seed: int) -> "Sampler":
+    def seeded(
+        cls, sampling: Sampling, seed: int, constraint: Constraint | None = None
+    ) -> "Sampler":
         """Make a sampler whose draws depend on the seed alone, never on the neighbours."""
         generator = torch.Generator().manual_seed(seed)
-        return cls(sampling.temperature, sampling.top_p, generator)
+        return cls(sampling.temperature, sampling.top_p, generator, constraint)
 
 
 def draw(logits: Tensor, samplers: Sequence[Sampler]) -> list[int | None]:
@@ -36,7 +41,11 @@ def draw(logits: Tensor, samplers: Sequence[Sampler]) -> list[int | None]:
 
     A sampled token is argmax p/e with exponential noise e per token id: unlike the inverse of the
     cumulative distribution, rounding in the logits cannot shift the choice to a neighbouring token.
+
+    Raises:
+        EngineError: a grammar could not be followed.
     """
+    logits = _constrained(logits, samplers)
     tokens = logits.argmax(dim=-1)  # (B,)
     best = logits.gather(1, tokens[:, None])[:, 0]  # (B,); NaN wins an argmax
     chosen: list[int | None] = tokens.tolist()
@@ -46,7 +55,24 @@ def draw(logits: Tensor, samplers: Sequence[Sampler]) -> list[int | None]:
         for i, token in zip(sampled, drawn, strict=True):
             chosen[i] = token
     finite = torch.isfinite(best).tolist()
-    return [token if ok else None for token, ok in zip(chosen, finite, strict=True)]
+    chosen = [token if ok else None for token, ok in zip(chosen, finite, strict=True)]
+    for sampler, token in zip(samplers, chosen, strict=True):
+        if sampler.constraint is not None and token is not None:
+            sampler.constraint.advance(token)
+    return chosen
+
+
+def _constrained(logits: Tensor, samplers: Sequence[Sampler]) -> Tensor:
+    """Return the logits with -inf on what a row's grammar rules out; other rows as they are."""
+    constraints = {i: s.constraint for i, s in enumerate(samplers) if s.constraint is not None}
+    if not constraints:
+        return logits
+    allowed = np.stack([constraint.allowed() for constraint in constraints.values()])
+    mask = torch.from_numpy(allowed).to(logits.device)
+    rows = list(constraints)
+    logits = logits.clone()
+    logits[rows] = logits[rows].masked_fill(~mask, -torch.inf)
+    return logits
 
 
 def _sample(logits: Tensor, samplers: Sequence[Sampler]) -> list[int]:
