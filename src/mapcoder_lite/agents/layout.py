@@ -7,10 +7,9 @@ Knows: which tags stand where, which of them repeat.
 Does not know: prompts, what the texts mean, how a model is held to a grammar.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import groupby
 
 from mapcoder_lite.agents.markup import CDATA_OPEN, Tags, escape
 from mapcoder_lite.grammar import Fixed, Free, Grammar, Part, Whole
@@ -55,12 +54,16 @@ RECALL = Box(
 CONFIDENCE = Box("root", (Leaf("explanation", Content.TEXT), Leaf("confidence", Content.PER_CENT)))
 
 
-def render(root: Box, texts: Iterable[str], *, times: int = 1) -> str:
+def render(root: Box, texts: Sequence[str], *, times: int = 1) -> str:
     """Return the layout with its leaves filled in order; what repeats stands `times` times."""
+    pieces = list(_pieces(root, times))
+    leaves = [piece for piece in pieces if isinstance(piece, Leaf)]
+    if len(leaves) != len(texts):
+        raise ValueError(f"{len(texts)} texts for {len(leaves)} leaves of <{root.name}>")
     remaining = iter(texts)
     return "".join(
         piece if isinstance(piece, str) else escape(next(remaining)) + _end(piece)
-        for piece in _pieces(root, times)
+        for piece in pieces
     )
 
 
@@ -81,20 +84,23 @@ def grammar(root: Box, *, times: int = 1) -> Grammar:
     own tag again, CDATA.
     """
     parts: list[Part] = []
-    for is_text, run in groupby(_pieces(root, times), lambda piece: isinstance(piece, str)):
-        if is_text:
-            parts.append(Fixed(text="".join(map(str, run))))
+    for part in (part for piece in _pieces(root, times) for part in _enforced(piece)):
+        last = parts[-1] if parts else None
+        if isinstance(last, Fixed) and isinstance(part, Fixed):
+            parts[-1] = Fixed(text=last.text + part.text)
         else:
-            parts += [part for leaf in run if isinstance(leaf, Leaf) for part in _filling(leaf)]
+            parts.append(part)
     return Grammar(parts=tuple(parts))
 
 
-def _filling(leaf: Leaf) -> tuple[Part, ...]:
-    if leaf.content is Content.PER_CENT:
-        return Whole(low=0, high=100), Fixed(text=_end(leaf))
-    without = ("</", f"<{leaf.name}", CDATA_OPEN)
-    is_filled = leaf.content is Content.FILLED
-    return (Free(until=_end(leaf), without=without, is_filled=is_filled),)
+def _enforced(piece: str | Leaf) -> tuple[Part, ...]:
+    if isinstance(piece, str):
+        return (Fixed(text=piece),)
+    if piece.content is Content.PER_CENT:
+        return Whole(low=0, high=100), Fixed(text=_end(piece))
+    without = ("</", f"<{piece.name}", CDATA_OPEN)
+    is_filled = piece.content is Content.FILLED
+    return (Free(until=_end(piece), without=without, is_filled=is_filled),)
 
 
 def _pieces(box: Box, times: int) -> Iterator[str | Leaf]:

@@ -57,8 +57,9 @@ class Constraint:
 
     def _check(self) -> None:
         if self._matcher.is_error():
+            reason = self._matcher.get_error().partition("\n")[0]
             raise EngineError(
-                f"a reply could not be held to its grammar: {self._matcher.get_error()}; "
+                f"a reply could not be held to its grammar: {reason}; "
                 "ask without one (traversal.structured=false)"
             )
 
@@ -89,7 +90,8 @@ class Vocabulary:
     def _matcher(self, grammar: Grammar) -> "LLMatcher":
         from llguidance import LLMatcher
 
-        matcher = LLMatcher(self._tokens, LLMatcher.grammar_from_lark(to_lark(grammar)))
+        text = LLMatcher.grammar_from_lark(to_lark(grammar))
+        matcher = LLMatcher(self._tokens, text, log_level=0)  # else it writes to stderr itself
         if matcher.is_error():
             raise EngineError(f"llguidance refuses the grammar: {matcher.get_error()}")
         return matcher

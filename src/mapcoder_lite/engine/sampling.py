@@ -10,7 +10,6 @@ Does not know: models, text, when a reply ends.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -36,8 +35,11 @@ class Sampler:
         return cls(sampling.temperature, sampling.top_p, generator, constraint)
 
 
+@torch.inference_mode()
 def draw(logits: Tensor, samplers: Sequence[Sampler]) -> list[int | None]:
     """Return a token a row; None where the logits are not finite.
+
+    Rows of `logits` that have a grammar are written to.
 
     A sampled token is argmax p/e with exponential noise e per token id: unlike the inverse of the
     cumulative distribution, rounding in the logits cannot shift the choice to a neighbouring token.
@@ -45,7 +47,7 @@ def draw(logits: Tensor, samplers: Sequence[Sampler]) -> list[int | None]:
     Raises:
         EngineError: a grammar could not be followed.
     """
-    logits = _constrained(logits, samplers)
+    _rule_out(logits, samplers)
     tokens = logits.argmax(dim=-1)  # (B,)
     best = logits.gather(1, tokens[:, None])[:, 0]  # (B,); NaN wins an argmax
     chosen: list[int | None] = tokens.tolist()
@@ -62,17 +64,12 @@ def draw(logits: Tensor, samplers: Sequence[Sampler]) -> list[int | None]:
     return chosen
 
 
-def _constrained(logits: Tensor, samplers: Sequence[Sampler]) -> Tensor:
-    """Return the logits with -inf on what a row's grammar rules out; other rows as they are."""
-    constraints = {i: s.constraint for i, s in enumerate(samplers) if s.constraint is not None}
-    if not constraints:
-        return logits
-    allowed = np.stack([constraint.allowed() for constraint in constraints.values()])
-    mask = torch.from_numpy(allowed).to(logits.device)
-    rows = list(constraints)
-    logits = logits.clone()
-    logits[rows] = logits[rows].masked_fill(~mask, -torch.inf)
-    return logits
+def _rule_out(logits: Tensor, samplers: Sequence[Sampler]) -> None:
+    """Write -inf over what a row's grammar rules out; rows without a grammar stay as they are."""
+    for row, sampler in zip(logits, samplers, strict=True):
+        if sampler.constraint is not None:
+            ruled_out = torch.from_numpy(~sampler.constraint.allowed())
+            row.masked_fill_(ruled_out.to(row.device), -torch.inf)
 
 
 def _sample(logits: Tensor, samplers: Sequence[Sampler]) -> list[int]:
