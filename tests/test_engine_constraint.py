@@ -150,15 +150,34 @@ def test_replies_to_one_grammar_do_not_meet():
     assert first.is_complete and not second.is_complete
 
 
-def test_llguidance_waits_for_the_first_grammar():
-    code = (
-        "import sys; from mapcoder_lite.engine.constraint import Vocabulary as V;"
-        "V(lambda: 1 / 0, 5, {1}); assert 'llguidance' not in sys.modules"
-    )
+def test_a_tokenizer_that_cannot_be_read_is_named():
+    with pytest.raises(EngineError, match=r"backbone's tokenizer: .*Model missing"):
+        Vocabulary(lambda: "{}", NUM_LOGITS, ends()).constraint(SCORE)
+    text = POCKET.read_text(encoding="utf-8")
+    with pytest.raises(EngineError, match="eos_token list must not be empty"):
+        Vocabulary(lambda: text, NUM_LOGITS, frozenset()).constraint(SCORE)
+
+
+def test_llguidance_waits_for_the_first_grammar_and_its_absence_is_explained():
+    code = """
+import sys
+from mapcoder_lite.engine.constraint import Vocabulary
+from mapcoder_lite.errors import EngineError
+from mapcoder_lite.grammar import Fixed, Grammar
+vocabulary = Vocabulary(lambda: 1 / 0, 5, {1})
+assert "llguidance" not in sys.modules
+sys.modules["llguidance"] = None  # what an environment without it looks like
+try:
+    vocabulary.constraint(Grammar(parts=(Fixed(text="a"),)))
+except EngineError as error:
+    assert "pip install 'mapcoder-lite[local]'" in str(error)
+    print("explained")
+"""
     source = Path(__file__).parents[1] / "src"
-    environment = {"PYTHONPATH": str(source)}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True)
-    assert done.returncode == 0, done.stderr
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={"PYTHONPATH": str(source)}, capture_output=True
+    )
+    assert done.stdout == b"explained\n", done.stderr
 
 
 @pytest.fixture(scope="module")

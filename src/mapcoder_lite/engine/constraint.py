@@ -79,7 +79,7 @@ class Vocabulary:
         """Return what holds one reply to the grammar.
 
         Raises:
-            EngineError: llguidance is missing, or refuses the grammar.
+            EngineError: llguidance is missing, or refuses the tokenizer or the grammar.
         """
         with self._lock:
             if grammar not in self._matchers:
@@ -88,8 +88,13 @@ class Vocabulary:
         return Constraint(matcher, self._num_tokens)
 
     def _matcher(self, grammar: Grammar) -> "LLMatcher":
-        from llguidance import LLMatcher
-
+        try:
+            from llguidance import LLMatcher
+        except ImportError as error:
+            raise EngineError(
+                f"replies are held to a grammar by llguidance, which is missing ({error.name}): "
+                "pip install 'mapcoder-lite[local]', or leave traversal.structured off"
+            ) from error
         text = LLMatcher.grammar_from_lark(to_lark(grammar))
         matcher = LLMatcher(self._tokens, text, log_level=0)  # else it writes to stderr itself
         if matcher.is_error():
@@ -100,6 +105,11 @@ class Vocabulary:
     def _tokens(self) -> "LLTokenizer":
         from llguidance import LLTokenizer
 
-        return LLTokenizer(
-            self._describe(), n_vocab=self._num_tokens, eos_token=sorted(self._end_tokens)
-        )
+        ends = sorted(self._end_tokens)
+        try:
+            return LLTokenizer(self._describe(), n_vocab=self._num_tokens, eos_token=ends)
+        except ValueError as error:
+            raise EngineError(
+                f"llguidance cannot read the backbone's tokenizer: {error}; "
+                "leave traversal.structured off"
+            ) from error
