@@ -10,7 +10,22 @@ from mapcoder_lite.grammar import Fixed, Free, Grammar, Part, Whole
 PIECES = [
     *("<", "/", "</", "<d", "description", "<Description>", "<planning", "<root>", "<problem>"),
     *("</problem>", "<algorithm>", ">", "<![CDATA[", "<![CDATA", "<!", "]]>", "&lt;", "&#32;"),
-    *("&#x20;", "&amp;", "a<b", "x", "é", "漢", "🙂", "ſ", "K", "100", "7", "0", '"', "\\"),
+    *(
+        "&#x20;",
+        "&amp;",
+        "a<b",
+        "x",
+        "é",
+        "漢",
+        "🙂",
+        "\u017f",
+        "\u212a",
+        "100",
+        "7",
+        "0",
+        '"',
+        "\\",
+    ),
     *("'", "```", "--", " ", "\n", "\t"),
 ]
 TEXTS = st.one_of(

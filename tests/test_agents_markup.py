@@ -39,10 +39,18 @@ def test_events_come_in_order():
         ("&amp;lt; &copy; &#65;&#x42; &#xD800; &#99999999;", "&lt; &copy; AB &#xD800; &#99999999;"),
         ("i <b and <bold> <c>", "i <b and <bold> <c>"),
         ("the <root> of a tree", "the <root> of a tree"),
+        (" \r\n\t&#32;x&#10;\xa0 ", " x\n\xa0"),
     ],
 )
 def test_leaf_text(inner: str, text: str):
     assert leaves(f"<root><a>{inner}</a><b>2</b></root>") == [("a", text), ("b", "2")]
+
+
+def test_a_tag_is_known_in_either_case_of_ascii_alone():
+    tags = Tags("root", frozenset(), frozenset({"task"}))
+    text = "<ROOT><ta\u017fk>1</ta\u017fk><tas\u212a>2</tas\u212a><Task>3</tASK></root>"
+    events = list(markup.read(text, tags))
+    assert events == [Event(Mark.LEAF, "task", "3")]
 
 
 def test_missing_end_tags_end_at_the_next_known_tag():
