@@ -246,4 +246,4 @@ def test_a_reply_that_keeps_the_layout_by_itself_comes_out_the_same():
     engine.close()
     assert accepts(question.grammar, free_reply.text)
     assert free_reply.text == held_reply.text
-    assert free_reply.usage == held_reply.usage
+    assert free_reply.usage.completion_tokens == held_reply.usage.completion_tokens
