@@ -76,6 +76,9 @@ class TraversalConfig(Record):
     seed: int = 0
     retry_temperature: Annotated[float, Field(ge=0)] = 0.8
     """Least temperature of a second ask; at 0 the same unreadable reply would return."""
+    structured: bool = False
+    """Hold replies that are XML to their layout; off = format failures are counted, as in the
+    paper."""
 
     @property
     def sampling(self) -> Sampling:
