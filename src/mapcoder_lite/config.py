@@ -39,16 +39,15 @@ class EngineKind(StrEnum):
 
 
 class ServerKind(StrEnum):
-    """What listens at `engine.base_url`: each has its own way to adapters, context and grammar."""
+    """What kind of server listens at engine.base_url: how adapters, grammars and contexts go."""
 
     OPENAI = "openai"
-    """Anything that speaks the OpenAI API, such as a hosted model."""
+    """Any OpenAI-compatible server, a hosted one too."""
     VLLM = "vllm"
     SGLANG = "sglang"
     LLAMA = "llama"
     """llama-server of llama.cpp."""
     OLLAMA = "ollama"
-    """Ollama by its own API."""
 
 
 class EngineConfig(Record):
@@ -59,14 +58,14 @@ class EngineConfig(Record):
     """Folder of the backbone (local)."""
     adapters: bool | dict[Role, str] = True
     """Folder, or name on the server, of each role's adapter; false = the untuned backbone."""
-    server: ServerKind = ServerKind.OPENAI
-    """What kind of server it is (openai)."""
     base_url: str | None = None
     """Where the server listens, with /v1 (openai)."""
     model: str | None = None
     """Name of the backbone on the server (openai)."""
+    server: ServerKind | None = None
+    """What kind of server it is (openai); None = it is asked."""
     context_tokens: Annotated[int, Field(gt=0)] | None = None
-    """Prompt and reply together on that server; Ollama is told to load as much. None = unknown."""
+    """Prompt and reply together, at most (openai); None = the server is asked."""
     api_key_env: str | None = None
     """Name of the environment variable that holds the key (openai); the key is never stored."""
     recording: str | None = None

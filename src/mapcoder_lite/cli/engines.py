@@ -10,7 +10,7 @@ from functools import cache
 from itertools import chain
 from pathlib import Path
 
-from mapcoder_lite.config import Config, EngineConfig, EngineKind, api_key
+from mapcoder_lite.config import Config, EngineConfig, EngineKind, ServerKind, api_key
 from mapcoder_lite.errors import ConfigError, EngineError
 from mapcoder_lite.jsonl import read_lines
 from mapcoder_lite.judge.calibration import Calibration, calibrate
@@ -205,7 +205,7 @@ def _openai(settings: EngineConfig, problems: Sequence[Problem]) -> Engine:
         settings.base_url,
         settings.model,
         names,
-        kind=settings.server,
+        kind=settings.server or ServerKind.OPENAI,
         context_tokens=settings.context_tokens,
         api_key=api_key(settings),
         patience=Patience(settings.timeout_seconds, settings.idle_seconds, settings.max_retries),

@@ -203,7 +203,9 @@ class OllamaReply(StreamedReply):
             self._finish_reason = part.done_reason or "unnamed"
             if part.eval_count is not None:
                 self._usage = Usage(
-                    prompt_tokens=part.prompt_eval_count or 0, completion_tokens=part.eval_count
+                    prompt_tokens=part.prompt_eval_count or 0,
+                    cached_tokens=part.prompt_eval_cached_count or 0,
+                    completion_tokens=part.eval_count,
                 )
         return self._add(part.message)
 
@@ -312,6 +314,7 @@ class _OllamaPart(BaseModel):
     done: bool = False
     done_reason: str | None = None
     prompt_eval_count: int | None = None
+    prompt_eval_cached_count: int | None = None  # part of the count before
     eval_count: int | None = None
     error: "_Error | str | None" = None
 

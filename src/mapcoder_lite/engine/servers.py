@@ -151,6 +151,9 @@ def _llama(request: Request, served: Served, loras: Sequence[Lora]) -> Body:
         "repeat_penalty": 1.0,
         "dry_multiplier": 0.0,
         "xtc_probability": 0.0,
+        "top_n_sigma": -1.0,
+        "dynatemp_range": 0.0,
+        "mirostat": 0,
         "cache_prompt": True,
         "lora": _scales(request.adapter, served, loras),
     }
@@ -172,8 +175,10 @@ def _ollama(request: Request, served: Served, loras: Sequence[Lora]) -> Body:
         "frequency_penalty": 0.0,
         "seed": row_seed(sampling.seed, request.attempt),
         "num_predict": sampling.max_tokens,
-        "stop": list(sampling.stop),
+        "mirostat": 0,
     }
+    if sampling.stop:  # an empty list would take the model's own stops away
+        options["stop"] = list(sampling.stop)
     if served.context_tokens is not None:
         options["num_ctx"] = served.context_tokens
     return {

@@ -50,9 +50,15 @@ def check_after(request: Request, completion: Completion, context_tokens: int | 
     if prompt == reply == 0:
         return
     longest, least = request.sampling.max_tokens, least_tokens(request)
-    counts = f"the prompt counts {prompt} tokens, the reply {reply} of at most {longest}"
+    counts = (
+        f"the prompt counts {prompt} tokens, the reply {reply} of at most {longest}, together "
+        f"{prompt + reply}"
+    )
     if 0 < prompt < least:
-        raise _cut(f"the server cut the prompt, which has at least {least} words: {counts}")
+        raise _cut(
+            f"the server cut the prompt, which has {least} words, or counts only what its cache "
+            f"lacks, as Ollama 0.30 did: {counts}"
+        )
     if completion.finish_reason == "length" and reply < longest:
         raise _cut(f"the server cut the reply short for lack of context: {counts}")
     if context_tokens is not None and prompt + reply > context_tokens:
