@@ -185,6 +185,16 @@ class FakeServer:
         self._http.server_close()
 
 
+def at_first(manners: dict[str, Manner], then: Manner) -> Manner:
+    """Answer each of these questions in its manner once, and then like all others."""
+    left = dict(manners)
+
+    def play(exchange: Exchange) -> None:
+        left.pop(exchange.body["messages"][-1]["content"], then)(exchange)
+
+    return play
+
+
 def echoes(exchange: Exchange) -> None:
     """Answer with the question in capitals."""
     says(exchange.body["messages"][-1]["content"].upper())(exchange)
