@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("openai")
 
-from fake_server import USAGE, FakeServer, echoes, ends, event, fails, says, streams
+from fake_server import USAGE, Exchange, FakeServer, echoes, ends, event, fails, says, streams
 from mapcoder_lite.engine.limits import Limits
 from mapcoder_lite.engine.openai import OpenAIEngine, Patience
 from mapcoder_lite.errors import EngineError, PromptTooLong, UnknownAdapter
@@ -87,7 +87,7 @@ def test_defaults_are_sent_too_and_attempts_differ_in_seed(
 def test_a_batch_is_answered_in_order_and_at_once(server: FakeServer, engine: OpenAIEngine) -> None:
     together = threading.Barrier(8, timeout=5)
 
-    def waits_for_all(exchange: object) -> None:
+    def waits_for_all(exchange: Exchange) -> None:
         together.wait()
         echoes(exchange)
 

@@ -9,7 +9,18 @@ import pytest
 
 pytest.importorskip("openai")
 
-from fake_server import FakeServer, at_first, cuts, echoes, ends, event, fails, says, streams
+from fake_server import (
+    Exchange,
+    FakeServer,
+    at_first,
+    cuts,
+    echoes,
+    ends,
+    event,
+    fails,
+    says,
+    streams,
+)
 from mapcoder_lite.engine.limits import Limits, shared_gate
 from mapcoder_lite.engine.openai import OpenAIEngine, Patience
 from mapcoder_lite.errors import Cancelled, EngineError
@@ -148,15 +159,21 @@ def test_a_broken_stream_is_tried_again_and_its_text_handed_on_once(
     assert len(server.bodies) == 2 * len(BROKEN)
 
 
+@pytest.mark.parametrize("other", ["hi", "h", ""])
 def test_a_try_that_says_something_else_than_was_handed_on_is_trouble(
-    server: FakeServer, engine: OpenAIEngine
+    server: FakeServer, engine: OpenAIEngine, other: str
 ) -> None:
-    server.manners = [cuts("he"), says("hi"), says("h", "e", "y")]
+    server.manners = [cuts("he"), says(other), says("h", "e", "y")]
     heard: list[str] = []
     completion = engine.complete([ask()], Watch(on_text=lambda _, text: heard.append(text)))[0]
     assert completion.text == "".join(heard) == "hey"
+
+
+def test_where_nothing_was_handed_on_any_whole_reply_will_do(
+    server: FakeServer, engine: OpenAIEngine
+) -> None:
     server.manners = [cuts("he"), says("hi")]
-    assert engine.complete([ask()])[0].text == "hi"  # nothing was handed on
+    assert engine.complete([ask()])[0].text == "hi"
 
 
 def test_unsound_replies_are_given_up_in_the_end(server: FakeServer, engine: OpenAIEngine) -> None:
@@ -217,7 +234,7 @@ def called_off(engine: OpenAIEngine, requests: list[Request], when: threading.Ev
 def test_a_request_called_off_is_hung_up_at_once(server: FakeServer) -> None:
     begun = threading.Event()
 
-    def begins(exchange: object) -> None:
+    def begins(exchange: Exchange) -> None:
         begun.set()
         server.hangs(event("h"))(exchange)
 
@@ -234,7 +251,7 @@ def test_a_request_called_off_is_hung_up_at_once(server: FakeServer) -> None:
 def test_a_request_that_waits_to_be_tried_again_is_called_off_too(server: FakeServer) -> None:
     refused = threading.Event()
 
-    def refuses(exchange: object) -> None:
+    def refuses(exchange: Exchange) -> None:
         fails(429, Retry_After="60")(exchange)
         refused.set()
 
@@ -253,7 +270,7 @@ def test_what_was_called_off_before_is_never_sent(server: FakeServer, engine: Op
 
 
 def test_an_interrupt_calls_off_what_is_in_flight(server: FakeServer, engine: OpenAIEngine) -> None:
-    def interrupts(exchange: object) -> None:
+    def interrupts(exchange: Exchange) -> None:
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
         server.hangs(event("h"))(exchange)
 
@@ -267,9 +284,16 @@ def test_a_listener_that_fails_ends_the_call(server: FakeServer, engine: OpenAIE
     def full(index: int, completion: object) -> None:
         raise OSError("disk full")
 
-    server.manners = [says("ok"), server.hangs(event("h"))]
+    both = threading.Barrier(2, timeout=5)
+
+    def meets(exchange: Exchange) -> None:
+        both.wait()
+        (says("ok") if exchange.body["messages"][0]["content"] == "a" else hangs)(exchange)
+
+    hangs = server.hangs(event("h"))
+    server.manners = [meets]
     with pytest.raises(OSError, match="disk full"):
-        engine.complete([ask(), ask()], Watch(on_completion=full))
+        engine.complete([ask("a"), ask("b")], Watch(on_completion=full))
     assert server.gone.wait(1)
 
 
@@ -297,7 +321,7 @@ def test_calling_off_gives_every_place_back(server: FakeServer) -> None:
 
 
 def test_one_failure_does_not_end_its_siblings(server: FakeServer, engine: OpenAIEngine) -> None:
-    def picky(exchange: object) -> None:
+    def picky(exchange: Exchange) -> None:
         if "bad" in exchange.body["messages"][-1]["content"]:
             fails(400, exchange.body["messages"][-1]["content"])(exchange)
         else:

@@ -52,6 +52,10 @@ def test_vllm_is_told_every_field_and_the_adapters_name(server: FakeServer) -> N
 
 def test_sglang_has_the_adapter_behind_the_backbones_name(server: FakeServer) -> None:
     bare, role = bodies(server, ServerKind.SGLANG, ask(), ask("coding", grammar=GRAMMAR))
+    full = OpenAIEngine(server.url, "base", {"coding": "base:coding"}, kind=ServerKind.SGLANG)
+    full.complete([ask("coding")])
+    full.close()
+    assert server.bodies[-1]["model"] == "base:coding"
     assert (bare["model"], role["model"]) == ("base", "base:coding")
     assert (bare["repetition_penalty"], bare["top_k"]) == (1.0, -1)
     assert role["ebnf"] == to_gbnf(GRAMMAR)
@@ -95,6 +99,11 @@ def test_an_adapter_that_llama_server_lacks_is_named(server: FakeServer) -> None
     engine = opened(server, ServerKind.LLAMA)
     server.pages["/lora-adapters"] = {"error": "no"}
     with pytest.raises(EngineError, match=r"engine\.server=llama is for llama-server only"):
+        engine.complete([ask("coding")])
+    del server.pages["/lora-adapters"]
+    with pytest.raises(
+        EngineError, match=r"HTTP 404.*engine\.server=llama is for llama-server only"
+    ):
         engine.complete([ask("coding")])
     engine.close()
 

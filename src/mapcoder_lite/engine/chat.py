@@ -5,7 +5,7 @@ whole, which failures may pass.
 Does not know: connections, retries, requests.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TypeVar
@@ -25,6 +25,7 @@ _TOO_LONG = (
     "exceeds the context window",
     "maximum context length",
     "maximum model length",
+    "max_model_len",
     "model's context length",
 )
 
@@ -208,6 +209,49 @@ class OllamaReply(StreamedReply):
                     completion_tokens=part.eval_count,
                 )
         return self._add(part.message)
+
+
+class Shown:
+    """The text of a reply that was handed on, which another try must not repeat."""
+
+    def __init__(self, on_text: Callable[[str], None] | None) -> None:
+        self._on_text = on_text
+        self._text = ""
+        self._place = 0
+        """Characters of the present try."""
+
+    def restart(self) -> None:
+        """Begin another try."""
+        self._place = 0
+
+    def add(self, text: str) -> None:
+        """Hand on what is new of a try's next text.
+
+        Raises:
+            Trouble: the try says something else than an earlier one.
+        """
+        if self._on_text is None or not text:
+            return
+        old = self._text[self._place : self._place + len(text)]
+        if not text.startswith(old):
+            raise _another_text()
+        self._place += len(text)
+        if new := text[len(old) :]:
+            self._text += new
+            self._on_text(new)
+
+    def end(self) -> None:
+        """End a try whose reply is whole.
+
+        Raises:
+            Trouble: it says less than was handed on.
+        """
+        if self._place < len(self._text):
+            raise _another_text()
+
+
+def _another_text() -> Trouble:
+    return Trouble("another try gave another text than the one already handed on")
 
 
 def retry_after_seconds(headers: Mapping[str, str], now: datetime | None = None) -> float | None:

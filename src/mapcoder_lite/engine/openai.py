@@ -27,6 +27,7 @@ from mapcoder_lite.engine.chat import (
     EventReply,
     Lines,
     OllamaReply,
+    Shown,
     StreamedReply,
     Trouble,
     retry_after_seconds,
@@ -138,7 +139,7 @@ class OpenAIEngine:
         """Send one request until it is answered or fails for good."""
         check_before(request, self._served.context_tokens)
         started = monotonic()
-        shown = _Shown(on_text)
+        shown = Shown(on_text)
         num_tries = 1
         while True:
             try:
@@ -169,18 +170,21 @@ class OpenAIEngine:
         finally:
             self._gate.leave(admission, outcome)
 
-    async def _try(self, request: Request, shown: "_Shown", started: float) -> Completion:
+    async def _try(self, request: Request, shown: Shown, started: float) -> Completion:
         """Ask once; a field that the server refuses is reworded, which is no new try."""
+        body: servers.Body = {}
         while True:
-            body = servers.body_of(request, self._served, await self._known_loras())
-            body = servers.reworded(body, self._changes)
             try:
+                body = servers.body_of(request, self._served, await self._known_loras())
+                body = servers.reworded(body, self._changes)
                 reply = await self._read_reply(body, shown)
                 break
             except Complaint as complaint:
                 if not self._change(complaint, body):
-                    raise complaint.fault(self._served.base_url, str(body["model"])) from None
+                    asked = str(body.get("model", self._served.model))
+                    raise complaint.fault(self._served.base_url, asked) from None
         completion = reply.completion(monotonic() - started)
+        shown.end()
         if not reply.has_usage and self._is_counting:
             self._is_counting = False
             _log.warning(
@@ -206,7 +210,7 @@ class OpenAIEngine:
             )
         return True
 
-    async def _read_reply(self, body: servers.Body, shown: "_Shown") -> StreamedReply:
+    async def _read_reply(self, body: servers.Body, shown: Shown) -> StreamedReply:
         model = str(body["model"])
         is_ollama = self._served.kind is ServerKind.OLLAMA
         reply = OllamaReply(model) if is_ollama else EventReply(model)
@@ -225,7 +229,7 @@ class OpenAIEngine:
         return reply
 
     def _take(
-        self, line: bytes, reply: StreamedReply, shown: "_Shown", silence: asyncio.Timeout
+        self, line: bytes, reply: StreamedReply, shown: Shown, silence: asyncio.Timeout
     ) -> None:
         text = reply.take(line)
         if text is None:
@@ -280,9 +284,14 @@ class OpenAIEngine:
         if url is None:
             return ()
         if self._loras is None:
-            async with self._exchange():
-                response = await self._client.get(url, cast_to=Response)
-                self._loras = servers.read_loras(response.text)
+            try:
+                async with self._exchange():
+                    response = await self._client.get(url, cast_to=Response)
+            except Complaint as complaint:
+                if complaint.status == 404:
+                    raise servers.no_llama_server(str(complaint)) from None
+                raise
+            self._loras = servers.read_loras(response.text)
         return self._loras
 
     async def _wait(self, trouble: Trouble, num_tries: int) -> None:
@@ -313,36 +322,6 @@ class OpenAIEngine:
         if self._api_key:
             text = text.replace(self._api_key, "***")
         return text[:1000]
-
-
-class _Shown:
-    """The text of a reply that was handed on, which another try must not repeat."""
-
-    def __init__(self, on_text: Callable[[str], None] | None) -> None:
-        self._on_text = on_text
-        self._text = ""
-        self._place = 0
-        """Characters of the present try."""
-
-    def restart(self) -> None:
-        """Begin another try."""
-        self._place = 0
-
-    def add(self, text: str) -> None:
-        """Hand on what is new of a try's next text.
-
-        Raises:
-            Trouble: the try says something else than an earlier one.
-        """
-        if self._on_text is None or not text:
-            return
-        old = self._text[self._place : self._place + len(text)]
-        if not text.startswith(old):
-            raise Trouble("another try gave another text than the one already handed on")
-        self._place += len(text)
-        if new := text[len(old) :]:
-            self._text += new
-            self._on_text(new)
 
 
 def _client(base_url: str, api_key: str | None) -> "AsyncOpenAI":

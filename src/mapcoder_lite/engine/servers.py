@@ -87,10 +87,15 @@ def read_loras(text: str) -> tuple[Lora, ...]:
     try:
         return tuple(TypeAdapter(list[Lora]).validate_json(text))
     except ValidationError:
-        raise EngineError(
-            f"GET /lora-adapters did not give a list of adapters but {text[:200]!r}: "
-            "engine.server=llama is for llama-server only"
-        ) from None
+        raise no_llama_server(text[:200]) from None
+
+
+def no_llama_server(answer: str) -> EngineError:
+    """Return what is raised when adapters cannot be listed."""
+    return EngineError(
+        f"GET /lora-adapters did not give a list of adapters but {answer!r}: "
+        "engine.server=llama is for llama-server only"
+    )
 
 
 def body_of(request: Request, served: Served, loras: Sequence[Lora] = ()) -> Body:
@@ -135,7 +140,7 @@ def _vllm(request: Request, served: Served, loras: Sequence[Lora]) -> Body:
 
 def _sglang(request: Request, served: Served, loras: Sequence[Lora]) -> Body:
     name = served.name(request.adapter)
-    if request.adapter is not None:
+    if request.adapter is not None and not name.startswith(f"{served.model}:"):
         name = f"{served.model}:{name}"
     body = _openai(request, name)
     body |= {"top_k": -1, "min_p": 0.0, "repetition_penalty": 1.0}
