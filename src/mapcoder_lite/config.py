@@ -275,6 +275,12 @@ def api_key(engine: EngineConfig) -> str | None:
     return key
 
 
+def environment_server() -> tuple[str, str | None] | None:
+    """Return OPENAI_BASE_URL and the key that belongs to it; None when it is not set."""
+    url = os.environ.get("OPENAI_BASE_URL")
+    return (url, os.environ.get("OPENAI_API_KEY") or None) if url else None
+
+
 def wants_plain_output() -> bool:
     """Whether the environment asks for plain lines (NO_COLOR, CI, a dumb terminal)."""
     environment = os.environ

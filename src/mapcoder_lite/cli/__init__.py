@@ -11,7 +11,19 @@ from collections.abc import Callable, Sequence
 
 import typer
 
-from mapcoder_lite.cli import data, demo, doctor, judge, pocket, report, run, solve, terminal, train
+from mapcoder_lite.cli import (
+    backends,
+    data,
+    demo,
+    doctor,
+    judge,
+    pocket,
+    report,
+    run,
+    solve,
+    terminal,
+    train,
+)
 from mapcoder_lite.errors import MapCoderError
 
 VERBS: tuple[Callable[..., None], ...] = (
@@ -22,6 +34,7 @@ VERBS: tuple[Callable[..., None], ...] = (
     train.dataset,
     train.train,
     demo.demo,
+    backends.backends,
     doctor.doctor,
 )
 """Every verb is named after its function; its help is the docstring."""
