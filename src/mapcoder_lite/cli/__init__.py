@@ -11,7 +11,19 @@ from collections.abc import Callable, Sequence
 
 import typer
 
-from mapcoder_lite.cli import data, demo, doctor, judge, pocket, report, run, solve, terminal, train
+from mapcoder_lite.cli import (
+    data,
+    demo,
+    doctor,
+    judge,
+    pocket,
+    report,
+    run,
+    serve_cmd,
+    solve,
+    terminal,
+    train,
+)
 from mapcoder_lite.errors import MapCoderError
 
 VERBS: tuple[Callable[..., None], ...] = (
@@ -29,6 +41,7 @@ VERBS: tuple[Callable[..., None], ...] = (
 GROUPS: tuple[tuple[str, typer.Typer], ...] = (
     ("data", data.app),
     ("pocket", pocket.app),
+    ("serve-cmd", serve_cmd.app),
 )
 """Verbs that have verbs of their own."""
 
