@@ -17,6 +17,7 @@ import pytest
 import torch
 
 from mapcoder_lite import config, pipeline
+from mapcoder_lite.agents import retrieval
 from mapcoder_lite.cli import engines
 from mapcoder_lite.engine.local import LocalEngine
 from mapcoder_lite.engine.openai import OpenAIEngine
@@ -353,3 +354,30 @@ def test_a_reply_comes_bit_by_bit(remote: Engine) -> None:
     assert ["".join(texts[index]) for index in texts] == [reply.text for reply in replies]
     assert all(len(bits) > 4 for bits in texts.values())
     assert [outcome(r) for r in replies] == [outcome(r) for r in remote.complete(requests)]
+
+
+@pytest.mark.parametrize("adapter", ["retrieval", None])
+def test_a_reply_is_held_to_its_layout(
+    remote: Engine, local: LocalEngine, adapter: str | None
+) -> None:
+    """Also the backbone's, which knows no layout; the engine here says the same under a grammar."""
+    pytest.importorskip("mapcoder_lite.agents.layout", reason="grammars are not built yet")
+    puzzles = islice(problem_set("test"), 6)
+    questions = [retrieval.recall(puzzle.problem, 2) for puzzle in puzzles]
+    requests = [
+        Request(
+            messages=question.messages,
+            adapter=adapter,
+            sampling=Sampling(max_tokens=512),
+            grammar=question.grammar,
+        )
+        for question in questions
+    ]
+    served = remote.complete(requests)
+    own = local.complete(requests)
+    num_equal = sum(outcome(a) == outcome(b) for a, b in zip(served, own, strict=True))
+    print(f"held to a layout, {adapter or 'backbone'}: {num_equal} of 6 as here")  # noqa: T201
+    assert [len(q.parse(reply).exemplars) for q, reply in zip(questions, served, strict=True)] == [
+        2
+    ] * 6
+    assert num_equal == len(requests)
