@@ -82,10 +82,14 @@ def trajectories(remote: Engine, settings: config.Config) -> list[Trajectory]:
     puzzles = list(islice(problem_set("test"), NUM_PROBLEMS))
     dials = engines.dials(settings)
     begun = time.monotonic()
-    with SandboxJudge(2) as judge, ThreadPoolExecutor(NUM_THREADS) as threads:
-        solved = list(
-            threads.map(lambda p: pipeline.solve(p.problem, remote, judge, dials), puzzles)
-        )
+    threads = ThreadPoolExecutor(NUM_THREADS)
+    try:
+        with SandboxJudge(2) as judge:
+            solved = list(
+                threads.map(lambda p: pipeline.solve(p.problem, remote, judge, dials), puzzles)
+            )
+    finally:
+        threads.shutdown(wait=False, cancel_futures=True)  # Ctrl-C waits for no problem
     stops = dict(Counter(trajectory.stop.value for trajectory in solved))
     print(f"{NUM_PROBLEMS} problems in {time.monotonic() - begun:.0f} s: {stops}")  # noqa: T201
     return solved
