@@ -77,8 +77,9 @@ format: $(READY)  ## mend what can be mended by itself
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-bench: $(READY)  ## judge speed; with PUBLISHED=FOLDER also the published verdicts
-	$(BIN)/python benchmarks/judge_speed.py
+bench: $(READY)  ## judge and engine speed; with PUBLISHED=FOLDER also the published verdicts
+	$(BIN)/python benchmarks/judge.py
+	$(BIN)/python benchmarks/engine.py
 	@if test -n "$(PUBLISHED)"; then $(BIN)/python benchmarks/published_verdicts.py "$(PUBLISHED)"; \
 	else echo "published verdicts: not run; PUBLISHED=FOLDER names where xcodeeval, apps, humaneval and" \
 	  "mbpp lie"; fi
