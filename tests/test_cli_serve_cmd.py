@@ -85,6 +85,8 @@ def test_the_printed_settings_ask_that_server(tmp_path: Path) -> None:
     settings = config.load((), settings_of(done))
     assert settings.engine.base_url == "http://127.0.0.1:8000/v1"
     assert settings.engine.adapters is True
+    assert settings.engine.server is config.ServerKind.VLLM
+    assert settings.engine.context_tokens == 2048
     assert settings.traversal.max_tokens == 512
     with engines.opened_engine(settings) as engine:
         assert "pocket-backbone" in engine.identity

@@ -131,9 +131,11 @@ def client_settings(served: Served, longest_reply: int) -> list[str]:
     """Return the -s options by which `mapcoder` asks this server."""
     settings = [
         "engine.kind=openai",
+        "engine.server=vllm",
         f"engine.base_url=http://{_ADDRESS}:{_PORT}/v1",
         f"engine.model={served.name}",
         f"engine.adapters={_adapters_setting(served.names)}",
+        f"engine.context_tokens={served.context}",
         f"traversal.max_tokens={longest_reply}",
     ]
     return [word for setting in settings for word in ("-s", setting)]
@@ -279,7 +281,7 @@ def _served(
         context=context or min(size.context, MAX_CONTEXT),
         dtype=chosen,
         token_bytes=size.token_values * (4 if chosen == "float32" else 2),
-        max_rows=engine.max_batch_rows,
+        max_rows=engine.max_in_flight,
         is_on_gpu=is_on_gpu,
     )
 
