@@ -26,6 +26,7 @@ from transformers import (
 from transformers.utils import logging as transformers_logging
 
 from mapcoder_lite.engine.batching import Batcher
+from mapcoder_lite.engine.constraint import Vocabulary
 from mapcoder_lite.engine.decode import Decoder, Limits, Statistics
 from mapcoder_lite.engine.folders import (
     adapter_digest,
@@ -79,6 +80,8 @@ class LocalEngine:
         self._digests = {name: adapter_digest(folder) for name, folder in adapters.items()}
         self._identity = _identity(backbone.name, digest, dtype, self._digests)
         self._end_tokens = _end_tokens(model, self._tokenizer)
+        num_logits = int(model.config.vocab_size)
+        self._vocabulary = Vocabulary(self._tokenizer_json, num_logits, self._end_tokens)
         self._context = int(model.config.max_position_embeddings)
         self._tokenizer_lock = Lock()  # encoding is not safe from several threads
         self._limits = limits
@@ -102,7 +105,7 @@ class LocalEngine:
             PromptTooLong: prompt and `max_tokens` exceed the context; both numbers are named.
             UnknownAdapter: an adapter is not loaded; the loaded ones are named.
             Cancelled: the watch's cancellation was used.
-            EngineError: a grammar was asked for, the model failed, or the engine was closed.
+            EngineError: a grammar cannot be followed, the model failed, or the engine was closed.
         """
         watch = watch or Watch()
         started = time.monotonic()
@@ -139,15 +142,15 @@ class LocalEngine:
         if request.adapter is not None and request.adapter not in self._digests:
             loaded = ", ".join(sorted(self._digests)) or "none"
             raise UnknownAdapter(f"adapter {request.adapter!r} is not loaded; loaded: {loaded}")
-        if request.grammar is not None:
-            raise EngineError("the local engine does not support grammars: leave `grammar` out")
+        grammar = request.grammar
+        constraint = None if grammar is None else self._vocabulary.constraint(grammar)
         sampling = request.sampling
         prompt = self._encode(request.messages_sent)
         self._check_length(len(prompt), sampling.max_tokens)
         return Row(
             prompt,
             request.adapter,
-            Sampler.seeded(sampling, row_seed(sampling.seed, request.attempt)),
+            Sampler.seeded(sampling, row_seed(sampling.seed, request.attempt), constraint),
             Reply(sampling, self._end_tokens, self._detokenize),
             watch.on_text and partial(watch.on_text, index),
         )
@@ -173,6 +176,11 @@ class LocalEngine:
                 chat, add_generation_prompt=True, return_dict=True
             )
         return encoding["input_ids"]
+
+    def _tokenizer_json(self) -> str:
+        tokenizer: Any = self._tokenizer  # its Rust half has no type
+        with self._tokenizer_lock:
+            return tokenizer.backend_tokenizer.to_str()
 
     def _detokenize(self, tokens: Sequence[int]) -> str:
         return str(
