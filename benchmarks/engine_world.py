@@ -1,7 +1,7 @@
 """Random backbones with four random adapters, in the folders that every engine here reads.
 
-A tokenizer of one word a token makes prompts of a known length; the end token is never the
-likeliest, so that every reply is as long as asked.
+Prompts are digits, of which each is a token; the end token is never the likeliest, so that every
+reply is as long as asked.
 
 Knows: shapes, transformers and PEFT folders.
 Does not know: engines, what is measured.
@@ -9,15 +9,16 @@ Does not know: engines, what is measured.
 
 import warnings
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import peft
 import torch
 import transformers
-from tokenizers import Tokenizer, models, pre_tokenizers
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
 ROLES = ("retrieval", "planning", "coding", "debugging")
-END = "<end>"
+END = "<|endoftext|>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +57,21 @@ def make(folder: Path, shape: Shape, dtype: torch.dtype, num_adapters: int = 4) 
         merged.merge_and_unload().to(dtype).save_pretrained(folder / "merged")
 
 
-def make_tokenizer(num_words: int) -> "transformers.PreTrainedTokenizerFast":
-    """Return a tokenizer in which `w17` is token 17, and a chat is its words."""
-    words = {END: 0} | {f"w{i}": i for i in range(1, num_words)}
-    tokenizer = Tokenizer(models.WordLevel(words, unk_token=END))
-    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+def make_tokenizer(num_tokens: int) -> "transformers.PreTrainedTokenizerFast":
+    """Return a tokenizer in which every token has a text, and a digit is a token whatever follows.
+
+    Pairs and triples of letters and signs fill the vocabulary, as far as they go.
+    """
+    singles = sorted(pre_tokenizers.ByteLevel.alphabet())
+    signs = [chr(code) for code in range(ord("!"), ord("~") + 1) if not chr(code).isdigit()]
+    pairs = list(product(signs, signs))
+    merges = (pairs + [(a + b, c) for a, b in pairs for c in signs])[
+        : num_tokens - 1 - len(singles)
+    ]
+    words = [END, *singles, *(a + b for a, b in merges)]
+    tokenizer = Tokenizer(models.BPE({word: i for i, word in enumerate(words)}, merges))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
     return transformers.PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         eos_token=END,
