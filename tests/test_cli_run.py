@@ -135,6 +135,8 @@ def test_run_grades_and_reports(world: Path, first_run: Done):
     assert "pass@1, hidden tests" in first_run.stdout
     assert "[1/2]" in first_run.stderr
     assert "self-test" in first_run.stderr
+    assert "roles     replay" in first_run.stderr
+    assert "roles: replay" in first_run.stdout
     files = {path.name for path in (world / "runs" / "r").iterdir()} - {".lock"}
     assert files >= {
         "config.json", "manifest.json", "trajectories.jsonl", "grades.jsonl", "calls.jsonl",

@@ -186,11 +186,6 @@ def test_an_unknown_adapter_is_refused_with_the_known_ones(engine: LocalEngine) 
         engine.complete([ask(1, "poetry")])
 
 
-def test_a_grammar_is_refused(engine: LocalEngine) -> None:
-    with pytest.raises(EngineError, match="grammar"):
-        engine.complete([ask(1).model_copy(update={"grammar": "start: 'x'"})])
-
-
 def test_nothing_asked_nothing_answered(engine: LocalEngine) -> None:
     assert engine.complete([]) == []
 

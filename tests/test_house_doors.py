@@ -85,8 +85,10 @@ DOORS = {
             "trl",
             "accelerate",
             "datasets",
+            "llguidance",
         ),
         open_to=(
+            "engine/constraint.py",
             "engine/local.py",
             "engine/cache.py",
             "engine/decode.py",

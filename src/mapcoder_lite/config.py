@@ -99,6 +99,9 @@ class TraversalConfig(Record):
     seed: int = 0
     retry_temperature: Annotated[float, Field(ge=0)] = 0.8
     """Least temperature of a second ask; at 0 the same unreadable reply would return."""
+    structured: bool = False
+    """Hold replies that are XML to their layout; off = format failures are counted, as in the
+    paper."""
 
     @property
     def sampling(self) -> Sampling:
@@ -270,6 +273,12 @@ def api_key(engine: EngineConfig) -> str | None:
             "or unset engine.api_key_env for a server without keys"
         )
     return key
+
+
+def environment_server() -> tuple[str, str | None] | None:
+    """Return OPENAI_BASE_URL and the key that belongs to it; None when it is not set."""
+    url = os.environ.get("OPENAI_BASE_URL")
+    return (url, os.environ.get("OPENAI_API_KEY") or None) if url else None
 
 
 def wants_plain_output() -> bool:

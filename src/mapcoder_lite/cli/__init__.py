@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 import typer
 
 from mapcoder_lite.cli import (
+    backends,
     data,
     demo,
     doctor,
@@ -34,6 +35,7 @@ VERBS: tuple[Callable[..., None], ...] = (
     train.dataset,
     train.train,
     demo.demo,
+    backends.backends,
     doctor.doctor,
 )
 """Every verb is named after its function; its help is the docstring."""

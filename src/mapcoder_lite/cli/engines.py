@@ -77,6 +77,7 @@ def dials(settings: Config) -> Dials:
         t=traversal.t,
         sampling=traversal.sampling,
         retry_temperature=traversal.retry_temperature,
+        structured=traversal.structured,
         language=settings.run.language,
     )
 

@@ -26,6 +26,7 @@ from transformers import (
 from transformers.utils import logging as transformers_logging
 
 from mapcoder_lite.engine.batching import Batcher, Ticket
+from mapcoder_lite.engine.constraint import Vocabulary
 from mapcoder_lite.engine.decode import Row, decode
 from mapcoder_lite.engine.folders import adapter_digest, backbone_digest, check_backbone
 from mapcoder_lite.engine.lora import Switch, add_adapter
@@ -79,6 +80,8 @@ class LocalEngine:
         self._digests = {name: adapter_digest(folder) for name, folder in adapters.items()}
         self._identity = _identity(backbone, self._digests, dtype)
         self._end_tokens = _end_tokens(self._model, self._tokenizer)
+        num_logits = int(self._model.config.vocab_size)
+        self._vocabulary = Vocabulary(self._tokenizer_json, num_logits, self._end_tokens)
         self._context = int(self._model.config.max_position_embeddings)
         self._tokenizer_lock = Lock()  # encoding is not safe from several threads
         self._num_threads = num_threads
@@ -95,7 +98,7 @@ class LocalEngine:
         Raises:
             PromptTooLong: prompt and `max_tokens` exceed the context; both numbers are named.
             UnknownAdapter: an adapter is not loaded; the loaded ones are named.
-            EngineError: a grammar was asked for, the model failed, or the engine was closed.
+            EngineError: a grammar cannot be followed, the model failed, or the engine was closed.
         """
         jobs = [self._job(request) for request in requests]
         return self._batcher.answer_all([(job, job.adapter) for job in jobs])
@@ -108,8 +111,8 @@ class LocalEngine:
         if request.adapter is not None and request.adapter not in self._digests:
             loaded = ", ".join(sorted(self._digests)) or "none"
             raise UnknownAdapter(f"adapter {request.adapter!r} is not loaded; loaded: {loaded}")
-        if request.grammar is not None:
-            raise EngineError("the local engine does not support grammars: leave `grammar` out")
+        grammar = request.grammar
+        constraint = None if grammar is None else self._vocabulary.constraint(grammar)
         sampling = request.sampling
         prompt = self._encode(request.messages_sent)
         if len(prompt) + sampling.max_tokens > self._context:
@@ -118,7 +121,7 @@ class LocalEngine:
                 f"exceed the context of {self._context} tokens of {self._name}: shorten the "
                 "prompt or lower max_tokens"
             )
-        sampler = Sampler.seeded(sampling, row_seed(sampling.seed, request.attempt))
+        sampler = Sampler.seeded(sampling, row_seed(sampling.seed, request.attempt), constraint)
         reply = Reply(sampling, self._end_tokens, self._detokenize)
         return _Job(Row(prompt, sampler, reply), request.adapter)
 
@@ -129,6 +132,11 @@ class LocalEngine:
                 chat, add_generation_prompt=True, return_dict=True
             )
         return encoding["input_ids"]
+
+    def _tokenizer_json(self) -> str:
+        tokenizer: Any = self._tokenizer  # its Rust half has no type
+        with self._tokenizer_lock:
+            return tokenizer.backend_tokenizer.to_str()
 
     def _detokenize(self, tokens: Sequence[int]) -> str:
         return str(
