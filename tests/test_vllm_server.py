@@ -365,7 +365,6 @@ def test_a_reply_is_held_to_its_layout(
     remote: Engine, local: LocalEngine, adapter: str | None
 ) -> None:
     """Also the backbone's, which knows no layout; the engine here says the same under a grammar."""
-    pytest.importorskip("mapcoder_lite.agents.layout", reason="grammars are not built yet")
     puzzles = islice(problem_set("test"), 6)
     questions = [retrieval.recall(puzzle.problem, 2) for puzzle in puzzles]
     requests = [
