@@ -19,6 +19,7 @@ import torch
 from mapcoder_lite import config, pipeline
 from mapcoder_lite.agents import retrieval
 from mapcoder_lite.cli import engines
+from mapcoder_lite.engine import deep
 from mapcoder_lite.engine.local import LocalEngine
 from mapcoder_lite.engine.openai import OpenAIEngine
 from mapcoder_lite.errors import Cancelled, PromptTooLong, UnknownAdapter
@@ -241,6 +242,12 @@ def test_on_the_cpu_base_rows_beside_adapter_rows_are_wrong(server: VllmServer) 
     print(f"base rows beside adapter rows: {num_wrong} of 8 wrong")  # noqa: T201
     assert mixed[8:] == adapted
     assert num_wrong > 0, "base rows are right beside adapter rows: take the warning back"
+
+
+def test_the_probe_sees_that_every_adapter_is_applied(remote: Engine) -> None:
+    """The pocket adapters part from the backbone late on questions that they were not made for."""
+    adapters, _ = deep.examine_adapters(remote, [role.value for role in Role])
+    assert adapters.is_good, adapters.detail
 
 
 def test_the_backbone_alone_is_the_backbone_here(remote: Engine, local: LocalEngine) -> None:
