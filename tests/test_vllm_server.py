@@ -19,6 +19,7 @@ import torch
 from mapcoder_lite import config, pipeline
 from mapcoder_lite.agents import retrieval
 from mapcoder_lite.cli import engines
+from mapcoder_lite.engine import deep
 from mapcoder_lite.engine.local import LocalEngine
 from mapcoder_lite.engine.openai import OpenAIEngine
 from mapcoder_lite.errors import Cancelled, PromptTooLong, UnknownAdapter
@@ -243,6 +244,12 @@ def test_on_the_cpu_base_rows_beside_adapter_rows_are_wrong(server: VllmServer) 
     assert num_wrong > 0, "base rows are right beside adapter rows: take the warning back"
 
 
+def test_the_probe_sees_that_every_adapter_is_applied(remote: Engine) -> None:
+    """The pocket adapters part from the backbone late on questions that they were not made for."""
+    adapters, _ = deep.examine_adapters(remote, [role.value for role in Role])
+    assert adapters.is_good, adapters.detail
+
+
 def test_the_backbone_alone_is_the_backbone_here(remote: Engine, local: LocalEngine) -> None:
     requests = [
         question(Role.CODING, number).model_copy(update={"adapter": None}) for number in range(4)
@@ -365,7 +372,6 @@ def test_a_reply_is_held_to_its_layout(
     remote: Engine, local: LocalEngine, adapter: str | None
 ) -> None:
     """Also the backbone's, which knows no layout; the engine here says the same under a grammar."""
-    pytest.importorskip("mapcoder_lite.agents.layout", reason="grammars are not built yet")
     puzzles = islice(problem_set("test"), 6)
     questions = [retrieval.recall(puzzle.problem, 2) for puzzle in puzzles]
     requests = [

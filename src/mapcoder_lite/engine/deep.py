@@ -217,7 +217,7 @@ def _ask(engine: Engine, request: Request) -> Completion:
 
 
 def _request(
-    text: str, *, adapter: str | None = None, max_tokens: int = 16, temperature: float = 0.0
+    text: str, *, adapter: str | None = None, max_tokens: int = 32, temperature: float = 0.0
 ) -> Request:
     return Request(
         messages=(Message(role="user", content=text),),
