@@ -93,6 +93,11 @@ class Decoder:
             prefix_cache_bytes=self._store.num_bytes,
         )
 
+    @property
+    def num_rows(self) -> int:
+        """Rows that run or are being read."""
+        return len(self._rows) + len(self._prefill.newcomers)
+
     def bytes_needed(self, num_rows: int, num_columns: int) -> int:
         """Return what keys and values of so many rows take, with the buffer's own room."""
         return num_rows * (num_columns + ROOM) * self._prefill.bytes_per_token
