@@ -92,6 +92,7 @@ class AdaptedLinear(nn.Module):
         """A (r, in) and scaled B (out, r) by the adapter's place, until they are stacked."""
         self._mix = mix
         self._layout = 0
+        # Absent where no adapter of the window adapts this layer.
         self._views: dict[Window, tuple[Tensor, Tensor]] = {}
 
     def stack(self) -> None:
@@ -111,20 +112,22 @@ class AdaptedLinear(nn.Module):
         for first in range(num):
             for end in range(first + 1, num + 1):
                 columns = slice(bounds[first], bounds[end])
-                self._views[first, end] = a[columns], c[columns]
+                if columns.start < columns.stop:
+                    self._views[first, end] = a[columns], c[columns]
 
     def forward(self, x: Tensor) -> Tensor:  # (B, T, in) -> (B, T, out)
         """Apply the layer as arranged; rows of the bare backbone get exactly the backbone."""
         y = self.frozen(x)
         arrangement = self._mix.arrangement
-        if arrangement.window is not None:
+        if arrangement.window in self._views:
             a, c = self._views[arrangement.window]
             h = linear(x, a).mul_(arrangement.masks[self._layout])
             y.view(-1, y.shape[-1]).addmm_(h.view(-1, h.shape[-1]), c)
         for window, rows in arrangement.segments:
-            a, c = self._views[window]
-            h = linear(x[rows], a)
-            y[rows].view(-1, y.shape[-1]).addmm_(h.view(-1, h.shape[-1]), c)
+            if window in self._views:
+                a, c = self._views[window]
+                h = linear(x[rows], a)
+                y[rows].view(-1, y.shape[-1]).addmm_(h.view(-1, h.shape[-1]), c)
         return y
 
 
