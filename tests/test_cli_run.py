@@ -135,6 +135,8 @@ def test_run_grades_and_reports(world: Path, first_run: Done):
     assert "pass@1, hidden tests" in first_run.stdout
     assert "[1/2]" in first_run.stderr
     assert "self-test" in first_run.stderr
+    assert "roles     replay" in first_run.stderr
+    assert "roles: replay" in first_run.stdout
     files = {path.name for path in (world / "runs" / "r").iterdir()} - {".lock"}
     assert files >= {
         "config.json", "manifest.json", "trajectories.jsonl", "grades.jsonl", "calls.jsonl",
@@ -212,6 +214,7 @@ def test_roles_without_an_adapter_are_answered_by_the_backbone():
         (["engine.kind=local"], "engine.backbone"),
         (["engine.kind=local", "engine.backbone=/nowhere"], "engine.adapters"),
         (["engine.kind=openai"], "engine.base_url"),
+        (["engine.kind=openai", "engine.model=m", "engine.base_url=localhost:8000"], "no address"),
         (["engine.kind=replay"], "engine.recording"),
         (["engine.kind=replay", "engine.recording=/nowhere"], "calls.jsonl"),
     ],

@@ -9,7 +9,7 @@ from hypothesis import given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 
 from mapcoder_lite.engine.cache import RowCache, closed_ranks  # noqa: E402
-from mapcoder_lite.engine.decode import Decoder, Limits  # noqa: E402
+from mapcoder_lite.engine.decode import Decoder, Room  # noqa: E402
 from mapcoder_lite.engine.layout import PackedLinear, laid_out  # noqa: E402
 from mapcoder_lite.engine.lora import Mix  # noqa: E402
 from mapcoder_lite.engine.prefixes import PrefixStore, Tokens  # noqa: E402
@@ -61,7 +61,8 @@ def greedy(model: "transformers.PreTrainedModel", row: Row) -> list[int]:
 
 
 def decoder_of(model: "transformers.PreTrainedModel", **limits: int) -> Decoder:
-    return Decoder(model, Mix(), {}, Limits(**limits))
+    room = {"rows": 32, "cache_bytes": 2**30, "prefix_cache_bytes": 2**24, **limits}
+    return Decoder(model, Mix(), {}, Room(**room))
 
 
 def everybody(row: Row) -> bool:

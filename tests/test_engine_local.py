@@ -12,7 +12,6 @@ peft = pytest.importorskip("peft")
 
 from safetensors.torch import load_file, save_file  # noqa: E402
 
-from mapcoder_lite.engine.decode import Limits  # noqa: E402
 from mapcoder_lite.engine.folders import backbone_digest  # noqa: E402
 from mapcoder_lite.engine.local import LocalEngine  # noqa: E402
 from mapcoder_lite.errors import (  # noqa: E402
@@ -193,11 +192,6 @@ def test_an_unknown_adapter_is_refused_with_the_known_ones(engine: LocalEngine) 
         engine.complete([ask(1, "poetry")])
 
 
-def test_a_grammar_is_refused(engine: LocalEngine) -> None:
-    with pytest.raises(EngineError, match="grammar"):
-        engine.complete([ask(1).model_copy(update={"grammar": "start: 'x'"})])
-
-
 def test_nothing_asked_nothing_answered(engine: LocalEngine) -> None:
     assert engine.complete([]) == []
 
@@ -248,7 +242,7 @@ def test_a_row_that_fails_leaves_its_neighbours_alone(world: Path, tmp_path: Pat
 
 
 def test_closing_leaves_nobody_waiting(world: Path) -> None:
-    engine = LocalEngine(world / "backbone", {}, limits=Limits(rows=2))
+    engine = LocalEngine(world / "backbone", {}, max_batch_rows=2)
     faults: list[EngineError] = []
 
     def work(number: int) -> None:

@@ -10,7 +10,6 @@ torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 peft = pytest.importorskip("peft")
 
-from mapcoder_lite.engine.decode import Limits  # noqa: E402
 from mapcoder_lite.engine.local import LocalEngine  # noqa: E402
 from mapcoder_lite.errors import Cancelled, EngineError, PromptTooLong  # noqa: E402
 from mapcoder_lite.trajectory import (  # noqa: E402
@@ -47,19 +46,19 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def opened(world: Path, dtype: str = "float32", **limits: int) -> LocalEngine:
+def opened(world: Path, dtype: str = "float32", **settings: int) -> LocalEngine:
     return LocalEngine(
         world / "backbone",
         {role: world / role for role in ROLES},
         dtype=dtype,  # type: ignore[arg-type]  # a literal
-        limits=Limits(**limits),
         num_threads=1,
+        **settings,  # type: ignore[arg-type]  # numbers all
     )
 
 
 @pytest.fixture(scope="module")
 def engine(world: Path) -> Iterator[LocalEngine]:
-    engine = opened(world, rows=8)
+    engine = opened(world, max_batch_rows=8)
     yield engine
     engine.close()
 
@@ -132,10 +131,10 @@ def test_staggered_requests_of_many_threads_equal_each_alone(
         )
         for request in mixed(24)
     ]
-    alone = opened(world, rows=1, prefix_cache_bytes=0)
+    alone = opened(world, max_batch_rows=1, prefix_cache_bytes=0)
     expected = [alone.complete([request])[0] for request in requests]
     alone.close()
-    shared = opened(world, rows=8, prefix_cache_bytes=prefix_cache_bytes)
+    shared = opened(world, max_batch_rows=8, prefix_cache_bytes=prefix_cache_bytes)
     got: dict[int, Completion] = {}
 
     def work(number: int) -> None:
@@ -158,7 +157,7 @@ def test_staggered_requests_of_many_threads_equal_each_alone(
 
 
 def test_a_watch_sees_every_text_and_each_completion_as_it_ends(engine: LocalEngine) -> None:
-    requests = mixed(9, temperature=0.8, stop=("a", "e")) + [ask(1, max_tokens=40)]
+    requests = [*mixed(9, temperature=0.8, stop=("a", "e")), ask(1, max_tokens=40)]
     told = [""] * len(requests)
     ended: list[int] = []
     threads: set[threading.Thread] = set()

@@ -145,6 +145,7 @@ def test_a_report_says_what_is_left_out(tmp_path: Path):
     metrics = measure(make_run(tmp_path / "r", [AC, WA, IE, SK], defective=1))
     text = run_report(metrics)
     assert "4 problems x 1 samples = 4 units, 3 worked through" in text
+    assert "roles: adapters not recorded (the run is older)" in text
     assert "incomplete: 1 units are owed" in text
     assert "errors of the house, not scored: 1 units" in text
     assert "internal errors of the judge, not scored: 1 grades" in text

@@ -128,6 +128,15 @@ def test_a_resume_with_other_settings_prints_what_differs(tmp_path: Path):
         assert run.is_resumed
 
 
+def test_a_run_that_is_older_than_the_badge_is_resumed(tmp_path: Path):
+    opened(tmp_path).close()
+    saved = json.loads((tmp_path / "config.json").read_text())
+    del saved["adapters"]
+    (tmp_path / "config.json").write_text(json.dumps(saved))
+    with opened(tmp_path, head=header().model_copy(update={"adapters": "4 LoRA"})) as run:
+        assert run.is_resumed
+
+
 def _try_to_open(path: str, answer: "multiprocessing.Queue[str]") -> None:
     try:
         opened(Path(path)).close()

@@ -38,6 +38,18 @@ class EngineKind(StrEnum):
     """The recorded calls of a run directory, nothing else."""
 
 
+class ServerKind(StrEnum):
+    """What kind of server listens at engine.base_url: how adapters, grammars and contexts go."""
+
+    OPENAI = "openai"
+    """Any OpenAI-compatible server, a hosted one too."""
+    VLLM = "vllm"
+    SGLANG = "sglang"
+    LLAMA = "llama"
+    """llama-server of llama.cpp."""
+    OLLAMA = "ollama"
+
+
 class EngineConfig(Record):
     """Backbone, adapters and how to reach them."""
 
@@ -50,6 +62,10 @@ class EngineConfig(Record):
     """Where the server listens, with /v1 (openai)."""
     model: str | None = None
     """Name of the backbone on the server (openai)."""
+    server: ServerKind | None = None
+    """What kind of server it is (openai); None = it is asked."""
+    context_tokens: Annotated[int, Field(gt=0)] | None = None
+    """Prompt and reply together, at most (openai); None = the server is asked."""
     api_key_env: str | None = None
     """Name of the environment variable that holds the key (openai); the key is never stored."""
     recording: str | None = None
@@ -64,7 +80,14 @@ class EngineConfig(Record):
     """Of keys and values of prompts, kept for those that begin alike (pocket, local); 0 = none."""
     num_threads: Annotated[int, Field(gt=0)] | None = None
     timeout_seconds: Annotated[float, Field(gt=0)] = 300.0
+    """Longest wait for a reply's first token (openai)."""
+    idle_seconds: Annotated[float, Field(gt=0)] = 60.0
+    """Longest silence within a reply (openai)."""
     max_retries: Annotated[int, Field(ge=0)] = 5
+    max_in_flight: Annotated[int, Field(gt=0)] = 32
+    """Most requests at a time; fewer while the server says that it is too many (openai)."""
+    max_tokens_in_flight: Annotated[int, Field(gt=0)] | None = None
+    """Most tokens of prompts and replies at a time, roughly; None = no limit (openai)."""
 
 
 class TraversalConfig(Record):
@@ -81,6 +104,9 @@ class TraversalConfig(Record):
     seed: int = 0
     retry_temperature: Annotated[float, Field(ge=0)] = 0.8
     """Least temperature of a second ask; at 0 the same unreadable reply would return."""
+    structured: bool = False
+    """Hold replies that are XML to their layout; off = format failures are counted, as in the
+    paper."""
 
     @property
     def sampling(self) -> Sampling:
@@ -177,7 +203,10 @@ _WITHOUT_EFFECT = frozenset(
         "engine.cache_bytes",
         "engine.prefix_cache_bytes",
         "engine.timeout_seconds",
+        "engine.idle_seconds",
         "engine.max_retries",
+        "engine.max_in_flight",
+        "engine.max_tokens_in_flight",
         "judge.workers",
         "run.concurrency",
         "run.max_errors",
@@ -251,6 +280,12 @@ def api_key(engine: EngineConfig) -> str | None:
             "or unset engine.api_key_env for a server without keys"
         )
     return key
+
+
+def environment_server() -> tuple[str, str | None] | None:
+    """Return OPENAI_BASE_URL and the key that belongs to it; None when it is not set."""
+    url = os.environ.get("OPENAI_BASE_URL")
+    return (url, os.environ.get("OPENAI_API_KEY") or None) if url else None
 
 
 def wants_plain_output() -> bool:

@@ -62,6 +62,8 @@ class RunHeader(Record):
     problems_digest: str
     """Digest of problems and hidden tests, as read."""
     engine_identity: str
+    adapters: str | None = None
+    """Which roles adapters answer, as `4 LoRA`; None: the run is older than this field."""
     version: str
     commit: str | None = None
 

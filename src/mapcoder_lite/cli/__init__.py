@@ -11,7 +11,20 @@ from collections.abc import Callable, Sequence
 
 import typer
 
-from mapcoder_lite.cli import data, demo, doctor, judge, pocket, report, run, solve, terminal, train
+from mapcoder_lite.cli import (
+    backends,
+    data,
+    demo,
+    doctor,
+    judge,
+    pocket,
+    report,
+    run,
+    serve_cmd,
+    solve,
+    terminal,
+    train,
+)
 from mapcoder_lite.errors import MapCoderError
 
 VERBS: tuple[Callable[..., None], ...] = (
@@ -22,6 +35,7 @@ VERBS: tuple[Callable[..., None], ...] = (
     train.dataset,
     train.train,
     demo.demo,
+    backends.backends,
     doctor.doctor,
 )
 """Every verb is named after its function; its help is the docstring."""
@@ -29,6 +43,7 @@ VERBS: tuple[Callable[..., None], ...] = (
 GROUPS: tuple[tuple[str, typer.Typer], ...] = (
     ("data", data.app),
     ("pocket", pocket.app),
+    ("serve-cmd", serve_cmd.app),
 )
 """Verbs that have verbs of their own."""
 

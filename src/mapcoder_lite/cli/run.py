@@ -101,17 +101,21 @@ def _forecast(settings: "Config", work: "Work", path: Path) -> str:
 
 def _carry_out(settings: "Config", work: "Work", path: Path) -> "Outcome":
     from mapcoder_lite import runner
-    from mapcoder_lite.cli import engines
+    from mapcoder_lite.cli import engines, preflight
     from mapcoder_lite.engine.replay import StoredEngine
     from mapcoder_lite.store import RunDirectory
 
+    ready = preflight.prepare(settings, work.problems)
     with (
         engines.opened_judge(settings) as judge,
-        engines.opened_engine(settings, work.problems) as engine,
-        RunDirectory(path, _header(settings, work, engine), work.facts()) as directory,
+        engines.opened_engine(ready.settings, work.problems) as engine,
+        RunDirectory(path, _header(settings, work, engine, ready.badge), work.facts()) as directory,
     ):
         terminal.say(f"backbone  {engines.describe(settings.engine, engine)}")
-        if runner.owed(work, directory).num_units or not directory.is_judge_trusted:
+        num_owed = runner.owed(work, directory).num_units
+        for line in preflight.say(ready, engine if num_owed else None, width=10):
+            directory.log(line)
+        if num_owed or not directory.is_judge_trusted:
             _examine(judge, settings, directory)
         return runner.run(
             work,
@@ -144,7 +148,7 @@ def _examine(judge: "SandboxJudge", settings: "Config", directory: "RunDirectory
     terminal.say(f"judge     isolation {judge.isolation.tier}, self-test {len(report.rows)} right")
 
 
-def _header(settings: "Config", work: "Work", engine: "Engine") -> "RunHeader":
+def _header(settings: "Config", work: "Work", engine: "Engine", badge: str) -> "RunHeader":
     from mapcoder_lite import __version__
     from mapcoder_lite.store import RunHeader, source_commit
 
@@ -153,6 +157,7 @@ def _header(settings: "Config", work: "Work", engine: "Engine") -> "RunHeader":
         config_digest=settings.digest,
         problems_digest=work.digest,
         engine_identity=engine.identity,
+        adapters=badge,
         version=__version__,
         commit=source_commit(),
     )

@@ -33,17 +33,20 @@ def solve(
     Example: mapcoder solve problem.md > solution.py
     """
     from mapcoder_lite import pipeline
-    from mapcoder_lite.cli import engines
+    from mapcoder_lite.cli import engines, preflight
     from mapcoder_lite.data.load import load_problem
 
     settings = options.resolve(config, overrides)
     wanted = load_problem(problem)
     _introduce(wanted)
+    ready = preflight.prepare(settings, (wanted,))
+    settings = ready.settings
     with (
         engines.opened_engine(settings, (wanted,)) as engine,
         engines.opened_judge(settings) as judge,
     ):
         terminal.say(f"backbone   {engines.describe(settings.engine, engine)}")
+        preflight.say(ready, width=11)
         with terminal.waiting("the agents are at work"):
             trajectory = pipeline.solve(
                 wanted,

@@ -7,7 +7,7 @@ Does not know: what is shown.
 import os
 import re
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
@@ -27,6 +27,27 @@ _moving: list["Console"] = []
 def result(text: str) -> None:
     """Print a result; only a terminal is shielded from control characters."""
     typer.echo(visible(text) if _is_terminal(sys.stdout) else text)
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table as a result: drawn on a terminal, aligned columns elsewhere."""
+    from mapcoder_lite.config import wants_plain_output
+
+    cells = [[" ".join(visible(cell).split()) for cell in row] for row in (columns, *rows)]
+    if _is_terminal(sys.stdout) and not wants_plain_output():
+        from rich.console import Console
+        from rich.table import Table
+        from rich.text import Text
+
+        drawn = Table(*cells[0])
+        for row in cells[1:]:
+            drawn.add_row(*(Text(cell) for cell in row))
+        Console().print(drawn)
+        return
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    for row in cells:
+        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        typer.echo(line.rstrip())
 
 
 def say(text: str, colour: str | None = None) -> None:

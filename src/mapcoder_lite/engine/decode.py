@@ -26,13 +26,13 @@ _PREFILL_TOKENS = 2048
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class Room:
     """What the rows of a batch may take."""
 
-    rows: int = 32
-    cache_bytes: int = 4 * 2**30
+    rows: int
+    cache_bytes: int
     """Of the keys and values of all rows, once each has drawn all it may."""
-    prefix_cache_bytes: int = 2**30
+    prefix_cache_bytes: int
     """Of prompts kept to be reused; 0 = none is."""
     prefill_tokens: int = _PREFILL_TOKENS
 
@@ -61,17 +61,17 @@ class Decoder:
         model: PreTrainedModel,
         mix: Mix,
         digests: Mapping[str, str],
-        limits: Limits,
+        room: Room,
         num_threads: int | None = None,
     ) -> None:
         """Take a fused model; `digests` names the adapters' contents."""
         self._model = model
         self._mix = mix
         self._digests = digests
-        self._limits = limits
+        self._room = room
         self._num_threads = num_threads
-        self._store = PrefixStore(limits.prefix_cache_bytes)
-        self._prefill = Prefill(model, mix, self._store, limits.prefill_tokens)
+        self._store = PrefixStore(room.prefix_cache_bytes)
+        self._prefill = Prefill(model, mix, self._store, room.prefill_tokens)
         self._cache = RowCache()
         self._rows: list[Row] = []
         self._arrangement = Arrangement()
@@ -115,8 +115,8 @@ class Decoder:
         # Running rows go on while newcomers are read, and these begin where those are by then.
         columns = width + self._prefill.turns_left + 1 + max(r.num_owed for r in rows)
         return len(rows) == 1 or (
-            len(rows) <= self._limits.rows
-            and self.bytes_needed(len(rows), columns) <= self._limits.cache_bytes
+            len(rows) <= self._room.rows
+            and self.bytes_needed(len(rows), columns) <= self._room.cache_bytes
         )
 
     def join(self, row: Row) -> None:

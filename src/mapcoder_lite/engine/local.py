@@ -26,7 +26,8 @@ from transformers import (
 from transformers.utils import logging as transformers_logging
 
 from mapcoder_lite.engine.batching import Batcher
-from mapcoder_lite.engine.decode import Decoder, Limits, Statistics
+from mapcoder_lite.engine.constraint import Vocabulary
+from mapcoder_lite.engine.decode import Decoder, Room, Statistics
 from mapcoder_lite.engine.folders import (
     adapter_digest,
     backbone_digest,
@@ -42,8 +43,6 @@ from mapcoder_lite.trajectory import Completion, Message, Request, Usage, Watch
 
 Dtype = Literal["float32", "bfloat16", "float16"]
 
-_LIMITS = Limits()
-
 _CHAT_ENDS = ("<|im_end|>", "<|endoftext|>")
 
 
@@ -57,10 +56,15 @@ class LocalEngine:
         *,
         device: str | None = None,
         dtype: Dtype = "float32",
-        limits: Limits = _LIMITS,
+        max_batch_rows: int = 32,
+        cache_bytes: int = 4 * 2**30,
+        prefix_cache_bytes: int = 2**30,
         num_threads: int | None = None,
     ) -> None:
         """Load everything; `num_threads` holds for all of torch in this process.
+
+        `cache_bytes` bounds keys and values of the rows that run, and `prefix_cache_bytes` those of
+        prompts that are kept to be reused; 0 = none is.
 
         Raises:
             EngineError: the folder is no backbone, or an adapter does not fit it.
@@ -79,10 +83,13 @@ class LocalEngine:
         self._digests = {name: adapter_digest(folder) for name, folder in adapters.items()}
         self._identity = _identity(backbone.name, digest, dtype, self._digests)
         self._end_tokens = _end_tokens(model, self._tokenizer)
+        num_logits = int(model.config.vocab_size)
+        self._vocabulary = Vocabulary(self._tokenizer_json, num_logits, self._end_tokens)
         self._context = int(model.config.max_position_embeddings)
         self._tokenizer_lock = Lock()  # encoding is not safe from several threads
-        self._limits = limits
-        self._decoder = Decoder(model, mix, self._digests, limits, num_threads)
+        self._cache_bytes = cache_bytes
+        room = Room(max_batch_rows, cache_bytes, prefix_cache_bytes)
+        self._decoder = Decoder(model, mix, self._digests, room, num_threads)
         self._batcher = Batcher[Row](self._decoder)
 
     @property
@@ -102,7 +109,7 @@ class LocalEngine:
             PromptTooLong: prompt and `max_tokens` exceed the context; both numbers are named.
             UnknownAdapter: an adapter is not loaded; the loaded ones are named.
             Cancelled: the watch's cancellation was used.
-            EngineError: a grammar was asked for, the model failed, or the engine was closed.
+            EngineError: a grammar cannot be followed, the model failed, or the engine was closed.
         """
         watch = watch or Watch()
         started = time.monotonic()
@@ -139,15 +146,15 @@ class LocalEngine:
         if request.adapter is not None and request.adapter not in self._digests:
             loaded = ", ".join(sorted(self._digests)) or "none"
             raise UnknownAdapter(f"adapter {request.adapter!r} is not loaded; loaded: {loaded}")
-        if request.grammar is not None:
-            raise EngineError("the local engine does not support grammars: leave `grammar` out")
+        grammar = request.grammar
+        constraint = None if grammar is None else self._vocabulary.constraint(grammar)
         sampling = request.sampling
         prompt = self._encode(request.messages_sent)
         self._check_length(len(prompt), sampling.max_tokens)
         return Row(
             prompt,
             request.adapter,
-            Sampler.seeded(sampling, row_seed(sampling.seed, request.attempt)),
+            Sampler.seeded(sampling, row_seed(sampling.seed, request.attempt), constraint),
             Reply(sampling, self._end_tokens, self._detokenize),
             watch.on_text and partial(watch.on_text, index),
         )
@@ -160,10 +167,10 @@ class LocalEngine:
                 "the prompt or lower max_tokens"
             )
         needed = self._decoder.bytes_needed(1, prompt + reply)
-        if needed > self._limits.cache_bytes:
+        if needed > self._cache_bytes:
             raise PromptTooLong(
                 f"{lengths} need {needed} bytes of keys and values, more than the "
-                f"{self._limits.cache_bytes} of engine.cache_bytes: raise it or lower max_tokens"
+                f"{self._cache_bytes} of engine.cache_bytes: raise it or lower max_tokens"
             )
 
     def _encode(self, messages: Sequence[Message]) -> list[int]:
@@ -173,6 +180,11 @@ class LocalEngine:
                 chat, add_generation_prompt=True, return_dict=True
             )
         return encoding["input_ids"]
+
+    def _tokenizer_json(self) -> str:
+        tokenizer: Any = self._tokenizer  # its Rust half has no type
+        with self._tokenizer_lock:
+            return tokenizer.backend_tokenizer.to_str()
 
     def _detokenize(self, tokens: Sequence[int]) -> str:
         return str(

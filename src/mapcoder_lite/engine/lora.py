@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from mapcoder_lite.engine.folders import AdapterConfig, read_adapter_config
-from mapcoder_lite.engine.layout import lay_out, laid_out
+from mapcoder_lite.engine.layout import laid_out, lay_out
 from mapcoder_lite.errors import EngineError
 
 _PREFIX = "base_model.model."

@@ -1,6 +1,6 @@
 """The next token of every row of a batch, each row with its own randomness.
 
-Knows: logits, temperature, top-p, one generator a row.
+Knows: logits, temperature, top-p, one generator a row, tokens that a grammar rules out.
 Does not know: models, text, when a reply ends.
 """
 
@@ -13,30 +13,41 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from mapcoder_lite.engine.constraint import Constraint
 from mapcoder_lite.trajectory import Sampling
 
 
 @dataclass(frozen=True, slots=True)
 class Sampler:
-    """How one row draws; the generator advances with every draw."""
+    """How one row draws; generator and constraint advance with every draw."""
 
     temperature: float
     top_p: float
     generator: torch.Generator
+    constraint: Constraint | None = None
 
     @classmethod
-    def seeded(cls, sampling: Sampling, seed: int) -> "Sampler":
+    def seeded(
+        cls, sampling: Sampling, seed: int, constraint: Constraint | None = None
+    ) -> "Sampler":
         """Make a sampler whose draws depend on the seed alone, never on the neighbours."""
         generator = torch.Generator().manual_seed(seed)
-        return cls(sampling.temperature, sampling.top_p, generator)
+        return cls(sampling.temperature, sampling.top_p, generator, constraint)
 
 
+@torch.inference_mode()
 def draw(logits: Tensor, samplers: Sequence[Sampler]) -> list[int | None]:
     """Return a token a row; None where the logits are not finite.
 
+    Rows of `logits` that have a grammar are written to.
+
     A sampled token is argmax p/e with exponential noise e per token id: unlike the inverse of the
     cumulative distribution, rounding in the logits cannot shift the choice to a neighbouring token.
+
+    Raises:
+        EngineError: a grammar could not be followed.
     """
+    _rule_out(logits, samplers)
     tokens = logits.argmax(dim=-1)  # (B,)
     best = logits.gather(1, tokens[:, None])[:, 0]  # (B,); NaN wins an argmax
     chosen: list[int | None] = tokens.tolist()
@@ -46,7 +57,19 @@ def draw(logits: Tensor, samplers: Sequence[Sampler]) -> list[int | None]:
         for i, token in zip(sampled, drawn, strict=True):
             chosen[i] = token
     finite = torch.isfinite(best).tolist()
-    return [token if ok else None for token, ok in zip(chosen, finite, strict=True)]
+    chosen = [token if ok else None for token, ok in zip(chosen, finite, strict=True)]
+    for sampler, token in zip(samplers, chosen, strict=True):
+        if sampler.constraint is not None and token is not None:
+            sampler.constraint.advance(token)
+    return chosen
+
+
+def _rule_out(logits: Tensor, samplers: Sequence[Sampler]) -> None:
+    """Write -inf over what a row's grammar rules out; rows without a grammar stay as they are."""
+    for row, sampler in zip(logits, samplers, strict=True):
+        if sampler.constraint is not None:
+            ruled_out = torch.from_numpy(~sampler.constraint.allowed())
+            row.masked_fill_(ruled_out.to(row.device), -torch.inf)
 
 
 def _sample(logits: Tensor, samplers: Sequence[Sampler]) -> list[int]:

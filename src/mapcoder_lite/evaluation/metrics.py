@@ -60,6 +60,8 @@ class Metrics(Record):
     schema_version: Literal[1] = SCHEMA_VERSION
     run: str
     engine: str
+    adapters: str | None = None
+    """Which roles adapters answer, as `4 LoRA`; None: the run does not say."""
     examination: Examination
     """The judge's self-test; without one that was passed there are no metrics."""
     num_problems: int
@@ -127,6 +129,7 @@ def measure(path: Path, *, has_intervals: bool = True) -> Metrics:
     return Metrics(
         run=path.name,
         engine=run.header.engine_identity,
+        adapters=run.header.adapters,
         examination=run.examination,
         num_problems=len(run.problems),
         num_samples=settings.samples,

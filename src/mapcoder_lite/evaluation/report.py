@@ -16,6 +16,7 @@ def run_report(metrics: Metrics) -> str:
     return "\n".join(
         [
             f"run {metrics.run}   engine {metrics.engine}",
+            f"roles: {metrics.adapters or 'adapters not recorded (the run is older)'}",
             _judge(metrics.examination),
             *_left_out(metrics),
             "",

@@ -1,0 +1,235 @@
+"""Before the first request of `solve` or `run`: does the server have what will be asked of it.
+
+What certainly cannot go well is refused at once, with the command that mends it; what the server
+does not say is accepted, with a line that says so.
+
+Knows: what a traversal needs of a server, remedies.
+Does not know: how a server is asked, how requests are answered.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mapcoder_lite.cli import terminal
+from mapcoder_lite.cli.badges import badge, explained, role_names
+from mapcoder_lite.config import Config, EngineConfig, EngineKind, ServerKind, api_key
+from mapcoder_lite.errors import EngineError, UnknownAdapter
+from mapcoder_lite.problem import Problem
+from mapcoder_lite.trajectory import Engine, Role
+
+if TYPE_CHECKING:
+    from mapcoder_lite.engine.backend import Backend, Stranger
+    from mapcoder_lite.engine.probe import Endpoint
+
+_CONTEXT_REPLIES = 4
+"""Context to ask of Ollama where nothing else is said, in replies of full length."""
+_BYTES_A_TOKEN = 3
+"""Few, so that a prompt is thought longer than it is: it is only warned of."""
+_LISTED = 20
+"""Names that a message lists at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """Settings that fit the server, and what is to be said of it."""
+
+    settings: Config
+    """With the kind of server and its context filled in."""
+    badge: str
+    lines: tuple[str, ...] = ()
+    """What is not known or looks doubtful."""
+    has_unproven_adapters: bool = False
+    """Whether adapters are applied by request, so that only their replies prove it."""
+
+
+def prepare(settings: Config, problems: Sequence[Problem] = ()) -> Ready:
+    """Ask the server, if the engine is one, and refuse what cannot go well.
+
+    Raises:
+        EngineError: it does not answer, wants a key, lacks the model, or its context is too small.
+        UnknownAdapter: it lists its adapters, and one that is asked for is not among them.
+    """
+    engine = settings.engine
+    if engine.kind is not EngineKind.OPENAI or engine.base_url is None or engine.model is None:
+        return Ready(settings, badge(engine))
+    from mapcoder_lite.engine.backend import Stranger
+    from mapcoder_lite.engine.probe import named_endpoint, probe, with_ollama_adapters
+
+    endpoint = named_endpoint(engine.base_url, api_key(engine))
+    found = probe(endpoint)
+    if isinstance(found, Stranger):
+        return _on_trust(settings, found, is_proxied=endpoint.is_proxied)
+    lines = [f"could not be read: {fault}" for fault in found.faults]
+    server = engine.server or found.server
+    if server is not found.server:
+        lines.append(f"engine.server={server.value}, yet it looks like {found.name}")
+    _check_names(engine, found, lines)
+    if server is ServerKind.OLLAMA:
+        found = with_ollama_adapters(endpoint, found, tuple(role_names(engine).values()))
+    filled, more = _with_context(settings, server, found, endpoint)
+    _check_context(filled, problems, lines)
+    by_request = server in (ServerKind.VLLM, ServerKind.SGLANG, ServerKind.LLAMA)
+    return Ready(
+        filled,
+        badge(filled.engine, found),
+        (*lines, *more),
+        bool(role_names(engine)) and by_request,
+    )
+
+
+def say(ready: Ready, engine: Engine | None = None, *, width: int) -> tuple[str, ...]:
+    """Show the badge and every doubt, and return the doubts; an engine has its adapters tried.
+
+    Raises:
+        EngineError: roles without an adapter would be answered wrongly.
+    """
+    terminal.say(f"{'roles':{width}}{explained(ready.badge)}")
+    lines = ready.lines if engine is None else (*ready.lines, *try_adapters(engine, ready))
+    for line in lines:
+        terminal.say(f"{'server':{width}}{line}", "yellow")
+    return lines
+
+
+def try_adapters(engine: Engine, ready: Ready) -> tuple[str, ...]:
+    """Have every adapter answer beside the backbone; return what looks doubtful.
+
+    Raises:
+        EngineError: roles without an adapter would be answered wrongly.
+    """
+    if not ready.has_unproven_adapters:
+        return ()
+    from mapcoder_lite.engine.deep import examine_adapters
+
+    roles = role_names(ready.settings.engine)
+    findings = {
+        finding.name: finding
+        for finding in examine_adapters(engine, [role.value for role in roles])
+    }
+    mixed = findings.get("mixed batch")
+    if mixed is not None and mixed.is_good is False and len(roles) < len(Role):
+        raise EngineError(
+            f"{ready.settings.engine.base_url}: {mixed.detail}, and roles without one would be "
+            "asked: give each role an adapter, or none (-s engine.adapters=false)"
+        )
+    asked = ["adapters"] if len(roles) == len(Role) else ["adapters", "mixed batch"]
+    doubtful = [findings[name] for name in asked if name in findings]
+    return tuple(f"{f.name}: {f.detail}" for f in doubtful if not f.is_good)
+
+
+def _on_trust(settings: Config, found: "Stranger", *, is_proxied: bool) -> Ready:
+    url = found.base_url
+    if found.status is None and not is_proxied:
+        raise EngineError(
+            f"{url} does not answer: {found.reason}; start the server (`mapcoder backends` shows "
+            "what runs here) or correct engine.base_url; `mapcoder report` needs no server"
+        )
+    if found.status == 401:
+        raise EngineError(
+            f"{url} refuses the key, or wants one ({found.reason}): name the variable that holds "
+            "it in engine.api_key_env"
+        )
+    said = f"{url} does not say what it is ({found.reason}): model, adapters and context on trust"
+    engine = settings.engine
+    known = {"server": engine.server or ServerKind.OPENAI}
+    filled = settings.model_copy(update={"engine": engine.model_copy(update=known)})
+    return Ready(filled, badge(engine), (said,))
+
+
+def _check_names(engine: EngineConfig, found: "Backend", lines: list[str]) -> None:
+    model = engine.model or ""
+    if found.names and found.model_named(model) is None and model not in found.names:
+        said = f"{found.base_url} does not list the model {model!r}; it lists: {_listed(found)}"
+        if found.server in (ServerKind.VLLM, ServerKind.OLLAMA):
+            raise EngineError(f"{said}; correct engine.model")
+        if found.server is not ServerKind.LLAMA:  # it has one model, and heeds no name
+            lines.append(said)
+    if not found.names:
+        return
+    for role, name in role_names(engine).items():
+        if not (found.has_adapter(name) or name == model or found.model_named(name)):
+            raise UnknownAdapter(
+                f"{found.base_url} lists no adapter {name!r} for {role.value}; it lists: "
+                f"{_listed(found)}; name them as in -s 'engine.adapters={{coding = \"NAME\"}}', or "
+                "ask the bare backbone with -s engine.adapters=false"
+            )
+
+
+def _with_context(
+    settings: Config, server: ServerKind, found: "Backend", endpoint: "Endpoint"
+) -> tuple[Config, tuple[str, ...]]:
+    """Fill in kind and context; the smaller one counts where two are given."""
+    engine = settings.engine
+    given = engine.context_tokens
+    lines: tuple[str, ...] = ()
+    if server is ServerKind.OLLAMA:
+        context = given or _ollama_context(settings, found, endpoint)
+        lines = () if given else (f"Ollama is told to load a context of {context} tokens",)
+    else:
+        model = found.model_named(engine.model or "")
+        if model is None and len(found.models) == 1:
+            model = found.models[0]
+        loaded = None if model is None else model.context_tokens
+        context = min((n for n in (given, loaded) if n is not None), default=None)
+        if context is None:
+            lines = (f"{found.name} does not say its context: engine.context_tokens is not set",)
+        elif given is not None and context < given:
+            lines = (f"engine.context_tokens={given}, but {context} tokens are loaded",)
+    known = {"server": server, "context_tokens": context}
+    return settings.model_copy(update={"engine": engine.model_copy(update=known)}), lines
+
+
+def _ollama_context(settings: Config, found: "Backend", endpoint: "Endpoint") -> int:
+    """Choose what Ollama is to load: it would cut the context to 4,096 tokens on small machines."""
+    from mapcoder_lite.engine.probe import ollama_model
+
+    name = settings.engine.model or ""
+    shown = ollama_model(endpoint, name)
+    if shown is not None and shown.baked_context_tokens is not None:
+        return shown.baked_context_tokens
+    wanted = _CONTEXT_REPLIES * settings.traversal.max_tokens
+    limit = None if shown is None else shown.max_context_tokens
+    return wanted if limit is None else min(wanted, limit)
+
+
+def _check_context(settings: Config, problems: Sequence[Problem], lines: list[str]) -> None:
+    engine, reply = settings.engine, settings.traversal.max_tokens
+    context = engine.context_tokens
+    if context is None:
+        return
+    if context <= reply:
+        raise EngineError(
+            f"{engine.base_url}: {engine.model} has a context of {context} tokens, and "
+            f"traversal.max_tokens={reply} leaves none for a prompt: -s traversal.max_tokens="
+            f"{max(1, context // 2)}, or more context by {_MORE_CONTEXT[engine.server]}"
+        )
+    longest = max((_prompt_tokens(problem, settings) for problem in problems), default=0)
+    if longest + reply > context:
+        lines.append(
+            f"a first prompt of about {longest} tokens and a reply of {reply} may not fit the "
+            f"context of {context}: lower traversal.max_tokens, or more context by "
+            f"{_MORE_CONTEXT[engine.server]}"
+        )
+
+
+def _prompt_tokens(problem: Problem, settings: Config) -> int:
+    from mapcoder_lite.agents import prompt
+
+    messages = prompt.retrieval(problem, settings.traversal.k)
+    return sum(len(message.content.encode()) for message in messages) // _BYTES_A_TOKEN
+
+
+def _listed(found: "Backend") -> str:
+    shown = ", ".join(found.names[:_LISTED])
+    more = len(found.names) - _LISTED
+    return f"{shown} and {more} more" if more > 0 else shown
+
+
+_MORE_CONTEXT: dict[ServerKind | None, str] = {
+    ServerKind.VLLM: "`--max-model-len` of vllm serve",
+    ServerKind.SGLANG: "`--context-length` of sglang.launch_server",
+    ServerKind.LLAMA: "`-c` of llama-server (shared by its `-np` slots)",
+    ServerKind.OLLAMA: "-s engine.context_tokens=N",
+    ServerKind.OPENAI: "loading the model with a longer one",
+    None: "loading the model with a longer one",
+}
