@@ -185,6 +185,6 @@ class Decoder:
         )
         self._positions += 1
         self._steps += 1
-        self._mixed_steps += self._arrangement.window is not None
+        self._mixed_steps += bool(self._arrangement.masks)
         self._most_rows = max(self._most_rows, len(self._rows))
         return output.logits[:, -1]

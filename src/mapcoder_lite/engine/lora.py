@@ -37,7 +37,8 @@ class Arrangement:
     window: Window | None = None
     """Adapters that are computed for every row, each row keeping its own by `masks`."""
     masks: tuple[Tensor, ...] = ()
-    """(B, 1, ranks of the window) for each layout; 1 where a row's adapter lies, else 0."""
+    """(B, 1, ranks of the window) for each layout; 1 where a row's adapter lies, else 0. Empty
+    where all rows ask the window's one adapter."""
 
 
 @dataclass(slots=True)
@@ -70,10 +71,12 @@ class Mix:
         self, rows: Sequence[str | None], device: torch.device, dtype: torch.dtype
     ) -> Arrangement:
         """Arrange rows in any order, for few tokens each: two products a layer for all adapters."""
-        if len(set(rows)) == 1:
-            return self.in_segments(rows)
         places = [self.place(adapter) for adapter in rows]
+        if max(places) < 0:
+            return Arrangement()
         first, end = min(place for place in places if place >= 0), max(places) + 1
+        if len(set(places)) == 1:
+            return Arrangement(window=(first, end))
         owned = torch.tensor(places)[:, None, None]
         masks: list[Tensor] = []
         for ranks in self.layouts:
@@ -121,7 +124,9 @@ class AdaptedLinear(nn.Module):
         arrangement = self._mix.arrangement
         if arrangement.window in self._views:
             a, c = self._views[arrangement.window]
-            h = linear(x, a).mul_(arrangement.masks[self._layout])
+            h = linear(x, a)
+            if arrangement.masks:
+                h.mul_(arrangement.masks[self._layout])
             y.view(-1, y.shape[-1]).addmm_(h.view(-1, h.shape[-1]), c)
         for window, rows in arrangement.segments:
             if window in self._views:
