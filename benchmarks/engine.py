@@ -36,7 +36,7 @@ import transformers
 from engine_world import ROLES, SHAPES
 from tables import heading, write
 
-from mapcoder_lite.engine.decode import Limits
+from mapcoder_lite.engine.decode import Room
 from mapcoder_lite.engine.local import LocalEngine
 from mapcoder_lite.trajectory import Message, Request, Sampling
 
@@ -67,7 +67,7 @@ class World:
             dtype=self.dtype,  # type: ignore[arg-type]  # one of the names that argparse allows
             device=self.device,
             num_threads=self.threads,
-            limits=Limits(prefix_cache_bytes=0, draft_tokens=0),
+            room=Room(prefix_cache_bytes=0, draft_tokens=0),
         )
 
 

@@ -12,9 +12,14 @@ peft = pytest.importorskip("peft")
 
 from safetensors.torch import load_file, save_file  # noqa: E402
 
-from mapcoder_lite.engine.decode import Limits  # noqa: E402
+from mapcoder_lite.engine.decode import Room  # noqa: E402
+from mapcoder_lite.engine.folders import backbone_digest  # noqa: E402
 from mapcoder_lite.engine.local import LocalEngine  # noqa: E402
-from mapcoder_lite.errors import EngineError, PromptTooLong, UnknownAdapter  # noqa: E402
+from mapcoder_lite.errors import (  # noqa: E402
+    EngineError,
+    PromptTooLong,
+    UnknownAdapter,
+)
 from mapcoder_lite.trajectory import Message, Request, Sampling  # noqa: E402
 from tiny_qwen import (  # noqa: E402
     ROLES,
@@ -238,7 +243,7 @@ def test_a_row_that_fails_leaves_its_neighbours_alone(world: Path, tmp_path: Pat
 
 
 def test_closing_leaves_nobody_waiting(world: Path) -> None:
-    engine = LocalEngine(world / "backbone", {}, limits=Limits(rows=2))
+    engine = LocalEngine(world / "backbone", {}, room=Room(rows=2))
     faults: list[EngineError] = []
 
     def work(number: int) -> None:
@@ -292,6 +297,23 @@ def test_bf16_weights_are_computed_in_float32(tmp_path: Path) -> None:
         torch.bfloat16
     )
     assert text == greedy_by_generate(load_backbone(tmp_path / "half"), request)
+
+
+def test_an_adapter_of_another_backbone_is_refused_with_both_digests(
+    world: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(world / "coding", tmp_path / "adapters" / "coding")
+    record = tmp_path / "adapters" / "mapcoder.json"
+    digest = backbone_digest(world / "backbone")
+    folders = {"coding": tmp_path / "adapters" / "coding"}
+    record.write_text(json.dumps({"backbone_digest": digest}))
+    LocalEngine(world / "backbone", folders).close()
+    record.write_text(json.dumps({"backbone_digest": "0123abcd"}))
+    with pytest.raises(EngineError, match=f"digest 0123abcd, this one has {digest}.*train it"):
+        LocalEngine(world / "backbone", folders)
+    record.write_text("no JSON")
+    with pytest.raises(EngineError, match="no record of training"):
+        LocalEngine(world / "backbone", folders)
 
 
 def edit_config(folder: Path, **changes: object) -> None:

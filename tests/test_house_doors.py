@@ -95,7 +95,6 @@ DOORS = {
             "engine/layout.py",
             "engine/lora.py",
             "engine/prefill.py",
-            "engine/prefixes.py",
             "engine/sampling.py",
             "training/",
             "pocket/",

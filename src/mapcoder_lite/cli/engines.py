@@ -150,7 +150,8 @@ def _local(settings: EngineConfig, problems: Sequence[Problem]) -> Engine:
 
 def _in_process(settings: EngineConfig, backbone: Path, adapters: Mapping[Role, str]) -> Engine:
     try:
-        from mapcoder_lite.engine.local import Limits, LocalEngine
+        from mapcoder_lite.engine.decode import Room
+        from mapcoder_lite.engine.local import LocalEngine
     except ImportError as error:
         raise EngineError(
             f"the model runs in this process by torch and transformers, which are missing "
@@ -161,11 +162,11 @@ def _in_process(settings: EngineConfig, backbone: Path, adapters: Mapping[Role, 
         {role.value: Path(folder) for role, folder in adapters.items()},
         device=settings.device,
         dtype=settings.dtype,
-        limits=Limits(
+        room=Room(
             settings.max_batch_rows,
             settings.cache_bytes,
             settings.prefix_cache_bytes,
-            draft_tokens=settings.draft_tokens,
+            settings.draft_tokens,
         ),
         num_threads=settings.num_threads,
     )

@@ -26,13 +26,12 @@ from mapcoder_lite.engine.sampling import draw
 _PREFILL_TOKENS = 2048
 """Tokens, padding counted, that are read between two steps of the running rows."""
 
-
 _DRAFTED_TOKENS = 32
 """Of all rows in one step, guesses included: up to about there a step costs little more."""
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class Room:
     """What the rows of a batch may take."""
 
     rows: int = 32
@@ -40,9 +39,9 @@ class Limits:
     """Of the keys and values of all rows, once each has drawn all it may."""
     prefix_cache_bytes: int = 2**30
     """Of prompts kept to be reused; 0 = none is."""
-    prefill_tokens: int = _PREFILL_TOKENS
     draft_tokens: int = 8
     """Guessed a row and step, and thrown away where the model says otherwise; 0 = none."""
+    prefill_tokens: int = _PREFILL_TOKENS
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,17 +71,17 @@ class Decoder:
         model: PreTrainedModel,
         mix: Mix,
         digests: Mapping[str, str],
-        limits: Limits,
+        room: Room,
         num_threads: int | None = None,
     ) -> None:
         """Take a fused model; `digests` names the adapters' contents."""
         self._model = model
         self._mix = mix
         self._digests = digests
-        self._limits = limits
+        self._room = room
         self._num_threads = num_threads
-        self._store = PrefixStore(limits.prefix_cache_bytes)
-        self._prefill = Prefill(model, mix, self._store, limits.prefill_tokens)
+        self._store = PrefixStore(room.prefix_cache_bytes)
+        self._prefill = Prefill(model, mix, self._store, room.prefill_tokens)
         self._cache = RowCache()
         self._rows: list[Row] = []
         self._arrangement = Arrangement()
@@ -108,6 +107,11 @@ class Decoder:
             prefix_cache_bytes=self._store.num_bytes,
         )
 
+    @property
+    def num_rows(self) -> int:
+        """Rows that run or are being read."""
+        return len(self._rows) + len(self._prefill.newcomers)
+
     def bytes_needed(self, num_rows: int, num_columns: int) -> int:
         """Return what keys and values of so many rows take, with the buffer's own room."""
         return num_rows * (num_columns + ROOM) * self._prefill.bytes_per_token
@@ -125,8 +129,8 @@ class Decoder:
         # Running rows go on while newcomers are read, and these begin where those are by then.
         columns = width + self._prefill.turns_left + 1 + max(r.num_owed for r in rows)
         return len(rows) == 1 or (
-            len(rows) <= self._limits.rows
-            and self.bytes_needed(len(rows), columns) <= self._limits.cache_bytes
+            len(rows) <= self._room.rows
+            and self.bytes_needed(len(rows), columns) <= self._room.cache_bytes
         )
 
     def join(self, row: Row) -> None:
@@ -145,7 +149,7 @@ class Decoder:
         guesses = self._guesses()
         self._draw(self._step(guesses), guesses)
         ended = [row for row in self._rows if row.has_ended]
-        for row in ended if self._limits.draft_tokens else ():
+        for row in ended if self._room.draft_tokens else ():
             self._memories[row.adapter].keep(row.reply.tokens)
         self._keep([not row.has_ended for row in self._rows])
         return ended
@@ -184,7 +188,7 @@ class Decoder:
 
     def _guesses(self) -> list[list[int]]:
         """Guess how each row goes on; the more rows, the less, for guesses cost arithmetic."""
-        count = min(self._limits.draft_tokens, _DRAFTED_TOKENS // len(self._rows) - 1)
+        count = min(self._room.draft_tokens, _DRAFTED_TOKENS // len(self._rows) - 1)
         if count <= 0:
             return [[] for _ in self._rows]
         return [row.guess(self._memories[row.adapter], count) for row in self._rows]
@@ -215,7 +219,7 @@ class Decoder:
         """Count what was drawn; forget what was computed of wrong guesses."""
         for row, num_used, guess in zip(self._rows, used, guesses, strict=True):
             if guess:
-                row.learn(len(guess), num_used - 1, self._limits.draft_tokens)
+                row.learn(len(guess), num_used - 1, self._room.draft_tokens)
                 self._guessed += len(guess)
                 self._right += num_used - 1
         moved = torch.tensor(used).to(self._device)
@@ -242,6 +246,6 @@ class Decoder:
             use_cache=True,
         )
         self._steps += 1
-        self._mixed_steps += self._arrangement.window is not None
+        self._mixed_steps += bool(self._arrangement.masks)
         self._most_rows = max(self._most_rows, len(self._rows))
         return output.logits

@@ -27,7 +27,7 @@ from transformers.utils import logging as transformers_logging
 
 from mapcoder_lite.engine.batching import Batcher
 from mapcoder_lite.engine.constraint import Vocabulary
-from mapcoder_lite.engine.decode import Decoder, Limits, Statistics
+from mapcoder_lite.engine.decode import Decoder, Room, Statistics
 from mapcoder_lite.engine.folders import (
     adapter_digest,
     backbone_digest,
@@ -43,8 +43,6 @@ from mapcoder_lite.trajectory import Completion, Message, Request, Usage, Watch
 
 Dtype = Literal["float32", "bfloat16", "float16"]
 
-_LIMITS = Limits()
-
 _CHAT_ENDS = ("<|im_end|>", "<|endoftext|>")
 
 
@@ -58,7 +56,7 @@ class LocalEngine:
         *,
         device: str | None = None,
         dtype: Dtype = "float32",
-        limits: Limits = _LIMITS,
+        room: Room = Room(),
         num_threads: int | None = None,
     ) -> None:
         """Load everything; `num_threads` holds for all of torch in this process.
@@ -84,8 +82,8 @@ class LocalEngine:
         self._vocabulary = Vocabulary(self._tokenizer_json, num_logits, self._end_tokens)
         self._context = int(model.config.max_position_embeddings)
         self._tokenizer_lock = Lock()  # encoding is not safe from several threads
-        self._limits = limits
-        self._decoder = Decoder(model, mix, self._digests, limits, num_threads)
+        self._cache_bytes = room.cache_bytes
+        self._decoder = Decoder(model, mix, self._digests, room, num_threads)
         self._batcher = Batcher[Row](self._decoder)
 
     @property
@@ -146,6 +144,11 @@ class LocalEngine:
         constraint = None if grammar is None else self._vocabulary.constraint(grammar)
         sampling = request.sampling
         prompt = self._encode(request.messages_sent)
+        if not prompt:
+            raise EngineError(
+                f"the chat template of {self._name} makes no token of the messages: there is "
+                "nothing to go on from"
+            )
         self._check_length(len(prompt), sampling.max_tokens)
         return Row(
             prompt,
@@ -163,10 +166,10 @@ class LocalEngine:
                 "the prompt or lower max_tokens"
             )
         needed = self._decoder.bytes_needed(1, prompt + reply)
-        if needed > self._limits.cache_bytes:
+        if needed > self._cache_bytes:
             raise PromptTooLong(
                 f"{lengths} need {needed} bytes of keys and values, more than the "
-                f"{self._limits.cache_bytes} of engine.cache_bytes: raise it or lower max_tokens"
+                f"{self._cache_bytes} of engine.cache_bytes: raise it or lower max_tokens"
             )
 
     def _encode(self, messages: Sequence[Message]) -> list[int]:

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from mapcoder_lite.engine.folders import AdapterConfig, read_adapter_config
-from mapcoder_lite.engine.layout import lay_out, laid_out
+from mapcoder_lite.engine.layout import laid_out, lay_out
 from mapcoder_lite.errors import EngineError
 
 _PREFIX = "base_model.model."
@@ -37,7 +37,8 @@ class Arrangement:
     window: Window | None = None
     """Adapters that are computed for every row, each row keeping its own by `masks`."""
     masks: tuple[Tensor, ...] = ()
-    """(B, 1, ranks of the window) for each layout; 1 where a row's adapter lies, else 0."""
+    """(B, 1, ranks of the window) for each layout; 1 where a row's adapter lies, else 0. Empty
+    where all rows ask the window's one adapter."""
 
 
 @dataclass(slots=True)
@@ -70,10 +71,12 @@ class Mix:
         self, rows: Sequence[str | None], device: torch.device, dtype: torch.dtype
     ) -> Arrangement:
         """Arrange rows in any order, for few tokens each: two products a layer for all adapters."""
-        if len(set(rows)) == 1:
-            return self.in_segments(rows)
         places = [self.place(adapter) for adapter in rows]
+        if max(places) < 0:
+            return Arrangement()
         first, end = min(place for place in places if place >= 0), max(places) + 1
+        if len(set(places)) == 1:
+            return Arrangement(window=(first, end))
         owned = torch.tensor(places)[:, None, None]
         masks: list[Tensor] = []
         for ranks in self.layouts:
@@ -92,6 +95,7 @@ class AdaptedLinear(nn.Module):
         """A (r, in) and scaled B (out, r) by the adapter's place, until they are stacked."""
         self._mix = mix
         self._layout = 0
+        # Absent where no adapter of the window adapts this layer.
         self._views: dict[Window, tuple[Tensor, Tensor]] = {}
 
     def stack(self) -> None:
@@ -111,20 +115,24 @@ class AdaptedLinear(nn.Module):
         for first in range(num):
             for end in range(first + 1, num + 1):
                 columns = slice(bounds[first], bounds[end])
-                self._views[first, end] = a[columns], c[columns]
+                if columns.start < columns.stop:
+                    self._views[first, end] = a[columns], c[columns]
 
     def forward(self, x: Tensor) -> Tensor:  # (B, T, in) -> (B, T, out)
         """Apply the layer as arranged; rows of the bare backbone get exactly the backbone."""
         y = self.frozen(x)
         arrangement = self._mix.arrangement
-        if arrangement.window is not None:
+        if arrangement.window in self._views:
             a, c = self._views[arrangement.window]
-            h = linear(x, a).mul_(arrangement.masks[self._layout])
+            h = linear(x, a)
+            if arrangement.masks:
+                h.mul_(arrangement.masks[self._layout])
             y.view(-1, y.shape[-1]).addmm_(h.view(-1, h.shape[-1]), c)
         for window, rows in arrangement.segments:
-            a, c = self._views[window]
-            h = linear(x[rows], a)
-            y[rows].view(-1, y.shape[-1]).addmm_(h.view(-1, h.shape[-1]), c)
+            if window in self._views:
+                a, c = self._views[window]
+                h = linear(x[rows], a)
+                y[rows].view(-1, y.shape[-1]).addmm_(h.view(-1, h.shape[-1]), c)
         return y
 
 

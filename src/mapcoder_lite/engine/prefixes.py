@@ -4,9 +4,6 @@ Knows: tokens, the keys and values of a row, who computed them, bytes, what was 
 Does not know: models, batches, when a prompt is read.
 """
 
-# torch and transformers are only partly typed, hence not strict.
-# pyright: basic
-
 from bisect import bisect_left, insort
 from collections import OrderedDict
 from collections.abc import Sequence
