@@ -19,7 +19,7 @@ from grammar_strings import accepts, strings  # noqa: E402
 from mapcoder_lite.agents import layout, planning  # noqa: E402
 from mapcoder_lite.engine.constraint import Vocabulary  # noqa: E402
 from mapcoder_lite.engine.local import LocalEngine  # noqa: E402
-from mapcoder_lite.engine.sampling import Sampler, draw  # noqa: E402
+from mapcoder_lite.engine.sampling import NOT_FINITE, Sampler, draw  # noqa: E402
 from mapcoder_lite.errors import EngineError  # noqa: E402
 from mapcoder_lite.grammar import Fixed, Grammar, Whole  # noqa: E402
 from mapcoder_lite.pocket.problems import puzzles  # noqa: E402
@@ -107,7 +107,7 @@ def test_whatever_is_drawn_follows_the_grammar(seed: int):
         logits = torch.randn(1, NUM_LOGITS, generator=generator)
         logits[0, spellings()[b"</"]] += 6  # or no text would end
         (token,) = draw(logits, [sampler])
-        assert token is not None
+        assert isinstance(token, int)
         if token in ends():
             break
         tokens.append(token)
@@ -132,7 +132,19 @@ def test_logits_without_a_finite_allowed_token_are_a_fault_of_that_row():
     constraint = vocabulary().constraint(SCORE)
     logits = torch.zeros(1, NUM_LOGITS)
     logits[0, torch.from_numpy(constraint.allowed())] = torch.nan
-    assert draw(logits, [Sampler.seeded(Sampling(), 0, constraint)]) == [None]
+    assert draw(logits, [Sampler.seeded(Sampling(), 0, constraint)]) == [NOT_FINITE]
+
+
+def test_a_grammar_that_breaks_ends_its_own_row_alone():
+    broken = vocabulary().constraint(SCORE)
+    with pytest.raises(EngineError):
+        broken.advance(0)  # from now on it refuses everything
+    logits = torch.randn(2, NUM_LOGITS, generator=torch.Generator().manual_seed(0))
+    (expected,) = draw(logits[:1].clone(), [Sampler.seeded(Sampling(), 0)])
+    rows = [Sampler.seeded(Sampling(), 0), Sampler.seeded(Sampling(), 0, broken)]
+    free, held = draw(logits, rows)
+    assert free == expected
+    assert isinstance(held, str) and "could not be held to its grammar" in held
 
 
 def test_a_token_that_is_not_allowed_is_a_fault_of_the_house():

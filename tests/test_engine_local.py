@@ -239,7 +239,7 @@ def test_a_row_that_fails_leaves_its_neighbours_alone(world: Path, tmp_path: Pat
     thread.join()
     engine.close()
     assert texts == expected
-    assert outcome == ["backbone could not go on: the logits of token 0 are not finite"]
+    assert outcome == ["backbone could not go on: at token 0: the logits are not finite"]
 
 
 def test_closing_leaves_nobody_waiting(world: Path) -> None:

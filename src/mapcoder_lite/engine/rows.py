@@ -44,10 +44,10 @@ class Row:
         """What the model reads next."""
         return self.reply.tokens[-1] if self.reply.tokens else self.prompt[-1]
 
-    def accept(self, token: int | None) -> None:
-        """Take the next token, or the news that there is none."""
-        if token is None:
-            self.fault = f"the logits of token {len(self.reply.tokens)} are not finite"
+    def accept(self, token: int | str) -> None:
+        """Take the next token, or why there is none."""
+        if isinstance(token, str):
+            self.fault = f"at token {len(self.reply.tokens)}: {token}"
         else:
             self.reply.accept(token)
             if self._history is not None:
