@@ -18,27 +18,28 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from mapcoder_lite.engine.folders import AdapterConfig, read_adapter_config
-from mapcoder_lite.engine.layout import laid_out, lay_out
+from mapcoder_lite.engine.layout import LowRank, laid_out, lay_out
 from mapcoder_lite.errors import EngineError
 
 _PREFIX = "base_model.model."
 _ENDINGS = (".lora_A.weight", ".lora_B.weight")
 
-Window = tuple[int, int]
-"""Adapters from the first up to, not including, the second, as they lie side by side."""
+Window = int | None
+"""The place of one adapter; None = all of them side by side."""
 
 
 @dataclass(frozen=True, slots=True)
 class Arrangement:
     """Which rows of a batch use which adapters; made once, read by every layer."""
 
-    segments: tuple[tuple[Window, slice], ...] = ()
+    segments: tuple[tuple[int, slice], ...] = ()
     """Neighbouring rows of one adapter, computed on their own; base rows are in none."""
-    window: Window | None = None
-    """Adapters that are computed for every row, each row keeping its own by `masks`."""
+    is_common: bool = False
+    """Whether every row gets the product of `window`; else only segments get any."""
+    window: Window = None
     masks: tuple[Tensor, ...] = ()
-    """(B, 1, ranks of the window) for each layout; 1 where a row's adapter lies, else 0. Empty
-    where all rows ask the window's one adapter."""
+    """(B, 1, sum of ranks) for each layout; 1 where a row's adapter lies, else 0. Empty where all
+    rows ask the window's one adapter."""
 
 
 @dataclass(slots=True)
@@ -57,13 +58,12 @@ class Mix:
 
     def in_segments(self, rows: Sequence[str | None]) -> Arrangement:
         """Arrange rows that are sorted by adapter: nothing is computed in vain."""
-        segments: list[tuple[Window, slice]] = []
+        segments: list[tuple[int, slice]] = []
         first = 0
         for adapter, group in groupby(rows):
             last = first + len(list(group))
             if adapter is not None:
-                place = self.place(adapter)
-                segments.append(((place, place + 1), slice(first, last)))
+                segments.append((self.place(adapter), slice(first, last)))
             first = last
         return Arrangement(tuple(segments))
 
@@ -74,15 +74,14 @@ class Mix:
         places = [self.place(adapter) for adapter in rows]
         if max(places) < 0:
             return Arrangement()
-        first, end = min(place for place in places if place >= 0), max(places) + 1
         if len(set(places)) == 1:
-            return Arrangement(window=(first, end))
+            return Arrangement(is_common=True, window=places[0])
         owned = torch.tensor(places)[:, None, None]
         masks: list[Tensor] = []
         for ranks in self.layouts:
-            owners = torch.tensor([k for k in range(first, end) for _ in range(ranks[k])])
+            owners = torch.tensor([k for k, rank in enumerate(ranks) for _ in range(rank)])
             masks.append((owned == owners).to(device, dtype))
-        return Arrangement(window=(first, end), masks=tuple(masks))
+        return Arrangement(is_common=True, masks=tuple(masks))
 
 
 class AdaptedLinear(nn.Module):
@@ -95,8 +94,9 @@ class AdaptedLinear(nn.Module):
         """A (r, in) and scaled B (out, r) by the adapter's place, until they are stacked."""
         self._mix = mix
         self._layout = 0
-        # Absent where no adapter of the window adapts this layer.
+        # Absent where the adapter leaves this layer alone.
         self._views: dict[Window, tuple[Tensor, Tensor]] = {}
+        self._for_few_rows: dict[Window, LowRank] = {}  # made of the views when first asked for
 
     def stack(self) -> None:
         """Lay the adapters side by side: A (sum of r, in), and B's transpose (sum of r, out)."""
@@ -111,29 +111,29 @@ class AdaptedLinear(nn.Module):
         a = laid_out(torch.cat([a for a, _ in ordered]).to(weight.device, weight.dtype))
         # Rows of B's transpose are neighbours in memory: any window of it is as fast as the whole.
         c = torch.cat([b.t() for _, b in ordered]).to(weight.device, weight.dtype).contiguous()
-        bounds = [0, *accumulate(ranks)]
-        for first in range(num):
-            for end in range(first + 1, num + 1):
-                columns = slice(bounds[first], bounds[end])
-                if columns.start < columns.stop:
-                    self._views[first, end] = a[columns], c[columns]
+        self._views[None] = a, c
+        for place, (end, rank) in enumerate(zip(accumulate(ranks), ranks, strict=True)):
+            if rank:
+                self._views[place] = a[end - rank : end], c[end - rank : end]
 
     def forward(self, x: Tensor) -> Tensor:  # (B, T, in) -> (B, T, out)
         """Apply the layer as arranged; rows of the bare backbone get exactly the backbone."""
         y = self.frozen(x)
         arrangement = self._mix.arrangement
-        if arrangement.window in self._views:
-            a, c = self._views[arrangement.window]
-            h = linear(x, a)
-            if arrangement.masks:
-                h.mul_(arrangement.masks[self._layout])
-            y.view(-1, y.shape[-1]).addmm_(h.view(-1, h.shape[-1]), c)
-        for window, rows in arrangement.segments:
-            if window in self._views:
-                a, c = self._views[window]
+        if arrangement.is_common and arrangement.window in self._views:
+            mask = arrangement.masks[self._layout] if arrangement.masks else None
+            return self._few_rows(arrangement.window).added(y, x, mask)
+        for place, rows in arrangement.segments:
+            if place in self._views:
+                a, c = self._views[place]
                 h = linear(x[rows], a)
                 y[rows].view(-1, y.shape[-1]).addmm_(h.view(-1, h.shape[-1]), c)
         return y
+
+    def _few_rows(self, window: Window) -> LowRank:
+        if window not in self._for_few_rows:
+            self._for_few_rows[window] = LowRank(*self._views[window])
+        return self._for_few_rows[window]
 
 
 def fuse_adapters(model: nn.Module, folders: Mapping[str, Path]) -> Mix:
