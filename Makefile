@@ -12,11 +12,17 @@ TORCH ?= torch==$(shell sed -n '/^name = "torch"$$/{n;s/^version = "\(.*\)"$$/\1
 BIN := .venv/bin
 READY := .venv/.ready
 
+# vLLM's environment is its own: its pins and ours exclude each other. It needs a CPU build of torch;
+# `make VLLM_TORCH=/path/to/torch.whl` names one where pip would take another.
+VLLM_TORCH ?= torch==2.13.0
+VLLM := .venv-vllm
+VLLM_READY := $(VLLM)/.ready
+
 .DEFAULT_GOAL := help
-.PHONY: help setup toolchains demo pocket test lint layout style types arrows lock check format bench clean
+.PHONY: help setup toolchains demo pocket test test-vllm lint layout style types arrows lock check format bench clean
 
 help:  ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
 
 setup: $(READY)  ## everything into .venv (each target below does this first)
 
@@ -43,6 +49,11 @@ pocket: $(READY)  ## the pocket world anew: backbone, teacher's run, rows, adapt
 test: $(READY)  ## the default test suite
 	$(BIN)/python -m pytest
 
+# Starts the server by the command that `mapcoder serve-cmd vllm` prints, on the loopback alone, and
+# stops it; its words are kept in .venv-vllm/server.log.
+test-vllm: $(READY) $(VLLM_READY)  ## a real vLLM on the CPU with the pocket adapters, token for token
+	$(BIN)/python -m pytest -m vllm -s
+
 lint: layout style types arrows lock  ## what can be said without running anything
 
 layout: $(READY)
@@ -66,14 +77,15 @@ format: $(READY)  ## mend what can be mended by itself
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-bench: $(READY)  ## judge speed; with PUBLISHED=FOLDER also the published verdicts
-	$(BIN)/python benchmarks/judge_speed.py
+bench: $(READY)  ## judge and engine speed; with PUBLISHED=FOLDER also the published verdicts
+	$(BIN)/python benchmarks/judge.py
+	$(BIN)/python benchmarks/engine.py
 	@if test -n "$(PUBLISHED)"; then $(BIN)/python benchmarks/published_verdicts.py "$(PUBLISHED)"; \
 	else echo "published verdicts: not run; PUBLISHED=FOLDER names where xcodeeval, apps, humaneval and" \
 	  "mbpp lie"; fi
 
-clean:  ## remove .venv and caches; runs, data sets and adapters stay
-	rm -rf .venv .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
+clean:  ## remove .venv, .venv-vllm and caches; runs, data sets and adapters stay
+	rm -rf .venv $(VLLM) .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
 	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(READY): pyproject.toml uv.lock
@@ -86,3 +98,10 @@ $(READY): pyproject.toml uv.lock
 	UV_PROJECT_ENVIRONMENT=.venv UV_PYTHON_DOWNLOADS=never $(BIN)/uv sync --quiet --frozen \
 	  --inexact --no-install-package torch --all-extras --group dev
 	@touch $(READY)
+
+$(VLLM_READY): tests/vllm-requirements.txt | $(READY)
+	@echo "setting up $(VLLM): 3.4 GB" >&2
+	test -x $(VLLM)/bin/python || $(BIN)/python -m venv $(VLLM)
+	$(VLLM)/bin/python -m pip install --quiet --disable-pip-version-check "$(VLLM_TORCH)"
+	$(BIN)/uv pip install --quiet --no-deps --python $(VLLM)/bin/python -r $<
+	@touch $(VLLM_READY)

@@ -25,17 +25,15 @@ Does not know: how a method judges.
 
 import argparse
 import os
-import platform
 import random
-import shlex
 import statistics
 import sys
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from judge_residents import Absent, Resident, Slot
+from tables import heading, write
 
 from mapcoder_lite.judge.sandbox import choose_interpreter, user_to_become
 
@@ -98,10 +96,13 @@ def main() -> None:
         for resident in residents.values():
             resident.close()
     lines += ["", "### Two cores against one", "", two_cores(options)]
-    lines = [*heading(load, has_cgroups), *lines]
+    sources = {True: "cgroup v2", False: "/proc"}
+    cgroup = " and ".join(sources[one] for one in sorted(has_cgroups, reverse=True))
+    top = heading("Speed of the judge", "judge.py", load, f"; CPU from {cgroup}")
+    lines = [*top, *lines]
     print("\n".join(lines))
     if options.write:
-        write(options.write, lines)
+        write(options.write, MARKS, lines)
 
 
 def read_options() -> argparse.Namespace:
@@ -293,42 +294,6 @@ def two_cores(options: argparse.Namespace) -> str:
     return (
         f"{rate:.0f} runs/s by the clock on two cores, {ratio:.2f} x one core (target 1.8: {met})"
     )
-
-
-def heading(load: tuple[float, ...], has_cgroups: set[bool]) -> list[str]:
-    model = next(
-        line.partition(": ")[2]
-        for line in [*Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines(), ": unknown"]
-        if line.startswith(("model name", ":"))
-    )
-    sources = {True: "cgroup v2", False: "/proc"}
-    cgroup = " and ".join(sources[one] for one in sorted(has_cgroups, reverse=True))
-    loads = ", ".join(f"{one:.1f}" for one in load)
-    command = shlex.join(["python", "benchmarks/judge.py", *map(shorten, sys.argv[1:])])
-    return [
-        "## Speed of the judge",
-        "",
-        f"{time.strftime('%Y-%m-%d')}, `{command}`",
-        "",
-        f"{model}, {os.cpu_count()} cores, Linux {platform.release()}, host CPython "
-        f"{platform.python_version()}, load before {loads}; CPU from {cgroup}.",
-    ]
-
-
-def shorten(word: str) -> str:
-    """A path of this machine says nothing elsewhere; its last part does."""
-    return Path(word).name if word.startswith("/") else word
-
-
-def write(path: Path, lines: list[str]) -> None:
-    """Replace what stands between the marks."""
-    text = (
-        path.read_text(encoding="utf-8") if path.exists() else "\n".join(("# Results", "", *MARKS))
-    )
-    before, _, rest = text.partition(MARKS[0])
-    after = rest.partition(MARKS[1])[2]
-    body = "\n".join(("", *lines, ""))
-    path.write_text(f"{before}{MARKS[0]}{body}{MARKS[1]}{after.rstrip()}\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

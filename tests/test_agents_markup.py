@@ -3,14 +3,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mapcoder_lite.agents import markup
-from mapcoder_lite.agents.markup import Event, Grammar, Mark
+from mapcoder_lite.agents.markup import Event, Mark, Tags
 from mapcoder_lite.errors import FormatError
 
-GRAMMAR = Grammar("root", frozenset({"box"}), frozenset({"a", "b"}))
+TAGS = Tags("root", frozenset({"box"}), frozenset({"a", "b"}))
 
 
 def leaves(text: str) -> list[tuple[str, str]]:
-    return [(e.name, e.text) for e in markup.read(text, GRAMMAR) if e.mark is Mark.LEAF]
+    return [(e.name, e.text) for e in markup.read(text, TAGS) if e.mark is Mark.LEAF]
 
 
 @settings(deadline=None)
@@ -21,7 +21,7 @@ def test_escaped_text_comes_back(text: str):
 
 
 def test_events_come_in_order():
-    assert list(markup.read("<root><box><a>1</a></box></root>", GRAMMAR)) == [
+    assert list(markup.read("<root><box><a>1</a></box></root>", TAGS)) == [
         Event(Mark.OPEN, "box"),
         Event(Mark.LEAF, "a", "1"),
         Event(Mark.CLOSE, "box"),
@@ -39,10 +39,18 @@ def test_events_come_in_order():
         ("&amp;lt; &copy; &#65;&#x42; &#xD800; &#99999999;", "&lt; &copy; AB &#xD800; &#99999999;"),
         ("i <b and <bold> <c>", "i <b and <bold> <c>"),
         ("the <root> of a tree", "the <root> of a tree"),
+        (" \r\n\t&#32;x&#10;\xa0 ", " x\n\xa0"),
     ],
 )
 def test_leaf_text(inner: str, text: str):
     assert leaves(f"<root><a>{inner}</a><b>2</b></root>") == [("a", text), ("b", "2")]
+
+
+def test_a_tag_is_known_in_either_case_of_ascii_alone():
+    tags = Tags("root", frozenset(), frozenset({"task"}))
+    text = "<ROOT><ta\u017fk>1</ta\u017fk><tas\u212a>2</tas\u212a><Task>3</tASK></root>"
+    events = list(markup.read(text, tags))
+    assert events == [Event(Mark.LEAF, "task", "3")]
 
 
 def test_missing_end_tags_end_at_the_next_known_tag():

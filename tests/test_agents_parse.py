@@ -17,6 +17,12 @@ ANY_TEXT = st.one_of(
     st.text(), st.lists(st.sampled_from([*PIECES.split(), "\n", "```\n", " "])).map("".join)
 )
 FILLED = st.text(alphabet=st.characters(codec="utf-8"), min_size=1).map(str.strip).filter(bool)
+FENCED = st.lists(st.sampled_from([*"`~#x", "```", "```c\n", "\n```\n", "\n", "int x;", "é"])).map(
+    lambda pieces: f"x{''.join(pieces)}x"
+)
+PLANS = st.lists(st.sampled_from(["Read n.", "a < b && c", "<root>", "é 漢", "85 %", "x = 1"])).map(
+    lambda steps: "\n".join(f"{i}. {step}" for i, step in enumerate(["Start.", *steps], 1))
+)
 RECALL = st.builds(
     Recall,
     exemplars=st.lists(
@@ -69,17 +75,57 @@ def test_confidence_comes_back(number: int, explanation: str):
     assert parse.confidence(said(parse.render_confidence(number, explanation))) == number
 
 
+def programs(language: Language) -> st.SearchStrategy[str]:
+    """Programs with anything in them; Python's parse, or no reader could tell them from prose."""
+    if language is not PY:
+        return st.one_of(FILLED, FENCED)
+    quotes = st.one_of(st.text(), FENCED).map(lambda text: f"import sys\nx = {text!r}\n")
+    return st.builds(
+        "{}y = '''\n{}\n'''".format, quotes, st.sampled_from(["", "```", "```python\n~~~"])
+    )
+
+
+@pytest.mark.parametrize("language", list(Language))
 @settings(deadline=None)  # a busy machine is no fault
-@given(FILLED)
-def test_program_comes_back_whatever_its_backticks(text: str):
-    program = f"import sys\nx = {text!r}\ny = '''\n```\n```python\n'''"
-    assert parse.program(said(parse.render_program(program, PY)), PY) == program
+@given(st.data())
+def test_program_comes_back_in_every_language(language: Language, data: st.DataObject):
+    program = data.draw(programs(language))
+    assert parse.program(said(parse.render_program(program, language)), language) == program
 
 
-def test_debugging_comes_back():
-    fix = parse.Fix("1. Read.\n2. Print x < y.", "x = int(input())\nprint(x)")
+@pytest.mark.parametrize("language", list(Language))
+@settings(deadline=None)  # a busy machine is no fault
+@given(st.data())
+def test_correction_comes_back_in_every_language(language: Language, data: st.DataObject):
+    fix = parse.Fix(data.draw(PLANS), data.draw(programs(language)))
     assert fix.plan is not None
-    assert parse.fix(said(parse.render_debugging(fix.plan, fix.program, PY)), PY) == fix
+    assert parse.fix(said(parse.render_debugging(fix.plan, fix.program, language)), language) == fix
+
+
+@settings(deadline=None)  # a busy machine is no fault
+@given(PLANS)
+def test_plan_comes_back(plan: str):
+    assert parse.plan(said(plan)) == plan
+
+
+@pytest.mark.parametrize(
+    "unit", ["<root>", "]]>", "<root><description>", "```\n", "```python\nx = 1\n", "(", "\x00🙂"]
+)
+def test_a_megabyte_is_read_or_refused(unit: str):
+    reply = said(unit * (1_000_000 // len(unit)))
+    start = time.perf_counter()
+    for call in (
+        parse.recall,
+        parse.confidence,
+        parse.plan,
+        lambda r: parse.program(r, PY),
+        lambda r: parse.fix(r, Language.C),
+    ):
+        try:
+            assert call(reply)
+        except FormatError as error:
+            assert len(str(error)) < 500
+    assert time.perf_counter() - start < 60  # seconds; quadratic work would take hours
 
 
 @settings(deadline=None)  # a busy machine is no fault

@@ -1,5 +1,6 @@
 """Prompts against golden files; `PYTHONPATH=src python tests/test_agents_prompt.py` renews them."""
 
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -80,9 +81,54 @@ def test_layout_has_no_stray_blank_lines_and_keeps_what_does_not_vary_first():
         system, user = (m.content for m in messages)
         assert [m.role for m in messages] == ["system", "user"]
         assert "\n\n\n" not in user and user == user.strip() and system == system.strip()
-    first = prompt.plan(PROBLEM, "a", EXEMPLAR)[1].content
-    other = prompt.plan(PROBLEM, "b", EXEMPLAR)[1].content
-    assert first.split("Algorithm:")[0] == other.split("Algorithm:")[0] != first
+
+
+def variants() -> dict[str, tuple[tuple[Message, ...], tuple[Message, ...], str]]:
+    """Two questions of one kind about one problem, and the last words that they must share."""
+    python, sums = Language.PYTHON, "sums: add"
+    report = prompt.report(PROBLEM.public_tests, FAILED)
+    other = Exemplar(description="Multiply two numbers.", planning="1. Multiply.")
+    first_fix = prompt.debugging(PROBLEM, sums, PLAN, "print(5)\n", report, python)
+    return {
+        "plan": (
+            prompt.plan(PROBLEM, sums, EXEMPLAR),
+            prompt.plan(PROBLEM, sums, other),
+            "Algorithm: sums: add\n\nA similar problem: ",
+        ),
+        "confidence": (
+            prompt.confidence(PROBLEM, "A plan."),
+            prompt.confidence(PROBLEM, "Some other."),
+            "Notes: Both are below 100.\n\nPlan:\n",
+        ),
+        "coding": (
+            prompt.coding(PROBLEM, sums, "A plan.", python),
+            prompt.coding(PROBLEM, sums, "Some other.", python),
+            "Algorithm: sums: add\n\nPlan:\n",
+        ),
+        "debugging": (
+            first_fix,
+            prompt.debugging(PROBLEM, sums, PLAN, "import sys\n", report, python),
+            f"Plan:\n{PLAN}\n\nProgram:\n```python\n",
+        ),
+    }
+
+
+@pytest.mark.parametrize("kind", sorted(variants()))
+def test_questions_of_one_problem_share_all_that_does_not_differ(kind: str):
+    """An engine computes the shared part once; nothing that differs may stand before it."""
+    one, other, last_shared = variants()[kind]
+    pairs = zip(text(one), text(other), strict=False)
+    shared = "".join(a for a, _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+    assert PROBLEM.statement.strip() in shared
+    assert shared.endswith(last_shared)
+
+
+@pytest.mark.parametrize("kind", sorted(prompts()))
+def test_questions_of_one_kind_share_the_task_across_problems(kind: str):
+    messages = prompts()[kind]
+    problem = "# Problem\n" if kind == "coding_function" else f"# {PROBLEM.title}\n"
+    head, found, _ = messages[1].content.partition(problem)
+    assert found and "Two whole numbers" not in head and len(head) > 80
 
 
 def test_confidence_shows_no_public_tests_and_the_others_do():

@@ -149,7 +149,7 @@ def test_an_address_that_was_named_and_is_no_server_ends_in_3(tmp_path: Path):
     assert done.code == 3
     assert f"{server.url}: HTTP 404" in done.stdout
     if "no model server answers" in done.stdout:
-        assert "vllm serve" in done.stdout
+        assert "mapcoder serve-cmd vllm" in done.stdout
         assert "ollama serve" in done.stdout
     assert mapcoder(tmp_path, "backends", "--url", "nonsense").code == 2
 

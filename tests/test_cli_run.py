@@ -214,6 +214,7 @@ def test_roles_without_an_adapter_are_answered_by_the_backbone():
         (["engine.kind=local"], "engine.backbone"),
         (["engine.kind=local", "engine.backbone=/nowhere"], "engine.adapters"),
         (["engine.kind=openai"], "engine.base_url"),
+        (["engine.kind=openai", "engine.model=m", "engine.base_url=localhost:8000"], "no address"),
         (["engine.kind=replay"], "engine.recording"),
         (["engine.kind=replay", "engine.recording=/nowhere"], "calls.jsonl"),
     ],

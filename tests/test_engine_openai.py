@@ -1,107 +1,34 @@
-import json
 import logging
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 
 import pytest
 
 pytest.importorskip("openai")
 
-from mapcoder_lite.engine.chat import read_completion, retry_after_seconds
-from mapcoder_lite.engine.openai import OpenAIEngine
+from fake_server import USAGE, Exchange, FakeServer, echoes, ends, event, fails, says, streams
+from mapcoder_lite.engine.limits import Limits
+from mapcoder_lite.engine.openai import OpenAIEngine, Patience
 from mapcoder_lite.errors import EngineError, PromptTooLong, UnknownAdapter
 from mapcoder_lite.grammar import Fixed, Grammar
-from mapcoder_lite.trajectory import Message, Request, Sampling
+from mapcoder_lite.trajectory import Completion, Message, Request, Sampling, Watch
 
 KEY = "sk-very-secret"
-
-
-def answer(text: str | None = "hello", finish: str | None = "stop", **extra: object) -> str:
-    choice = {"index": 0, "message": {"role": "assistant", "content": text}}
-    usage = {
-        "prompt_tokens": 11,
-        "completion_tokens": 3,
-        "total_tokens": 14,
-        "prompt_tokens_details": {"cached_tokens": 8},
-    }
-    whole = {
-        "id": "x",
-        "object": "chat.completion",
-        "created": 1,
-        "model": "served",
-        "usage": usage,
-    }
-    return json.dumps(whole | {"choices": [choice | {"finish_reason": finish}]} | extra)
-
-
-class Server:
-    """A real HTTP server that answers from a list, its last entry for ever."""
-
-    def __init__(self) -> None:
-        self.replies: list[tuple[int, dict[str, str], str]] = [(200, {}, answer())]
-        self.bodies: list[dict[str, Any]] = []
-        self.headers: list[dict[str, str]] = []
-        self.delay_seconds = 0.0
-        self.echoes = False
-        self._lock = threading.Lock()
-        server = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                status, headers, text = server.take(
-                    body, {name.lower(): value for name, value in self.headers.items()}
-                )
-                time.sleep(server.delay_seconds)
-                self.send_response(status)
-                for name, value in {"Content-Type": "application/json", **headers}.items():
-                    self.send_header(name, value)
-                self.send_header("Content-Length", str(len(text.encode())))
-                self.end_headers()
-                with suppress(BrokenPipeError):  # the client may have timed out
-                    self.wfile.write(text.encode())
-
-            def log_message(self, format: str, *args: object) -> None:
-                return
-
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._http.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._http.server_port}/v1"
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.01,), daemon=True)
-        self._thread.start()
-
-    def take(
-        self, body: dict[str, Any], headers: dict[str, str]
-    ) -> tuple[int, dict[str, str], str]:
-        with self._lock:
-            self.bodies.append(body)
-            self.headers.append(headers)
-            if self.echoes:
-                return 200, {}, answer(body["messages"][-1]["content"].upper())
-            return self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
-
-    def close(self) -> None:
-        self._http.shutdown()
-        self._http.server_close()
+PATIENCE = Patience(first_token_seconds=5, idle_seconds=5, max_retries=2)
 
 
 @pytest.fixture
-def server() -> Iterator[Server]:
-    server = Server()
+def server() -> Iterator[FakeServer]:
+    server = FakeServer()
     yield server
     server.close()
 
 
 @pytest.fixture
-def engine(server: Server) -> Iterator[OpenAIEngine]:
+def engine(server: FakeServer) -> Iterator[OpenAIEngine]:
     engine = OpenAIEngine(
-        server.url, "base", {"coding": "coder-lora"}, api_key=KEY, max_retries=2, timeout_seconds=5
+        server.url, "base", {"coding": "coder-lora"}, api_key=KEY, patience=PATIENCE
     )
     yield engine
     engine.close()
@@ -114,18 +41,15 @@ def ask(text: str = "hi", adapter: str | None = None, **fields: object) -> Reque
 
 def test_a_reply_with_its_usage(engine: OpenAIEngine) -> None:
     completion = engine.complete([ask()])[0]
-    assert (completion.text, completion.finish_reason, completion.model) == (
-        "hello",
-        "stop",
-        "served",
-    )
+    assert (completion.text, completion.finish_reason) == ("hello", "stop")
+    assert completion.model == "served"
     assert completion.usage.prompt_tokens == 11
     assert completion.usage.cached_tokens == 8
     assert completion.usage.completion_tokens == 3
     assert completion.seconds > 0
 
 
-def test_every_sampling_field_is_sent(server: Server, engine: OpenAIEngine) -> None:
+def test_every_sampling_field_is_sent(server: FakeServer, engine: OpenAIEngine) -> None:
     sampling = Sampling(temperature=0.7, top_p=0.9, max_tokens=33, seed=5, stop=("</root>",))
     engine.complete([ask(adapter="coding", sampling=sampling, guidance="Mind n = 0.")])
     assert server.bodies == [
@@ -137,17 +61,20 @@ def test_every_sampling_field_is_sent(server: Server, engine: OpenAIEngine) -> N
             ],
             "temperature": 0.7,
             "top_p": 0.9,
+            "presence_penalty": 0.0,
+            "frequency_penalty": 0.0,
             "max_tokens": 33,
             "seed": 5,
             "stop": ["</root>"],
-            "n": 1,
+            "stream": True,
+            "stream_options": {"include_usage": True},
         }
     ]
     assert server.headers[0]["authorization"] == f"Bearer {KEY}"
 
 
 def test_defaults_are_sent_too_and_attempts_differ_in_seed(
-    server: Server, engine: OpenAIEngine
+    server: FakeServer, engine: OpenAIEngine
 ) -> None:
     engine.complete([ask()])
     engine.complete([ask(attempt=1)])
@@ -157,130 +84,199 @@ def test_defaults_are_sent_too_and_attempts_differ_in_seed(
     assert second["seed"] not in (0, 1)
 
 
-def test_extra_fields_go_with_every_request(server: Server) -> None:
-    engine = OpenAIEngine(server.url, "base", extra_body={"repetition_penalty": 1.0})
-    engine.complete([ask()])
+def test_a_batch_is_answered_in_order_and_at_once(server: FakeServer, engine: OpenAIEngine) -> None:
+    together = threading.Barrier(8, timeout=5)
+
+    def waits_for_all(exchange: Exchange) -> None:
+        together.wait()
+        echoes(exchange)
+
+    server.manners = [waits_for_all]
+    seen: dict[int, Completion] = {}
+    watch = Watch(on_completion=lambda i, completion: seen.update({i: completion}))
+    completions = engine.complete([ask(f"q{i}") for i in range(8)], watch)
+    assert [completion.text for completion in completions] == [f"Q{i}" for i in range(8)]
+    assert seen == dict(enumerate(completions))
+
+
+def test_no_more_than_the_limit_are_in_flight(server: FakeServer) -> None:
+    server.manners = [server.takes(most=99, seconds=0.02)]
+    engine = OpenAIEngine(server.url, "base", limits=Limits(max_in_flight=3))
+    texts = [completion.text for completion in engine.complete([ask(f"q{i}") for i in range(12)])]
     engine.close()
-    assert server.bodies[0]["repetition_penalty"] == 1.0
-    assert engine.identity != OpenAIEngine(server.url, "base").identity
+    assert texts == [f"Q{i}" for i in range(12)]
+    assert server.most_in_flight == 3
 
 
-def test_a_batch_is_answered_in_order_and_at_once(server: Server, engine: OpenAIEngine) -> None:
-    server.echoes = True
-    server.delay_seconds = 0.2
-    started = time.monotonic()
-    texts = [c.text for c in engine.complete([ask(f"q{i}") for i in range(8)])]
-    assert texts == [f"Q{i}" for i in range(8)]
-    assert time.monotonic() - started < 8 * 0.2
+def test_engines_of_one_endpoint_and_model_share_their_limit(server: FakeServer) -> None:
+    server.manners = [server.takes(most=99, seconds=0.02)]
+    engines = [
+        OpenAIEngine(server.url, "shared", limits=Limits(max_in_flight=most)) for most in (4, 9)
+    ]
+    threads = [threading.Thread(target=engine.complete, args=([ask()] * 10,)) for engine in engines]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for engine in engines:
+        engine.close()
+    assert len(server.bodies) == 20
+    assert server.most_in_flight == 4
 
 
-def test_too_many_requests_waits_as_told_and_says_so(
-    server: Server, engine: OpenAIEngine, caplog: pytest.LogCaptureFixture
+def test_a_limit_on_tokens_lets_large_requests_go_alone(server: FakeServer) -> None:
+    server.manners = [server.takes(most=99, seconds=0.02)]
+    engine = OpenAIEngine(server.url, "base", limits=Limits(32, max_tokens_in_flight=100))
+    large = Sampling(max_tokens=5000)
+    assert len(engine.complete([ask(sampling=large) for _ in range(5)])) == 5
+    assert server.most_in_flight == 1
+    small = Sampling(max_tokens=20)
+    engine.complete([ask(sampling=small) for _ in range(12)])
+    engine.close()
+    assert 1 < server.most_in_flight <= 5
+
+
+def test_text_is_handed_on_as_it_comes(server: FakeServer, engine: OpenAIEngine) -> None:
+    server.manners = [streams([event("a"), event("b\u2028\r"), event("c"), *ends()])]
+    heard: list[tuple[int, str]] = []
+    completions = engine.complete([ask()], Watch(on_text=lambda i, text: heard.append((i, text))))
+    assert heard == [(0, "a"), (0, "b\u2028\r"), (0, "c")]
+    assert completions[0].text == "ab\u2028\rc"
+
+
+def test_a_refusal_is_not_retried_and_hides_the_key(
+    server: FakeServer, engine: OpenAIEngine
 ) -> None:
-    server.replies = [(429, {"Retry-After": "0.3"}, '{"error": {}}'), (200, {}, answer())]
-    started = time.monotonic()
-    with caplog.at_level(logging.WARNING):
-        assert engine.complete([ask()])[0].text == "hello"
-    assert time.monotonic() - started >= 0.3
-    assert "try 1 of 3 failed, next in 0.3 s" in caplog.text
-    assert KEY not in caplog.text
-
-
-def test_a_server_that_stays_broken_is_given_up(server: Server, engine: OpenAIEngine) -> None:
-    server.replies = [(500, {"Retry-After": "0"}, f'{{"error": {{"message": "boom {KEY}"}}}}')]
-    with pytest.raises(EngineError, match=r"did not answer in 3 tries; the last: .*500") as caught:
-        engine.complete([ask()])
-    assert len(server.bodies) == 3
-    assert KEY not in str(caught.value)
-
-
-def test_too_long_a_wait_is_not_waited(server: Server, engine: OpenAIEngine) -> None:
-    server.replies = [(429, {"Retry-After": "4000"}, "{}")]
-    with pytest.raises(EngineError, match="asks to wait 4000 s"):
-        engine.complete([ask()])
-
-
-def test_a_refusal_is_not_retried(server: Server, engine: OpenAIEngine) -> None:
-    server.replies = [(401, {}, f'{{"error": {{"message": "bad key {KEY}"}}}}')]
+    server.manners = [fails(401, f"bad key {KEY}")]
     with pytest.raises(EngineError, match=r"refused a request to 'base': .*bad key \*\*\*"):
         engine.complete([ask()])
     assert len(server.bodies) == 1
 
 
-def test_a_context_complaint_is_a_prompt_too_long(server: Server, engine: OpenAIEngine) -> None:
-    complaint = "This model's maximum context length is 2048 tokens, you asked for 9000."
-    server.replies = [(400, {}, json.dumps({"error": {"message": complaint}}))]
-    with pytest.raises(PromptTooLong, match=r"2048 .* 9000"):
+@pytest.mark.parametrize(
+    "complaint",
+    [
+        "This model's maximum context length is 2048 tokens, you asked for 9000.",
+        "the request exceeds the available context size (n_prompt_tokens 9000, n_ctx 2048)",
+        "input length exceeds the context length: 9000 > 2048",
+    ],
+)
+def test_a_context_complaint_is_a_prompt_too_long(
+    server: FakeServer, engine: OpenAIEngine, complaint: str
+) -> None:
+    server.manners = [fails(400, complaint)]
+    with pytest.raises(PromptTooLong, match=r"(?=.*2048)(?=.*9000)"):
         engine.complete([ask()])
 
 
-def test_an_unknown_model_is_an_unknown_adapter(server: Server, engine: OpenAIEngine) -> None:
-    server.replies = [(404, {}, '{"error": {"message": "no such model"}}')]
+def test_an_unknown_model_is_an_unknown_adapter(server: FakeServer, engine: OpenAIEngine) -> None:
+    server.manners = [fails(404, "no such model")]
     with pytest.raises(UnknownAdapter, match="coder-lora"):
         engine.complete([ask(adapter="coding")])
 
 
-def test_an_unmapped_adapter_never_reaches_the_server(server: Server, engine: OpenAIEngine) -> None:
+def test_what_one_request_lacks_does_not_end_the_others(
+    server: FakeServer, engine: OpenAIEngine
+) -> None:
+    seen: list[int] = []
+    watch = Watch(on_completion=lambda i, _: seen.append(i))
+    requests = [ask(), ask(adapter="poetry"), ask(), ask(adapter="prose")]
     with pytest.raises(UnknownAdapter, match="'poetry' has no model name here; named: coding"):
-        engine.complete([ask(), ask(adapter="poetry")])
-    assert server.bodies == []
+        engine.complete(requests, watch)
+    assert sorted(seen) == [0, 2]
+    assert len(server.bodies) == 2
 
 
-def test_a_grammar_is_refused(engine: OpenAIEngine) -> None:
-    with pytest.raises(EngineError, match="grammar"):
+def test_a_grammar_is_refused_where_it_cannot_be_kept(engine: OpenAIEngine) -> None:
+    with pytest.raises(EngineError, match="grammar: vllm, sglang and llama can"):
         engine.complete([ask(grammar=Grammar(parts=(Fixed(text="x"),)))])
 
 
-@pytest.mark.parametrize(
-    ("text", "reason"),
-    [
-        ("<html>proxy</html>", "not sound"),
-        ('{"choices": [', "not sound"),
-        ("{}", "choices: Field required"),
-        (answer(choices=[]), "no choices"),
-        (answer(text=None), "no content"),
-        (answer(finish="content_filter"), "unknown finish reason 'content_filter'"),
-        (answer(finish=None), "unknown finish reason None"),
-    ],
-)
-def test_an_unsound_answer_is_refused(
-    server: Server, engine: OpenAIEngine, text: str, reason: str
+def test_fields_that_a_hosted_model_refuses_are_reworded_once(
+    server: FakeServer, engine: OpenAIEngine, caplog: pytest.LogCaptureFixture
 ) -> None:
-    server.replies = [(200, {}, text)]
-    with pytest.raises(EngineError, match=reason):
+    server.manners = [
+        fails(400, "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead."),
+        fails(422, "Unrecognized request argument supplied: seed"),
+        says("a"),
+    ]
+    with caplog.at_level(logging.WARNING):
+        assert engine.complete([ask()])[0].text == "a"
+        assert engine.complete([ask()])[0].text == "a"
+    assert len(server.bodies) == 4
+    for body in server.bodies[2:]:
+        assert body["max_completion_tokens"] == 2048
+        assert not {"max_tokens", "seed"} & body.keys()
+    assert caplog.text.count("refuses max_tokens, which is sent as max_completion_tokens") == 1
+    assert caplog.text.count("refuses seed, which is left out from now on") == 1
+
+
+def test_a_refused_temperature_is_a_fault(server: FakeServer, engine: OpenAIEngine) -> None:
+    server.manners = [fails(400, "temperature does not support 0.0 with this model")]
+    with pytest.raises(EngineError, match="temperature does not support"):
+        engine.complete([ask()])
+
+
+def test_a_cut_reply_says_length(server: FakeServer, engine: OpenAIEngine) -> None:
+    server.manners = [says("half", finish="length")]
+    completion = engine.complete([ask(sampling=Sampling(max_tokens=3))])[0]
+    assert completion.finish_reason == "length"
+
+
+@pytest.mark.parametrize("finish", ["content_filter", "tool_calls"])
+def test_an_unknown_end_is_refused(server: FakeServer, engine: OpenAIEngine, finish: str) -> None:
+    server.manners = [says("a", finish=finish)]
+    with pytest.raises(EngineError, match=f"unknown finish reason '{finish}'; it began 'a'"):
         engine.complete([ask()])
     assert len(server.bodies) == 1
 
 
-def test_a_cut_reply_says_length(server: Server, engine: OpenAIEngine) -> None:
-    server.replies = [(200, {}, answer("half", "length"))]
-    assert engine.complete([ask()])[0].finish_reason == "length"
+def test_a_server_that_counts_nothing_is_said(
+    server: FakeServer, engine: OpenAIEngine, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.manners = [says("a", finish="length", usage=None)]
+    with caplog.at_level(logging.WARNING):
+        completions = [engine.complete([ask()])[0] for _ in range(2)]
+    assert {completion.usage.prompt_tokens for completion in completions} == {0}
+    assert caplog.text.count("counts no tokens") == 1
 
 
-def test_an_answer_without_usage_counts_nothing() -> None:
-    completion = read_completion(answer(usage=None, model=None), model="asked", seconds=1.0)
-    assert completion.usage.prompt_tokens == 0
-    assert completion.model == "asked"
-
-
-def test_a_slow_server_times_out(server: Server) -> None:
-    server.delay_seconds = 1.0
-    engine = OpenAIEngine(server.url, "base", timeout_seconds=0.1, max_retries=0)
-    with pytest.raises(EngineError, match=r"did not answer in 1 tries; the last: .*timed out"):
+def test_a_reply_cut_short_for_lack_of_context_is_refused(
+    server: FakeServer, engine: OpenAIEngine
+) -> None:
+    server.manners = [says("half", finish="length")]
+    with pytest.raises(PromptTooLong, match=r"11 tokens, the reply 3 of at most 2048"):
         engine.complete([ask()])
+
+
+def test_a_prompt_that_was_cut_is_refused(server: FakeServer, engine: OpenAIEngine) -> None:
+    with pytest.raises(PromptTooLong, match=r"cut the prompt, which has 13 words.* counts 11 "):
+        engine.complete([ask("word " * 12)])
+    assert engine.complete([ask("word " * 10)])[0].text == "hello"
+
+
+def test_a_known_context_is_kept_before_and_after(server: FakeServer) -> None:
+    engine = OpenAIEngine(server.url, "base", context_tokens=40)
+    with pytest.raises(PromptTooLong, match=r"at least 31 tokens and a reply of up to 10 .* 40"):
+        engine.complete([ask("word " * 30, sampling=Sampling(max_tokens=10))])
+    assert server.bodies == []
+    server.manners = [says("a", usage=USAGE | {"prompt_tokens": 38, "total_tokens": 41})]
+    with pytest.raises(PromptTooLong, match=r"more was said than a context of 40 tokens holds"):
+        engine.complete([ask(sampling=Sampling(max_tokens=10))])
     engine.close()
 
 
-def test_nobody_listening_is_said(server: Server) -> None:
-    server.close()
-    engine = OpenAIEngine(server.url, "base", max_retries=0)
-    with pytest.raises(EngineError, match=r"did not answer in 1 tries; the last: .*refused"):
-        engine.complete([ask()])
-    engine.close()
+def test_thinking_that_is_left_out_of_the_count_is_no_cut(
+    server: FakeServer, engine: OpenAIEngine
+) -> None:
+    usage = {"prompt_tokens": 11, "completion_tokens": 3, "total_tokens": 21}
+    server.manners = [says("half", finish="length", usage=usage)]
+    completion = engine.complete([ask(sampling=Sampling(max_tokens=10))])[0]
+    assert completion.usage.completion_tokens == 10
 
 
-def test_closing_ends_a_wait(server: Server, engine: OpenAIEngine) -> None:
-    server.replies = [(429, {"Retry-After": "60"}, "{}")]
+def test_closing_ends_a_wait(server: FakeServer, engine: OpenAIEngine) -> None:
+    server.manners = [fails(429, Retry_After="60")]
     faults: list[EngineError] = []
 
     def work() -> None:
@@ -293,7 +289,6 @@ def test_closing_ends_a_wait(server: Server, engine: OpenAIEngine) -> None:
     thread.start()
     while not server.bodies:
         time.sleep(0.01)
-    time.sleep(0.1)
     engine.close()
     thread.join(timeout=5)
     assert [("closed" in str(fault)) for fault in faults] == [True]
@@ -303,14 +298,5 @@ def test_closing_ends_a_wait(server: Server, engine: OpenAIEngine) -> None:
 
 def test_the_key_is_in_no_repr(engine: OpenAIEngine) -> None:
     assert KEY not in repr(engine) + str(engine) + engine.identity
-    assert "coding=coder-lora" in engine.identity
-
-
-def test_retry_after_is_seconds_or_a_date() -> None:
-    now = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-    date = format_datetime(now + timedelta(seconds=7), usegmt=True)
-    assert retry_after_seconds({"retry-after": "2.5"}) == 2.5
-    assert retry_after_seconds({"retry-after": date}, now) == 7
-    assert retry_after_seconds({"retry-after": "-3"}) == 0
-    assert retry_after_seconds({"retry-after": "soon"}) is None
-    assert retry_after_seconds({}) is None
+    assert engine.identity.startswith("openai http://")
+    assert engine.identity.endswith("/v1 base coding=coder-lora")

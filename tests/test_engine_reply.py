@@ -59,6 +59,46 @@ def test_a_stop_string_is_found_wherever_it_stands(text: str, stop: str) -> None
         assert (reply.finish_reason, reply.text) == (None, text)
 
 
+alphabet = st.text(alphabet="ab<é€😀\ufffd", max_size=60)
+
+
+@settings(deadline=None)
+@given(alphabet, st.lists(st.text(alphabet="ab<é€", min_size=1, max_size=5), max_size=3))
+def test_told_texts_together_are_the_text(text: str, stops: list[str]) -> None:
+    reply = Reply(Sampling(stop=tuple(stops), max_tokens=80), {END}, detokenize)
+    told = ""
+    for token in text.encode():
+        if reply.finish_reason is not None:
+            break
+        reply.accept(token)
+        told += reply.fresh_text()
+        assert reply.text.startswith(told)
+        assert not any(stop in told for stop in stops)
+    if reply.finish_reason is None:
+        reply.accept(END)
+        told += reply.fresh_text()
+    assert told == reply.text
+    assert reply.fresh_text() == ""
+
+
+def test_half_a_character_and_what_may_become_a_stop_wait() -> None:
+    reply = Reply(Sampling(stop=("</end>",)), {END}, detokenize)
+    told: list[str] = []
+    for token in "é</e</end>".encode():
+        reply.accept(token)
+        told.append(reply.fresh_text())
+    assert told == ["", "é", "", "", "", "</e", "", "", "", "", ""]
+
+
+def test_bytes_that_are_no_text_are_told_in_the_end() -> None:
+    reply = Reply(Sampling(max_tokens=3), {END}, detokenize)
+    told = ""
+    for token in (0x61, 0xFF, 0xFE):
+        reply.accept(token)
+        told += reply.fresh_text()
+    assert told == reply.text == "a\ufffd\ufffd"
+
+
 @settings(deadline=None)
 @given(st.integers(), st.integers(min_value=0, max_value=9))
 def test_seeds_fit_every_server(seed: int, attempt: int) -> None:

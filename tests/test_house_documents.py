@@ -27,8 +27,8 @@ def test_the_named_files_exist(document) -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_the_named_targets_exist(document) -> None:
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    named = set(re.findall(r"(?:`|^)make ([a-z]+)", document.read_text(), re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"(?:`|^)make ([a-z][a-z-]*)", document.read_text(), re.MULTILINE))
     assert {"test", "check"} <= named | targets
     assert named <= targets, f"{document.name} names {sorted(named - targets)}"
 
@@ -38,7 +38,7 @@ def test_the_named_verbs_are_those_that_exist() -> None:
 
     verbs = {verb.__name__.replace("_", "-") for verb in VERBS} | {name for name, _ in GROUPS}
     text = "\n".join(path.read_text(encoding="utf-8") for path in DOCUMENTS)
-    named = set(re.findall(r"(?:`|bin/)mapcoder ([a-z]+)", text))
+    named = set(re.findall(r"(?:`|bin/)mapcoder ([a-z][a-z-]*)", text))
     assert named - verbs == set(), "named but missing"
     assert verbs - named == set(), "there but not in the README"
 

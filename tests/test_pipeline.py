@@ -342,6 +342,16 @@ def test_trajectory_replays_to_itself_and_every_step_is_shown():
     assert Trajectory.model_validate_json(first.model_dump_json()) == first
 
 
+def test_structured_asks_for_layouts_where_replies_have_one():
+    engine = script(coding=[coded(1)])
+    solve(PROBLEM, engine, CountingJudge(), Dials(k=2, t=1, structured=True))
+    asked = [request for batch in engine.batches for request in batch]
+    held = {kind_of(request) for request in asked if request.grammar is not None}
+    free = {kind_of(request) for request in asked if request.grammar is None}
+    assert held == {CallKind.RETRIEVAL, CallKind.CONFIDENCE}
+    assert free == {CallKind.PLAN, CallKind.CODING, CallKind.DEBUGGING}
+
+
 def test_house_failures_are_raised():
     with pytest.raises(EngineError):
         run(Replay({}))

@@ -73,9 +73,23 @@ class EngineConfig(Record):
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
     device: str | None = None
     max_batch_rows: Annotated[int, Field(gt=0)] = 32
+    """Requests answered at the same time."""
+    cache_bytes: Annotated[int, Field(gt=0)] = 4 * 2**30
+    """Of keys and values of the requests being answered (pocket, local); others wait."""
+    prefix_cache_bytes: Annotated[int, Field(ge=0)] = 2**30
+    """Of prompts' keys and values, kept for prompts that begin alike (pocket, local); 0 = none."""
+    draft_tokens: Annotated[int, Field(ge=0)] = 8
+    """Guessed ahead a reply and step; no token changes by it (pocket, local); 0 = none."""
     num_threads: Annotated[int, Field(gt=0)] | None = None
     timeout_seconds: Annotated[float, Field(gt=0)] = 300.0
+    """Longest wait for a reply's first token (openai)."""
+    idle_seconds: Annotated[float, Field(gt=0)] = 60.0
+    """Longest silence within a reply (openai)."""
     max_retries: Annotated[int, Field(ge=0)] = 5
+    max_in_flight: Annotated[int, Field(gt=0)] = 32
+    """Most requests at a time; fewer while the server says that it is too many (openai)."""
+    max_tokens_in_flight: Annotated[int, Field(gt=0)] | None = None
+    """Most tokens of prompts and replies at a time, roughly; None = no limit (openai)."""
 
 
 class TraversalConfig(Record):
@@ -92,6 +106,9 @@ class TraversalConfig(Record):
     seed: int = 0
     retry_temperature: Annotated[float, Field(ge=0)] = 0.8
     """Least temperature of a second ask; at 0 the same unreadable reply would return."""
+    structured: bool = False
+    """Hold replies that are XML to their layout; off = format failures are counted, as in the
+    paper."""
 
     @property
     def sampling(self) -> Sampling:
@@ -185,8 +202,14 @@ class Config(Record):
 # resume. Training has no part in a run.
 _WITHOUT_EFFECT = frozenset(
     {
+        "engine.cache_bytes",
+        "engine.draft_tokens",
+        "engine.prefix_cache_bytes",
         "engine.timeout_seconds",
+        "engine.idle_seconds",
         "engine.max_retries",
+        "engine.max_in_flight",
+        "engine.max_tokens_in_flight",
         "judge.workers",
         "run.concurrency",
         "run.max_errors",

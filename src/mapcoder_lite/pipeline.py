@@ -40,6 +40,8 @@ class Dials:
     retry_temperature: float = 0.8
     """Least temperature of a second ask."""
     language: Language = Language.PYTHON
+    structured: bool = False
+    """Whether replies are held to their layouts; the paper's are not."""
 
 
 def solve(
@@ -57,7 +59,9 @@ def solve(
         EngineError: the engine cannot answer.
         SandboxError: the judge cannot judge.
     """
-    manner = Manner(engine, dials.sampling, dials.retry_temperature, sample)
+    manner = Manner(
+        engine, dials.sampling, dials.retry_temperature, sample, is_structured=dials.structured
+    )
     attempt = _Attempt(problem, judge, dials, manner, on_step or (lambda _: None))
     try:
         return attempt.end(_traverse(attempt, problem, dials))

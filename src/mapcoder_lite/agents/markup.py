@@ -17,8 +17,10 @@ from itertools import pairwise
 
 from mapcoder_lite.errors import FormatError
 
-_CDATA_OPEN = "<![CDATA["
+CDATA_OPEN = "<![CDATA["
+"""Starts a section whose text is no markup."""
 _CDATA_CLOSE = "]]>"
+_WHITE_SPACE = " \t\r\n"  # as XML has it; any other is text
 _ENTITIES = {"lt": "<", "gt": ">", "amp": "&", "quot": '"', "apos": "'"}
 _ENTITY = re.compile(r"&(?:(lt|gt|amp|quot|apos)|#([0-9]{1,7})|#x([0-9a-fA-F]{1,6}));")
 
@@ -41,7 +43,7 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
-class Grammar:
+class Tags:
     """The known tags of a reply; the root is a container."""
 
     root: str
@@ -67,7 +69,7 @@ def unescape(text: str) -> str:
     return _ENTITY.sub(_character, text)
 
 
-def read(text: str, grammar: Grammar) -> Iterator[Event]:
+def read(text: str, tags: Tags) -> Iterator[Event]:
     """Yield the events of the first root element; text around the root is passed over.
 
     A missing start or end of the root is forgiven.
@@ -75,21 +77,21 @@ def read(text: str, grammar: Grammar) -> Iterator[Event]:
     Raises:
         FormatError: `no_root` without any known tag, `mismatched_tag` where end tags contradict.
     """
-    tokens = _tokens(text, grammar)
+    tokens = _tokens(text, tags)
     if not tokens:
-        detail = f"the reply holds no <{grammar.root}>; it begins {text[:60]!r}"
+        detail = f"the reply holds no <{tags.root}>; it begins {text[:60]!r}"
         raise FormatError(detail, kind="no_root")
-    position = next((i for i, t in enumerate(tokens) if _is_root_start(t, grammar)), 0)
+    position = next((i for i, t in enumerate(tokens) if _is_root_start(t, tags)), 0)
     while position < len(tokens):
         token = tokens[position]
         position += 1
-        if token.name == grammar.root:
+        if token.name == tags.root:
             if token.is_close:
                 return
-        elif token.name in grammar.containers:
+        elif token.name in tags.containers:
             yield Event(Mark.CLOSE if token.is_close else Mark.OPEN, token.name)
         elif not token.is_close:
-            stop, position = _leaf_end(tokens, position - 1, grammar)
+            stop, position = _leaf_end(tokens, position - 1, tags)
             if stop < len(tokens):
                 inner = text[token.end : tokens[stop].start]
             else:
@@ -97,11 +99,11 @@ def read(text: str, grammar: Grammar) -> Iterator[Event]:
             yield Event(Mark.LEAF, token.name, _content(inner))
 
 
-def _is_root_start(token: _Token, grammar: Grammar) -> bool:
-    return token.name == grammar.root and not token.is_close
+def _is_root_start(token: _Token, tags: Tags) -> bool:
+    return token.name == tags.root and not token.is_close
 
 
-def _leaf_end(tokens: Sequence[_Token], start: int, grammar: Grammar) -> tuple[int, int]:
+def _leaf_end(tokens: Sequence[_Token], start: int, tags: Tags) -> tuple[int, int]:
     """Return the index of the token that ends a leaf, and where reading goes on.
 
     The search stops at the leaf's own end tag or at the next start of the same leaf, so that all
@@ -121,11 +123,11 @@ def _leaf_end(tokens: Sequence[_Token], start: int, grammar: Grammar) -> tuple[i
             break
         if token.is_close and first_close is None:
             first_close = i
-        if first is None and not _is_root_start(token, grammar):
+        if first is None and not _is_root_start(token, tags):
             first = i
     if first is None:
         return len(tokens), len(tokens)
-    is_wrong_end = tokens[first].is_close and tokens[first].name in grammar.leaves
+    is_wrong_end = tokens[first].is_close and tokens[first].name in tags.leaves
     return first, first + 1 if is_wrong_end else first
 
 
@@ -134,10 +136,10 @@ def _mismatch(name: str, token: _Token) -> FormatError:
     return FormatError(detail, kind="mismatched_tag")
 
 
-def _tokens(text: str, grammar: Grammar) -> list[_Token]:
+def _tokens(text: str, tags: Tags) -> list[_Token]:
     """Return the known tags in order, those inside closed CDATA sections left out."""
-    names = "|".join(sorted(grammar.containers | grammar.leaves | {grammar.root}))
-    pattern = re.compile(rf"<!\[CDATA\[|\]\]>|<(/?)((?i:{names}))(?:\s[^<>]*)?/?>")
+    names = "|".join(sorted(tags.containers | tags.leaves | {tags.root}))
+    pattern = re.compile(rf"<!\[CDATA\[|\]\]>|<(/?)((?ai:{names}))(?:\s[^<>]*)?/?>")
     matches = list(pattern.finditer(text))
     tokens: list[_Token] = []
     hidden_to = 0
@@ -159,29 +161,30 @@ def _closes(matches: Sequence[re.Match[str]]) -> dict[int, int]:
     return {
         a.start(): b.end()
         for a, b in pairwise(marks)
-        if a.group() == _CDATA_OPEN and b.group() == _CDATA_CLOSE
+        if a.group() == CDATA_OPEN and b.group() == _CDATA_CLOSE
     }
 
 
 def _content(raw: str) -> str:
     """Return a leaf's text: CDATA taken as it stands, entities replaced elsewhere."""
-    raw = raw.strip()
-    if raw.startswith(_CDATA_OPEN):
+    raw = raw.strip(_WHITE_SPACE)
+    if raw.startswith(CDATA_OPEN):
         # `]]>` inside code ends a section early; what wraps the whole leaf is one section.
-        whole = raw.removeprefix(_CDATA_OPEN)
+        whole = raw.removeprefix(CDATA_OPEN)
         if whole.endswith(_CDATA_CLOSE) or _CDATA_CLOSE not in whole:
-            return whole.removesuffix(_CDATA_CLOSE).replace(_CDATA_CLOSE + _CDATA_OPEN, "").strip()
-    return "".join(_character_data(raw)).strip()
+            whole = whole.removesuffix(_CDATA_CLOSE)
+            return whole.replace(_CDATA_CLOSE + CDATA_OPEN, "").strip(_WHITE_SPACE)
+    return "".join(_character_data(raw))
 
 
 def _character_data(raw: str) -> Iterator[str]:
     position = 0
-    while (start := raw.find(_CDATA_OPEN, position)) >= 0:
+    while (start := raw.find(CDATA_OPEN, position)) >= 0:
         end = raw.find(_CDATA_CLOSE, start)
         if end < 0:
             break
         yield unescape(raw[position:start])
-        yield raw[start + len(_CDATA_OPEN) : end]
+        yield raw[start + len(CDATA_OPEN) : end]
         position = end + len(_CDATA_CLOSE)
     yield unescape(raw[position:])
 

@@ -12,16 +12,14 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from mapcoder_lite.agents import fences, markup
-from mapcoder_lite.agents.markup import Event, Grammar, Mark
+from mapcoder_lite.agents import fences, layout, markup
+from mapcoder_lite.agents.markup import Event, Mark
 from mapcoder_lite.errors import FormatError
 from mapcoder_lite.problem import Language
 from mapcoder_lite.trajectory import Completion, Exemplar, Recall
 
-_RECALL = Grammar(
-    "root", frozenset({"problem"}), frozenset({"description", "planning", "algorithm"})
-)
-_CONFIDENCE = Grammar("root", frozenset(), frozenset({"explanation", "confidence"}))
+_RECALL = layout.tags(layout.RECALL)
+_CONFIDENCE = layout.tags(layout.CONFIDENCE)
 _NUMBER = re.compile(r"([0-9]{1,4}(?:\.[0-9]{0,9})?|\.[0-9]{1,9})\s*(%|/\s*100|out of 100)?\.?")
 _HEADING = re.compile(r"^\W*(?:modified |corrected )?(?:plan|planning|program|code)\W*$", re.I)
 _EXEMPLAR = ("description", "planning")
@@ -105,19 +103,13 @@ def fix(completion: Completion, language: Language) -> Fix:
 
 def render_recall(recall: Recall) -> str:
     """Return the XML that the retrieval prompt asks for."""
-    problems = [
-        f"<problem>\n<description>{markup.escape(e.description)}</description>\n"
-        f"<planning>{markup.escape(e.planning)}</planning>\n</problem>"
-        for e in recall.exemplars
-    ]
-    algorithm = f"<algorithm>{markup.escape(recall.algorithm)}</algorithm>"
-    return "\n".join(["<root>", *problems, algorithm, "</root>"])
+    texts = [text for e in recall.exemplars for text in (e.description, e.planning)]
+    return layout.render(layout.RECALL, [*texts, recall.algorithm], times=len(recall.exemplars))
 
 
 def render_confidence(confidence: int, explanation: str) -> str:
     """Return the XML that the confidence prompt asks for."""
-    explained = f"<explanation>{markup.escape(explanation)}</explanation>"
-    return f"<root>\n{explained}\n<confidence>{confidence}</confidence>\n</root>"
+    return layout.render(layout.CONFIDENCE, [explanation, str(confidence)])
 
 
 def render_program(program: str, language: Language) -> str:
@@ -186,7 +178,7 @@ def _exemplar(parts: dict[str, str]) -> Exemplar:
 
 
 def _per_cent(text: str) -> int:
-    match = _NUMBER.fullmatch(text)
+    match = _NUMBER.fullmatch(text.strip())
     if match is None:
         raise FormatError(f"confidence {text[:60]!r} is no number", kind="bad_confidence")
     value = float(match.group(1))

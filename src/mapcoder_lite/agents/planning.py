@@ -4,7 +4,7 @@ Knows: what planning is asked and how its replies are read.
 Does not know: how plans are ordered or tried.
 """
 
-from mapcoder_lite.agents import parse, prompt
+from mapcoder_lite.agents import layout, parse, prompt
 from mapcoder_lite.agents.question import Question
 from mapcoder_lite.problem import Problem
 from mapcoder_lite.trajectory import CallKind, Exemplar
@@ -19,4 +19,5 @@ def plan(problem: Problem, algorithm: str, exemplar: Exemplar, index: int) -> Qu
 def confidence(problem: Problem, plan: str, index: int) -> Question[int]:
     """Return the question how sure the index-th plan is, 0 to 100."""
     messages = prompt.confidence(problem, plan)
-    return Question(CallKind.CONFIDENCE, messages, parse.confidence, plan_index=index)
+    grammar = layout.grammar(layout.CONFIDENCE)
+    return Question(CallKind.CONFIDENCE, messages, parse.confidence, grammar, plan_index=index)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from mapcoder_lite.errors import FormatError
+from mapcoder_lite.grammar import Grammar
 from mapcoder_lite.trajectory import (
     Call,
     CallKind,
@@ -33,6 +34,8 @@ class Question(Generic[T]):
     kind: CallKind
     messages: tuple[Message, ...]
     parse: Callable[[Completion], T]
+    grammar: Grammar | None = None
+    """The layout of the reply; None = free text."""
     plan_index: int | None = None
     round: int = 0
     note: Callable[[T], str | None] = lambda _: None
@@ -47,6 +50,8 @@ class Manner:
     sampling: Sampling
     retry_temperature: float
     sample: int
+    is_structured: bool = False
+    """Whether replies are held to their layouts."""
 
 
 def ask(
@@ -86,6 +91,7 @@ def request(question: Question[T], manner: Manner, re_ask: int = 0) -> Request:
         messages=question.messages,
         adapter=question.kind.role.value,
         sampling=manner.sampling.model_copy(update={"temperature": temperature, "seed": seed}),
+        grammar=question.grammar if manner.is_structured else None,
         attempt=attempt,
     )
 

@@ -4,7 +4,7 @@ Knows: what retrieval is asked and how its reply is read.
 Does not know: what is made of the recalled problems.
 """
 
-from mapcoder_lite.agents import parse, prompt
+from mapcoder_lite.agents import layout, parse, prompt
 from mapcoder_lite.agents.question import Question
 from mapcoder_lite.problem import Problem
 from mapcoder_lite.trajectory import CallKind, Recall
@@ -16,6 +16,7 @@ def recall(problem: Problem, k: int) -> Question[Recall]:
         CallKind.RETRIEVAL,
         prompt.retrieval(problem, k),
         parse.recall,
+        layout.grammar(layout.RECALL, times=k),
         note=lambda value: _count(len(value.exemplars), k),
     )
 

@@ -20,6 +20,7 @@ from mapcoder_lite.cli import (
     pocket,
     report,
     run,
+    serve_cmd,
     solve,
     terminal,
     train,
@@ -42,6 +43,7 @@ VERBS: tuple[Callable[..., None], ...] = (
 GROUPS: tuple[tuple[str, typer.Typer], ...] = (
     ("data", data.app),
     ("pocket", pocket.app),
+    ("serve-cmd", serve_cmd.app),
 )
 """Verbs that have verbs of their own."""
 

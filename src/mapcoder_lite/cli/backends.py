@@ -260,10 +260,9 @@ _COLUMNS = ("server", "address", "roles", "context", "usage", "grammar", "seed")
 
 _NOTHING_FOUND = (
     "no model server answers on this machine's usual ports; start one, such as",
-    "  vllm serve Qwen/Qwen2.5-7B-Instruct --enable-lora --max-loras 4 --max-lora-rank 32 \\",
-    "    --lora-modules retrieval=DIR planning=DIR coding=DIR debugging=DIR",
-    "  llama-server -m MODEL.gguf -c 16384 --lora retrieval.gguf --lora planning.gguf ...",
-    "  ollama serve",
+    "  vLLM: mapcoder serve-cmd vllm prints the command for your backbone and adapters",
+    "  llama.cpp: llama-server -m MODEL.gguf -c 16384 --lora retrieval.gguf --lora ...",
+    "  Ollama: ollama serve",
     "or name one that runs elsewhere: mapcoder backends --url http://HOST:PORT/v1",
 )
 

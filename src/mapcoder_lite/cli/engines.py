@@ -10,7 +10,7 @@ from functools import cache
 from itertools import chain
 from pathlib import Path
 
-from mapcoder_lite.config import Config, EngineConfig, EngineKind, api_key
+from mapcoder_lite.config import Config, EngineConfig, EngineKind, ServerKind, api_key
 from mapcoder_lite.errors import ConfigError, EngineError
 from mapcoder_lite.jsonl import read_lines
 from mapcoder_lite.judge.calibration import Calibration, calibrate
@@ -77,6 +77,7 @@ def dials(settings: Config) -> Dials:
         t=traversal.t,
         sampling=traversal.sampling,
         retry_temperature=traversal.retry_temperature,
+        structured=traversal.structured,
         language=settings.run.language,
     )
 
@@ -149,6 +150,7 @@ def _local(settings: EngineConfig, problems: Sequence[Problem]) -> Engine:
 
 def _in_process(settings: EngineConfig, backbone: Path, adapters: Mapping[Role, str]) -> Engine:
     try:
+        from mapcoder_lite.engine.decode import Room
         from mapcoder_lite.engine.local import LocalEngine
     except ImportError as error:
         raise EngineError(
@@ -160,7 +162,12 @@ def _in_process(settings: EngineConfig, backbone: Path, adapters: Mapping[Role, 
         {role.value: Path(folder) for role, folder in adapters.items()},
         device=settings.device,
         dtype=settings.dtype,
-        max_batch_rows=settings.max_batch_rows,
+        room=Room(
+            settings.max_batch_rows,
+            settings.cache_bytes,
+            settings.prefix_cache_bytes,
+            settings.draft_tokens,
+        ),
         num_threads=settings.num_threads,
     )
     return RoleAdapters(engine, frozenset(role.value for role in adapters))
@@ -184,11 +191,17 @@ def _teacher(settings: EngineConfig, problems: Sequence[Problem]) -> Engine:
 
 
 def _openai(settings: EngineConfig, problems: Sequence[Problem]) -> Engine:
-    from mapcoder_lite.engine.openai import OpenAIEngine
+    from mapcoder_lite.engine.limits import Limits
+    from mapcoder_lite.engine.openai import OpenAIEngine, Patience
 
     if settings.base_url is None or settings.model is None:
         raise ConfigError(
             "engine.kind=openai needs engine.model and engine.base_url, as http://localhost:8000/v1"
+        )
+    if not settings.base_url.startswith(("http://", "https://")):
+        raise ConfigError(
+            f"engine.base_url={settings.base_url} is no address: write it as "
+            "http://localhost:8000/v1"
         )
     adapters = settings.adapters
     if adapters is True:
@@ -199,10 +212,11 @@ def _openai(settings: EngineConfig, problems: Sequence[Problem]) -> Engine:
         settings.base_url,
         settings.model,
         names,
+        kind=settings.server or ServerKind.OPENAI,
+        context_tokens=settings.context_tokens,
         api_key=api_key(settings),
-        timeout_seconds=settings.timeout_seconds,
-        max_retries=settings.max_retries,
-        max_connections=settings.max_batch_rows,
+        patience=Patience(settings.timeout_seconds, settings.idle_seconds, settings.max_retries),
+        limits=Limits(settings.max_in_flight, settings.max_tokens_in_flight),
     )
     return RoleAdapters(engine, frozenset(names))
 

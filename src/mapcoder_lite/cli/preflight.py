@@ -121,8 +121,9 @@ def _on_trust(settings: Config, found: "Stranger", *, is_proxied: bool) -> Ready
     url = found.base_url
     if found.status is None and not is_proxied:
         raise EngineError(
-            f"{url} does not answer: {found.reason}; start the server (`mapcoder backends` shows "
-            "what runs here) or correct engine.base_url; `mapcoder report` needs no server"
+            f"{url} does not answer: {found.reason}; start the server (`mapcoder serve-cmd vllm` "
+            "prints how, `mapcoder backends` shows what runs here) or correct engine.base_url; "
+            "`mapcoder report` needs no server"
         )
     if found.status == 401:
         raise EngineError(

@@ -1,152 +1,251 @@
-"""Rows of one adapter decoded together: prefill, then one token a row and step.
+"""The running batch: newcomers join it, every row draws one token a turn, finished rows leave.
 
-Knows: a causal LM, left padding, positions, rows that leave.
-Does not know: adapters, threads, messages, text beyond what a reply asks for.
+Knows: a causal LM, the cache of running rows, positions, how much memory rows may take.
+Does not know: threads, messages, text beyond what a reply asks for.
 """
 
 # torch and transformers are only partly typed, hence not strict.
 # pyright: basic
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from transformers import DynamicCache, PreTrainedModel
-from transformers.cache_utils import Cache
+from transformers import PreTrainedModel
 
-from mapcoder_lite.engine.cache import RowCache, closed_ranks
-from mapcoder_lite.engine.reply import Reply
-from mapcoder_lite.engine.sampling import Sampler, draw
+from mapcoder_lite.engine.cache import ROOM, RowCache
+from mapcoder_lite.engine.draft import Memory
+from mapcoder_lite.engine.lora import Arrangement, Mix
+from mapcoder_lite.engine.prefill import Prefill
+from mapcoder_lite.engine.prefixes import PrefixStore
+from mapcoder_lite.engine.rows import Row
+from mapcoder_lite.engine.sampling import draw
+
+_PREFILL_TOKENS = 2048
+"""Tokens, padding counted, that are read between two steps of the running rows."""
+
+_DRAFTED_TOKENS = 32
+"""Of all rows in one step, guesses included: up to about there a step costs little more."""
 
 
-@dataclass(eq=False, slots=True)
-class Row:
-    """One reply being drawn; it ends when the reply is finished or a fault is found."""
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What the rows of a batch may take."""
 
-    prompt: Sequence[int]
-    sampler: Sampler
-    reply: Reply
-    fault: str | None = None
+    rows: int = 32
+    cache_bytes: int = 4 * 2**30
+    """Of the keys and values of all rows, once each has drawn all it may."""
+    prefix_cache_bytes: int = 2**30
+    """Of prompts kept to be reused; 0 = none is."""
+    draft_tokens: int = 8
+    """Guessed a row and step, and thrown away where the model says otherwise; 0 = none."""
+    prefill_tokens: int = _PREFILL_TOKENS
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """What a decoder has done so far, and what it holds now."""
+
+    num_steps: int
+    num_mixed_steps: int
+    """Steps whose rows did not all ask the same adapter."""
+    most_rows: int
+    """In one step."""
+    num_prefills: int
+    num_prefill_tokens: int
+    num_reused_tokens: int
+    num_guessed_tokens: int
+    num_right_guesses: int
+    """Guessed tokens that the model drew, hence did not need a step of their own."""
+    cache_bytes: int
+    prefix_cache_bytes: int
+
+
+class Decoder:
+    """Rows of any adapters decoded together; a `Batch` of the batcher's."""
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        mix: Mix,
+        digests: Mapping[str, str],
+        room: Room,
+        num_threads: int | None = None,
+    ) -> None:
+        """Take a fused model; `digests` names the adapters' contents."""
+        self._model = model
+        self._mix = mix
+        self._digests = digests
+        self._room = room
+        self._num_threads = num_threads
+        self._store = PrefixStore(room.prefix_cache_bytes)
+        self._prefill = Prefill(model, mix, self._store, room.prefill_tokens)
+        self._cache = RowCache()
+        self._rows: list[Row] = []
+        self._arrangement = Arrangement()
+        self._positions = torch.empty(0)  # (B, 1), of the token that each row reads next
+        self._device, self._dtype = model.device, model.dtype
+        self._steps = self._mixed_steps = self._most_rows = self._reused_tokens = 0
+        self._guessed = self._right = 0
+        self._memories: defaultdict[str | None, Memory] = defaultdict(Memory)  # by adapter
 
     @property
-    def has_ended(self) -> bool:
-        """Whether the row is owed no more tokens."""
-        return self.fault is not None or self.reply.finish_reason is not None
+    def statistics(self) -> Statistics:
+        """What was done and is held, as of the last turn."""
+        return Statistics(
+            num_steps=self._steps,
+            num_mixed_steps=self._mixed_steps,
+            most_rows=self._most_rows,
+            num_prefills=self._prefill.num_forwards,
+            num_prefill_tokens=self._prefill.num_tokens,
+            num_reused_tokens=self._reused_tokens,
+            num_guessed_tokens=self._guessed,
+            num_right_guesses=self._right,
+            cache_bytes=self._cache.num_bytes,
+            prefix_cache_bytes=self._store.num_bytes,
+        )
 
-    def accept(self, token: int | None) -> None:
-        """Take the next token, or the news that there is none."""
-        if token is None:
-            self.fault = f"the logits of token {len(self.reply.tokens)} are not finite"
-        else:
-            self.reply.accept(token)
+    @property
+    def num_rows(self) -> int:
+        """Rows that run or are being read."""
+        return len(self._rows) + len(self._prefill.newcomers)
 
+    def bytes_needed(self, num_rows: int, num_columns: int) -> int:
+        """Return what keys and values of so many rows take, with the buffer's own room."""
+        return num_rows * (num_columns + ROOM) * self._prefill.bytes_per_token
 
-@torch.inference_mode()
-def decode(
-    model: PreTrainedModel,
-    rows: Sequence[Row],
-    is_wanted: Callable[[Row], bool],
-    prefill_tokens: int = 8192,
-) -> Iterator[Row]:
-    """Yield each row as it ends; a row that is no longer wanted leaves without being yielded.
+    def begin(self) -> None:
+        """Prepare the thread that decodes; OpenMP keeps its number of threads per thread."""
+        if self._num_threads is not None:
+            torch.set_num_threads(self._num_threads)
 
-    `prefill_tokens` bounds prompts run at once, padding counted, and so the memory they take.
-    """
-    rows = sorted(rows, key=lambda row: len(row.prompt), reverse=True)
-    batch, logits = _prefill(model, rows, prefill_tokens)
-    while True:
-        for row, token in zip(
-            batch.rows, draw(logits, [row.sampler for row in batch.rows]), strict=True
-        ):
-            row.accept(token)
-        yield from (row for row in batch.rows if row.has_ended)
-        batch.keep([not row.has_ended and is_wanted(row) for row in batch.rows])
-        if not batch.rows:
+    def has_room_for(self, row: Row) -> bool:
+        """Whether all rows and this one fit, even if each draws all it may."""
+        newcomers = [newcomer.row for newcomer in self._prefill.newcomers]
+        rows = [*self._rows, *newcomers, row]
+        width = max(self._cache.num_columns, *(len(r.prompt) for r in (*newcomers, row)))
+        # Running rows go on while newcomers are read, and these begin where those are by then.
+        columns = width + self._prefill.turns_left + 1 + max(r.num_owed for r in rows)
+        return len(rows) == 1 or (
+            len(rows) <= self._room.rows
+            and self.bytes_needed(len(rows), columns) <= self._room.cache_bytes
+        )
+
+    def join(self, row: Row) -> None:
+        """Take a row in; it is read, and then runs."""
+        owner = "" if row.adapter is None else self._digests[row.adapter]
+        self._prefill.join(row, owner)
+
+    @torch.inference_mode()
+    def turn(self, is_wanted: Callable[[Row], bool]) -> list[Row]:
+        """Read some of the newcomers, draw for each row; return the rows that ended."""
+        self._prefill.drop(is_wanted)
+        self._keep([is_wanted(row) for row in self._rows])
+        self._let_in()
+        if not self._rows:
+            return []
+        guesses = self._guesses()
+        self._draw(self._step(guesses), guesses)
+        ended = [row for row in self._rows if row.has_ended]
+        for row in ended if self._room.draft_tokens else ():
+            self._memories[row.adapter].keep(row.reply.tokens)
+        self._keep([not row.has_ended for row in self._rows])
+        return ended
+
+    def clear(self) -> None:
+        """Drop all rows and what was computed."""
+        self._rows = []
+        self._prefill.newcomers = []
+        self._cache.clear()
+        self._store.clear()
+
+    def _let_in(self) -> None:
+        ready = self._prefill.turn()
+        if not ready:
             return
-        logits = _step(model, batch)
+        self._cache.join([newcomer.states for newcomer in ready], len(self._prefill.newcomers))
+        fresh = torch.tensor([[newcomer.num_read] for newcomer in ready]).to(self._device)
+        self._positions = torch.cat((self._positions, fresh)) if self._rows else fresh
+        self._rows += [newcomer.row for newcomer in ready]
+        self._reused_tokens += sum(newcomer.row.cached_tokens for newcomer in ready)
+        self._arrange()
 
-
-@dataclass(slots=True)
-class _Batch:
-    """Running rows with what the next step of each needs."""
-
-    rows: list[Row]
-    cache: RowCache
-    visible: Tensor
-    """(B, all columns that will ever be); False on left padding."""
-    positions: Tensor
-    """(B, 1); position of the next token, padding not counted."""
-    columns: int
-
-    def keep(self, is_kept: Sequence[bool]) -> None:
-        """Drop rows; the last ones move into the gaps, so that little is copied."""
+    def _keep(self, is_kept: list[bool]) -> None:
         if all(is_kept):
             return
-        order = closed_ranks(is_kept)
-        self.rows = [self.rows[i] for i in order]
-        indices = torch.tensor(order, dtype=torch.long, device=self.visible.device)
-        self.cache.batch_select_indices(indices)
-        self.visible = self.visible[indices]
-        self.positions = self.positions[indices]
+        order = self._cache.keep(is_kept, [row.fault is None for row in self._rows])
+        self._rows = [self._rows[i] for i in order]
+        self._positions = self._positions[order]
+        self._arrange()
 
+    def _arrange(self) -> None:
+        adapters = [row.adapter for row in self._rows]
+        self._arrangement = Arrangement()
+        if adapters:
+            self._arrangement = self._mix.by_mask(adapters, self._device, self._dtype)
 
-def _prefill(model: PreTrainedModel, rows: list[Row], prefill_tokens: int) -> tuple[_Batch, Tensor]:
-    """Run all prompts, longest first; return the batch and the logits of each first token."""
-    longest = len(rows[0].prompt)
-    cache = RowCache(len(rows), longest)
-    logits: list[Tensor] = []
-    first_row = 0
-    for group in _slices(rows, prefill_tokens):
-        newcomers, group_logits = _prefill_slice(model, group)
-        cache.join(first_row, newcomers)
-        logits.append(group_logits)
-        first_row += len(group)
-    lengths = torch.tensor([len(row.prompt) for row in rows], device=model.device)
-    room = max(row.reply.max_tokens for row in rows)
-    columns = torch.arange(longest + room, device=model.device)
-    visible = columns[None, :] >= (longest - lengths)[:, None]
-    return _Batch(rows, cache, visible, lengths[:, None], longest), torch.cat(logits)
+    def _guesses(self) -> list[list[int]]:
+        """Guess how each row goes on; the more rows, the less, for guesses cost arithmetic."""
+        count = min(self._room.draft_tokens, _DRAFTED_TOKENS // len(self._rows) - 1)
+        if count <= 0:
+            return [[] for _ in self._rows]
+        return [row.guess(self._memories[row.adapter], count) for row in self._rows]
 
+    def _draw(self, logits: Tensor, guesses: Sequence[Sequence[int]]) -> None:
+        """Draw each row's next token, and the one after it as long as the guess was right.
 
-def _slices(rows: list[Row], prefill_tokens: int) -> Iterator[list[Row]]:
-    first = 0
-    while first < len(rows):
-        size = max(1, prefill_tokens // len(rows[first].prompt))
-        yield rows[first : first + size]
-        first += size
+        A token is drawn from the same logits and with the same noise as without guesses.
+        """
+        used = [0] * len(self._rows)
+        going = list(range(len(self._rows)))
+        for place in range(logits.shape[1]):
+            samplers = [self._rows[i].sampler for i in going]
+            tokens = draw(logits[going, place], samplers)
+            for i, token in zip(going, tokens, strict=True):
+                self._rows[i].accept(token)
+                used[i] += 1
+            going = [
+                i
+                for i, token in zip(going, tokens, strict=True)
+                if guesses[i][place : place + 1] == [token] and not self._rows[i].has_ended
+            ]
+            if not going:
+                break
+        self._take(used, guesses)
 
+    def _take(self, used: Sequence[int], guesses: Sequence[Sequence[int]]) -> None:
+        """Count what was drawn; forget what was computed of wrong guesses."""
+        for row, num_used, guess in zip(self._rows, used, guesses, strict=True):
+            if guess:
+                row.learn(len(guess), num_used - 1, self._room.draft_tokens)
+                self._guessed += len(guess)
+                self._right += num_used - 1
+        moved = torch.tensor(used).to(self._device)
+        if any(guesses):
+            self._cache.hide_unused(moved)
+        self._positions += moved[:, None]
 
-def _prefill_slice(model: PreTrainedModel, rows: list[Row]) -> tuple[Cache, Tensor]:
-    """Run prompts of similar length; return their cache and (B, V) logits."""
-    longest = len(rows[0].prompt)
-    tokens = torch.zeros(len(rows), longest, dtype=torch.long)
-    mask = torch.zeros_like(tokens)
-    for i, row in enumerate(rows):
-        tokens[i, longest - len(row.prompt) :] = torch.tensor(row.prompt)
-        mask[i, longest - len(row.prompt) :] = 1
-    cache = DynamicCache(config=model.config)
-    output = model(
-        input_ids=tokens.to(model.device),
-        attention_mask=mask.to(model.device),
-        position_ids=(mask.cumsum(dim=1) - 1).clamp_min(0).to(model.device),
-        past_key_values=cache,
-        use_cache=True,
-        logits_to_keep=1,
-    )
-    return cache, output.logits[:, -1]
+    def _step(self, guesses: Sequence[Sequence[int]]) -> Tensor:
+        """Feed every row its last token and its guess; return the logits of what follows each.
 
-
-def _step(model: PreTrainedModel, batch: _Batch) -> Tensor:
-    """Feed every row its last token; return the logits of the next, (B, V)."""
-    batch.columns += 1
-    last = torch.tensor([[row.reply.tokens[-1]] for row in batch.rows], device=model.device)
-    output = model(
-        input_ids=last,
-        attention_mask=batch.visible[:, None, None, : batch.columns],
-        position_ids=batch.positions,
-        past_key_values=batch.cache,
-        use_cache=True,
-    )
-    batch.positions = batch.positions + 1
-    return output.logits[:, -1]
+        (B, T, V), T the longest guess and one; what pads a shorter one is never looked at.
+        """
+        self._mix.arrangement = self._arrangement
+        count = 1 + max(map(len, guesses))
+        fed = [
+            [row.last_token, *guess] + [row.last_token] * (count - 1 - len(guess))
+            for row, guess in zip(self._rows, guesses, strict=True)
+        ]
+        output = self._model(
+            input_ids=torch.tensor(fed).to(self._device),
+            attention_mask=self._cache.open_columns(count),
+            position_ids=self._positions + torch.arange(count, device=self._device),
+            past_key_values=self._cache,
+            use_cache=True,
+        )
+        self._steps += 1
+        self._mixed_steps += bool(self._arrangement.masks)
+        self._most_rows = max(self._most_rows, len(self._rows))
+        return output.logits

@@ -18,6 +18,7 @@ from mapcoder_lite.errors import EngineError
 Number = TypeVar("Number", int, float)
 
 _BACKBONE_SUFFIXES = {".safetensors", ".json", ".jinja", ".model", ".txt"}
+_TRAINING_RECORD = "mapcoder.json"
 _ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
 
 _REFUSED = (
@@ -94,6 +95,29 @@ def backbone_digest(folder: Path) -> str:
 def adapter_digest(folder: Path) -> str:
     """Return the hex SHA-256 over configuration and weights of an adapter."""
     return _files_digest(folder, _ADAPTER_FILES)
+
+
+def check_origin(name: str, folder: Path, backbone: str) -> None:
+    """Check that an adapter was trained on the backbone with this digest, where it says so.
+
+    The record of training, mapcoder.json, lies beside the roles' folders or in the folder itself.
+
+    Raises:
+        EngineError: the adapter belongs to another backbone, or the record cannot be read.
+    """
+    for record in (folder / _TRAINING_RECORD, folder.resolve().parent / _TRAINING_RECORD):
+        if not record.is_file():
+            continue
+        try:
+            fields = cast(dict[str, object], json.loads(record.read_bytes()))
+            origin = fields.get("backbone_digest")
+        except (ValueError, AttributeError) as error:
+            raise EngineError(f"adapter {name!r}: {record} is no record of training") from error
+        if origin not in (None, backbone):
+            raise EngineError(
+                f"adapter {name!r} was trained on the backbone with digest {origin}, this one has "
+                f"{backbone} ({record}): give the backbone it was trained on, or train it anew"
+            )
 
 
 def read_adapter_config(name: str, folder: Path) -> AdapterConfig:

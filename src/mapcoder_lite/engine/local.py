@@ -1,7 +1,7 @@
 """The model in this process: one backbone, any number of adapters, batches from many threads.
 
 Knows: transformers folders, chat templates, context length, what completions report.
-Does not know: how rows are decoded, how adapters are read, roles, prompts, problems.
+Does not know: how rows are decoded, how adapters are read, threads, roles, problems.
 """
 
 # torch and transformers are only partly typed, hence not strict.
@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import Any, Literal
@@ -25,11 +25,18 @@ from transformers import (
 )
 from transformers.utils import logging as transformers_logging
 
-from mapcoder_lite.engine.batching import Batcher, Ticket
-from mapcoder_lite.engine.decode import Row, decode
-from mapcoder_lite.engine.folders import adapter_digest, backbone_digest, check_backbone
-from mapcoder_lite.engine.lora import Switch, add_adapter
+from mapcoder_lite.engine.batching import Batcher
+from mapcoder_lite.engine.constraint import Vocabulary
+from mapcoder_lite.engine.decode import Decoder, Room, Statistics
+from mapcoder_lite.engine.folders import (
+    adapter_digest,
+    backbone_digest,
+    check_backbone,
+    check_origin,
+)
+from mapcoder_lite.engine.lora import fuse_adapters
 from mapcoder_lite.engine.reply import Reply, row_seed
+from mapcoder_lite.engine.rows import Row
 from mapcoder_lite.engine.sampling import Sampler
 from mapcoder_lite.errors import EngineError, PromptTooLong, UnknownAdapter
 from mapcoder_lite.trajectory import Completion, Message, Request, Usage, Watch
@@ -39,17 +46,8 @@ Dtype = Literal["float32", "bfloat16", "float16"]
 _CHAT_ENDS = ("<|im_end|>", "<|endoftext|>")
 
 
-@dataclass(eq=False, slots=True)
-class _Job:
-    """One request on its way, with the moment it was handed in."""
-
-    row: Row
-    adapter: str | None
-    started: float = field(default_factory=time.monotonic)
-
-
 class LocalEngine:
-    """A transformers backbone with PEFT adapters; requests of one adapter share a batch."""
+    """A transformers backbone with PEFT adapters; one running batch for all threads."""
 
     def __init__(
         self,
@@ -58,7 +56,7 @@ class LocalEngine:
         *,
         device: str | None = None,
         dtype: Dtype = "float32",
-        max_batch_rows: int = 32,
+        room: Room = Room(),
         num_threads: int | None = None,
     ) -> None:
         """Load everything; `num_threads` holds for all of torch in this process.
@@ -69,58 +67,110 @@ class LocalEngine:
         check_backbone(backbone)
         if num_threads is not None:
             torch.set_num_threads(num_threads)
+        digest = backbone_digest(backbone)
+        for name, folder in adapters.items():
+            check_origin(name, folder, digest)
         self._name = backbone.name
         self._tokenizer = _load_tokenizer(backbone)
-        self._model = _load_model(backbone, dtype, device)
-        self._switch = Switch()
-        for name, folder in adapters.items():
-            add_adapter(self._model, self._switch, name, folder)
-        _check_fit(backbone, self._model, len(self._tokenizer))
+        model = _load_model(backbone, dtype, device)
+        _check_fit(backbone, model, len(self._tokenizer))
+        mix = fuse_adapters(model, adapters)
         self._digests = {name: adapter_digest(folder) for name, folder in adapters.items()}
-        self._identity = _identity(backbone, self._digests, dtype)
-        self._end_tokens = _end_tokens(self._model, self._tokenizer)
-        self._context = int(self._model.config.max_position_embeddings)
+        self._identity = _identity(backbone.name, digest, dtype, self._digests)
+        self._end_tokens = _end_tokens(model, self._tokenizer)
+        num_logits = int(model.config.vocab_size)
+        self._vocabulary = Vocabulary(self._tokenizer_json, num_logits, self._end_tokens)
+        self._context = int(model.config.max_position_embeddings)
         self._tokenizer_lock = Lock()  # encoding is not safe from several threads
-        self._num_threads = num_threads
-        self._batcher = Batcher[_Job, Completion](self._answer, max_rows=max_batch_rows)
+        self._cache_bytes = room.cache_bytes
+        self._decoder = Decoder(model, mix, self._digests, room, num_threads)
+        self._batcher = Batcher[Row](self._decoder)
 
     @property
     def identity(self) -> str:
         """Backbone, precision and adapters, each with its digest."""
         return self._identity
 
+    @property
+    def statistics(self) -> Statistics:
+        """What was decoded so far and is held now."""
+        return self._decoder.statistics
+
     def complete(self, requests: Sequence[Request], watch: Watch | None = None) -> list[Completion]:
-        """Answer every request, in order; nothing is decoded before all have been checked.
+        """Answer every request, in order; who cannot be answered does not end the others.
 
         Raises:
             PromptTooLong: prompt and `max_tokens` exceed the context; both numbers are named.
             UnknownAdapter: an adapter is not loaded; the loaded ones are named.
-            EngineError: a grammar was asked for, the model failed, or the engine was closed.
+            Cancelled: the watch's cancellation was used.
+            EngineError: a grammar cannot be followed, the model failed, or the engine was closed.
         """
-        jobs = [self._job(request) for request in requests]
-        return self._batcher.answer_all([(job, job.adapter) for job in jobs])
+        watch = watch or Watch()
+        started = time.monotonic()
+        rows: dict[int, Row] = {}
+        faults: dict[int, EngineError] = {}
+        for index, request in enumerate(requests):
+            try:
+                rows[index] = self._row(request, watch, index)
+            except EngineError as fault:
+                faults[index] = fault
+        places = list(rows)
+        completions: dict[int, Completion] = {}
+
+        def on_end(number: int, row: Row) -> None:
+            index = places[number]
+            if row.fault is not None:
+                faults[index] = EngineError(f"{self._name} could not go on: {row.fault}")
+                return
+            completions[index] = self._completion(row, time.monotonic() - started)
+            if watch.on_completion is not None:
+                watch.on_completion(index, completions[index])
+
+        failed = self._batcher.work_off(list(rows.values()), on_end, watch.cancellation)
+        faults |= {places[number]: fault for number, fault in failed.items()}
+        if faults:
+            raise faults[min(faults)]
+        return [completions[index] for index in range(len(requests))]
 
     def close(self) -> None:
         """Fail what waits, end the worker; the model is freed with the engine."""
         self._batcher.close()
 
-    def _job(self, request: Request) -> _Job:
+    def _row(self, request: Request, watch: Watch, index: int) -> Row:
         if request.adapter is not None and request.adapter not in self._digests:
             loaded = ", ".join(sorted(self._digests)) or "none"
             raise UnknownAdapter(f"adapter {request.adapter!r} is not loaded; loaded: {loaded}")
-        if request.grammar is not None:
-            raise EngineError("the local engine does not support grammars: leave `grammar` out")
+        grammar = request.grammar
+        constraint = None if grammar is None else self._vocabulary.constraint(grammar)
         sampling = request.sampling
         prompt = self._encode(request.messages_sent)
-        if len(prompt) + sampling.max_tokens > self._context:
-            raise PromptTooLong(
-                f"prompt of {len(prompt)} tokens and reply of up to {sampling.max_tokens} tokens "
-                f"exceed the context of {self._context} tokens of {self._name}: shorten the "
-                "prompt or lower max_tokens"
+        if not prompt:
+            raise EngineError(
+                f"the chat template of {self._name} makes no token of the messages: there is "
+                "nothing to go on from"
             )
-        sampler = Sampler.seeded(sampling, row_seed(sampling.seed, request.attempt))
-        reply = Reply(sampling, self._end_tokens, self._detokenize)
-        return _Job(Row(prompt, sampler, reply), request.adapter)
+        self._check_length(len(prompt), sampling.max_tokens)
+        return Row(
+            prompt,
+            request.adapter,
+            Sampler.seeded(sampling, row_seed(sampling.seed, request.attempt), constraint),
+            Reply(sampling, self._end_tokens, self._detokenize),
+            watch.on_text and partial(watch.on_text, index),
+        )
+
+    def _check_length(self, prompt: int, reply: int) -> None:
+        lengths = f"prompt of {prompt} tokens and reply of up to {reply} tokens"
+        if prompt + reply > self._context:
+            raise PromptTooLong(
+                f"{lengths} exceed the context of {self._context} tokens of {self._name}: shorten "
+                "the prompt or lower max_tokens"
+            )
+        needed = self._decoder.bytes_needed(1, prompt + reply)
+        if needed > self._cache_bytes:
+            raise PromptTooLong(
+                f"{lengths} need {needed} bytes of keys and values, more than the "
+                f"{self._cache_bytes} of engine.cache_bytes: raise it or lower max_tokens"
+            )
 
     def _encode(self, messages: Sequence[Message]) -> list[int]:
         chat = [{"role": message.role, "content": message.content} for message in messages]
@@ -130,6 +180,11 @@ class LocalEngine:
             )
         return encoding["input_ids"]
 
+    def _tokenizer_json(self) -> str:
+        tokenizer: Any = self._tokenizer  # its Rust half has no type
+        with self._tokenizer_lock:
+            return tokenizer.backend_tokenizer.to_str()
+
     def _detokenize(self, tokens: Sequence[int]) -> str:
         return str(
             self._tokenizer.decode(
@@ -137,36 +192,22 @@ class LocalEngine:
             )
         )
 
-    def _answer(self, tickets: Sequence[Ticket[_Job, Completion]]) -> None:
-        """Decode one batch of one adapter; runs in the worker thread alone."""
-        if not tickets:
-            return
-        if self._num_threads is not None:
-            torch.set_num_threads(self._num_threads)  # OpenMP keeps the number per thread
-        self._switch.adapter = tickets[0].work.adapter
-        ticket_of = {ticket.work.row: ticket for ticket in tickets}
-        for row in decode(self._model, list(ticket_of), lambda row: not ticket_of[row].is_settled):
-            ticket = ticket_of[row]
-            if row.fault is not None:
-                ticket.fail(EngineError(f"{self._name} could not go on: {row.fault}"))
-            else:
-                ticket.settle(self._completion(ticket.work))
-
-    def _completion(self, job: _Job) -> Completion:
-        reply = job.row.reply
+    def _completion(self, row: Row, seconds: float) -> Completion:
+        reply = row.reply
         if reply.finish_reason is None:
             raise AssertionError("a reply was handed out before it was finished")
         usage = Usage(
-            prompt_tokens=len(job.row.prompt),
+            prompt_tokens=len(row.prompt),
+            cached_tokens=row.cached_tokens,
             completion_tokens=len(reply.tokens),
         )
         return Completion(
             text=reply.text,
             finish_reason=reply.finish_reason,
             usage=usage,
-            seconds=time.monotonic() - job.started,
+            seconds=seconds,
             model=self._name,
-            adapter_digest=None if job.adapter is None else self._digests[job.adapter],
+            adapter_digest=None if row.adapter is None else self._digests[row.adapter],
         )
 
 
@@ -221,10 +262,9 @@ def _end_tokens(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> f
     return frozenset(ends)
 
 
-def _identity(backbone: Path, digests: Mapping[str, str], dtype: Dtype) -> str:
-    adapters = [f"{name}@{digest[:16]}" for name, digest in sorted(digests.items())]
-    backbone_name = f"{backbone.name}@{backbone_digest(backbone)[:16]}"
-    return " ".join(["local", backbone_name, dtype, *adapters])
+def _identity(name: str, digest: str, dtype: Dtype, adapters: Mapping[str, str]) -> str:
+    parts = [f"{adapter}@{of[:16]}" for adapter, of in sorted(adapters.items())]
+    return " ".join(["local", f"{name}@{digest[:16]}", dtype, *parts])
 
 
 @contextmanager

@@ -1,46 +1,68 @@
-"""A model behind any OpenAI-compatible server; adapters are model names there.
+"""A model behind a server: any OpenAI-compatible one, vLLM, SGLang, llama-server or Ollama.
 
-Knows: chat completions over HTTP, retries, what a sound reply looks like.
+Replies are streamed, so that a server that hangs is told from one that thinks. A reply that was
+cut off is asked for again; its text is handed on once: the second try is compared with what was
+handed on already and continues it, and one that differs is trouble like a cut.
+
+Knows: completions over HTTP, retries, calling off, limits on what is in flight.
 Does not know: how the server runs, environment variables, roles, prompts, problems.
 """
 
+import asyncio
 import logging
 import random
-from collections.abc import Mapping, Sequence
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from threading import Event
+from functools import partial
 from time import monotonic
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from mapcoder_lite.engine.chat import read_completion, retry_after_seconds, says_too_long
-from mapcoder_lite.engine.reply import row_seed
-from mapcoder_lite.errors import EngineError, PromptTooLong, UnknownAdapter
-from mapcoder_lite.trajectory import Completion, Request, Watch, digest
+from mapcoder_lite.config import ServerKind
+from mapcoder_lite.engine import servers
+from mapcoder_lite.engine.chat import (
+    Complaint,
+    EventReply,
+    Lines,
+    OllamaReply,
+    Shown,
+    StreamedReply,
+    Trouble,
+    retry_after_seconds,
+)
+from mapcoder_lite.engine.limits import Limits, Outcome, shared_gate
+from mapcoder_lite.engine.loop import LoopThread, closed, each_as_it_ends
+from mapcoder_lite.engine.truncation import check_after, check_before, likely_tokens
+from mapcoder_lite.errors import Cancelled, EngineError
+from mapcoder_lite.trajectory import Cancellation, Completion, Request, Watch
 
 if TYPE_CHECKING:
-    from openai import APIStatusError, OpenAI
+    from httpx2 import Response
+    from openai import AsyncOpenAI
 
 _log = logging.getLogger(__name__)
 
 _NO_KEY = "none"  # the client insists on a key; servers without keys ignore it
-_RETRIED_STATUS = frozenset({408, 409, 429})
+_CONNECT_SECONDS = 10.0
 _MAX_BACKOFF_SECONDS = 30.0
 _MAX_RETRY_AFTER_SECONDS = 300.0
+_FAREWELL_SECONDS = 1.0  # for the end of a response whose reply is whole; then it is dropped
 
 
 @dataclass(frozen=True, slots=True)
-class _Trouble:
-    """A failure that may pass."""
+class Patience:
+    """How long and how often a server is waited for."""
 
-    reason: str
-    retry_after_seconds: float | None = None
-    """None: the server does not say."""
+    first_token_seconds: float = 300.0
+    idle_seconds: float = 60.0
+    """Between two tokens."""
+    max_retries: int = 5
 
 
 class OpenAIEngine:
-    """Answers over HTTP, several requests at a time; every retry is logged."""
+    """Answers over HTTP, many requests at a time; every retry is logged."""
 
     def __init__(
         self,
@@ -48,171 +70,296 @@ class OpenAIEngine:
         model: str,
         adapters: Mapping[str, str] = MappingProxyType({}),
         *,
+        kind: ServerKind = ServerKind.OPENAI,
+        context_tokens: int | None = None,
         api_key: str | None = None,
-        timeout_seconds: float = 300.0,
-        max_retries: int = 5,
-        max_connections: int = 32,
-        extra_body: Mapping[str, object] = MappingProxyType({}),
+        patience: Patience = Patience(),
+        limits: Limits = Limits(),
     ) -> None:
         """Connect to a server.
 
-        `adapters` maps adapter names to model names of the server, `model` answers where the
-        request names none; `extra_body` goes with every request (a server's own fields).
+        `adapters` maps adapters to their names on the server, `model` answers where the request
+        names none; `context_tokens` is what prompt and reply may have together, if known.
 
         Raises:
             EngineError: the `openai` package is not installed.
         """
-        self._client = _client(base_url, api_key, timeout_seconds)
-        self._base_url = base_url
-        self._model = model
-        self._adapters = dict(adapters)
+        base_url = base_url.rstrip("/")
+        self._served = servers.Served(kind, base_url, model, dict(adapters), context_tokens)
         self._api_key = api_key
-        self._max_retries = max_retries
-        self._extra_body = dict(extra_body)
-        self._is_closing = Event()
-        self._pool = ThreadPoolExecutor(max_connections, thread_name_prefix="openai-engine")
+        self._patience = patience
+        self._client = _client(base_url, api_key)
+        self._gate = shared_gate(base_url, model, limits)
+        self._loras: tuple[servers.Lora, ...] | None = None
+        self._changes: dict[str, str | None] = {}
+        """Fields that the server refuses, and their new names."""
+        self._is_counting = True
+        self._loop = LoopThread[Completion]("openai-engine")
 
     def __repr__(self) -> str:
-        return f"OpenAIEngine({self._base_url!r}, {self._model!r})"
+        return f"OpenAIEngine({self._served.base_url!r}, {self._served.model!r})"
 
     @property
     def identity(self) -> str:
-        """Server, model names and extra fields; the server's weights cannot be seen from here."""
-        names = " ".join(f"{adapter}={name}" for adapter, name in sorted(self._adapters.items()))
-        extra = f" extra@{digest(self._extra_body)[:16]}" if self._extra_body else ""
-        return f"openai {self._base_url} {self._model} {names}{extra}".strip()
+        """Server and names on it; the server's weights cannot be seen from here."""
+        served = self._served
+        names = " ".join(f"{adapter}={name}" for adapter, name in sorted(served.adapters.items()))
+        return f"{served.kind.value} {served.base_url} {served.model} {names}".strip()
 
     def complete(self, requests: Sequence[Request], watch: Watch | None = None) -> list[Completion]:
-        """Answer every request, in order, each over its own connection.
+        """Answer every request, in order, each by its own exchange.
 
         Raises:
-            UnknownAdapter: an adapter has no model name, or the server does not know it.
-            PromptTooLong: the server says that prompt and reply do not fit.
+            UnknownAdapter: an adapter has no name here, or the server does not know it.
+            PromptTooLong: prompt and reply do not fit, or the server cut one of them.
+            Cancelled: the watch's cancellation was used.
             EngineError: the server failed for good, or its reply is not sound.
         """
-        bodies = [self._body(request) for request in requests]
-        futures: list[Future[Completion]] = []
+        watch = watch or Watch()
+        cancellation = watch.cancellation or Cancellation()
+        if cancellation.is_cancelled:
+            raise _cancelled()
+        futures = self._loop.start(
+            [partial(self._ask, request, _text_of(watch, i)) for i, request in enumerate(requests)]
+        )
         try:
-            futures.extend(self._pool.submit(self._ask, body) for body in bodies)
-            return [future.result() for future in futures]
-        except (CancelledError, RuntimeError) as error:
-            if not self._is_closing.is_set():
-                raise
-            raise _closed() from error
+            with cancellation.heard_by(lambda: _cancel(futures)):
+                _await(futures, watch)
         finally:
-            for future in futures:
-                future.cancel()
+            _cancel(futures)  # also when the waiting was interrupted
+        if any(future.cancelled() for future in futures):
+            raise _cancelled() if cancellation.is_cancelled else closed()
+        return [future.result() for future in futures]
 
     def close(self) -> None:
-        """End retries and connections; what waits fails."""
-        self._is_closing.set()
-        self._pool.shutdown(wait=False, cancel_futures=True)
-        self._client.close()
+        """Call everything off and end the connections."""
+        self._loop.close(self._client.close)
 
-    def _body(self, request: Request) -> dict[str, Any]:  # Any: the client's own argument types
-        if request.grammar is not None:
-            raise EngineError("the openai engine does not support grammars: leave `grammar` out")
-        sampling = request.sampling
-        return {
-            "model": self._model_name(request.adapter),
-            "messages": [message.model_dump() for message in request.messages_sent],
-            "temperature": sampling.temperature,
-            "top_p": sampling.top_p,
-            "max_tokens": sampling.max_tokens,
-            "seed": row_seed(sampling.seed, request.attempt),
-            "stop": list(sampling.stop) or None,
-            "n": 1,
-            "extra_body": self._extra_body,
-        }
-
-    def _model_name(self, adapter: str | None) -> str:
-        if adapter is None:
-            return self._model
-        if adapter not in self._adapters:
-            known = ", ".join(sorted(self._adapters)) or "none"
-            raise UnknownAdapter(f"adapter {adapter!r} has no model name here; named: {known}")
-        return self._adapters[adapter]
-
-    def _ask(self, body: dict[str, Any]) -> Completion:  # Any: as above
+    async def _ask(self, request: Request, on_text: Callable[[str], None] | None) -> Completion:
         """Send one request until it is answered or fails for good."""
+        check_before(request, self._served.context_tokens)
         started = monotonic()
+        shown = Shown(on_text)
         num_tries = 1
-        while isinstance(outcome := self._try(body), _Trouble):
-            self._wait(outcome, num_tries)
-            num_tries += 1
-        return read_completion(outcome, model=body["model"], seconds=monotonic() - started)
+        while True:
+            try:
+                async with self._admitted(likely_tokens(request)):
+                    completion = await self._try(request, shown, started)
+                break
+            except Trouble as trouble:
+                await self._wait(trouble, num_tries)
+                num_tries += 1
+        check_after(request, completion, self._served.context_tokens)
+        return completion
 
-    def _try(self, body: dict[str, Any]) -> str | _Trouble:  # Any: as above
-        """Return the text of the server's answer, or trouble that may pass."""
-        from openai import APIConnectionError, APIStatusError
-
-        if self._is_closing.is_set():
-            raise _closed()
+    @asynccontextmanager
+    async def _admitted(self, tokens: int) -> AsyncGenerator[None]:
+        waiting = self._gate.enter(tokens)
         try:
-            raw: Any = self._client.chat.completions.with_raw_response  # its wrapper is untyped
-            return raw.create(**body).text
-        except APIStatusError as error:
-            if error.status_code not in _RETRIED_STATUS and error.status_code < 500:
-                raise self._refusal(error, body["model"]) from None
-            return _Trouble(self._redacted(error), retry_after_seconds(error.response.headers))
-        except APIConnectionError as error:
-            return _Trouble(self._redacted(f"{error} ({error.__cause__})"))
+            admission = await asyncio.wrap_future(waiting)
+        except asyncio.CancelledError:
+            self._gate.give_up(waiting)
+            raise
+        outcome = Outcome.OTHER
+        try:
+            yield
+            outcome = Outcome.ANSWERED
+        except Trouble as trouble:
+            outcome = Outcome.OVERLOADED if trouble.is_overload else Outcome.OTHER
+            raise
+        finally:
+            self._gate.leave(admission, outcome)
 
-    def _wait(self, trouble: "_Trouble", num_tries: int) -> None:
-        """Wait as the server asks, else ever longer; raise when tries or patience are used up."""
-        if num_tries > self._max_retries:
-            raise EngineError(
-                f"{self._base_url} did not answer in {num_tries} tries; the last: {trouble.reason}"
+    async def _try(self, request: Request, shown: Shown, started: float) -> Completion:
+        """Ask once; a field that the server refuses is reworded, which is no new try."""
+        body: servers.Body = {}
+        while True:
+            try:
+                body = servers.body_of(request, self._served, await self._known_loras())
+                body = servers.reworded(body, self._changes)
+                reply = await self._read_reply(body, shown)
+                break
+            except Complaint as complaint:
+                if not self._change(complaint, body):
+                    asked = str(body.get("model", self._served.model))
+                    raise complaint.fault(self._served.base_url, asked) from None
+        completion = reply.completion(monotonic() - started)
+        shown.end()
+        if not reply.has_usage and self._is_counting:
+            self._is_counting = False
+            _log.warning(
+                "%s counts no tokens: they are recorded as 0, and a prompt that it cuts is not "
+                "noticed",
+                self._served.base_url,
             )
+        return completion
+
+    def _change(self, complaint: Complaint, body: servers.Body) -> bool:
+        """Note the field that a hosted model refuses; False when that cannot help."""
+        if self._served.kind is not ServerKind.OPENAI or complaint.status not in (400, 422):
+            return False
+        change = servers.change_for(str(complaint), body)
+        if change is None:
+            return False
+        field, name = change
+        if field not in self._changes:
+            self._changes[field] = name
+            what = f"is sent as {name}" if name else "is left out from now on"
+            _log.warning(
+                "%s refuses %s, which %s: %s", self._served.base_url, field, what, complaint
+            )
+        return True
+
+    async def _read_reply(self, body: servers.Body, shown: Shown) -> StreamedReply:
+        model = str(body["model"])
+        is_ollama = self._served.kind is ServerKind.OLLAMA
+        reply = OllamaReply(model) if is_ollama else EventReply(model)
+        shown.restart()
+        lines = Lines()
+        async with self._exchange(reply) as silence:
+            response = await self._post(self._served.url, body)
+            try:
+                async for piece in response.aiter_bytes():
+                    for line in lines.feed(piece):
+                        self._take(line, reply, shown, silence)
+                for line in lines.end():
+                    self._take(line, reply, shown, silence)
+            finally:
+                await response.aclose()
+        return reply
+
+    def _take(
+        self, line: bytes, reply: StreamedReply, shown: Shown, silence: asyncio.Timeout
+    ) -> None:
+        text = reply.take(line)
+        if text is None:
+            return
+        seconds = _FAREWELL_SECONDS if reply.is_over else self._patience.idle_seconds
+        silence.reschedule(asyncio.get_running_loop().time() + seconds)
+        shown.add(text)
+
+    @asynccontextmanager
+    async def _exchange(
+        self, reply: StreamedReply | None = None
+    ) -> AsyncGenerator[asyncio.Timeout]:
+        """Turn what goes wrong on the way into trouble or a complaint."""
+        from httpx2 import HTTPError
+        from openai import APIConnectionError, APIStatusError, APITimeoutError
+
+        try:
+            async with asyncio.timeout(self._patience.first_token_seconds) as silence:
+                yield silence
+        except TimeoutError:
+            if reply is None or not reply.is_over:
+                raise Trouble("the server fell silent and timed out", is_overload=True) from None
+        except APIStatusError as error:
+            raise Complaint(
+                self._redacted(f"HTTP {error.status_code}: {error.response.text}"),
+                status=error.status_code,
+                retry_after_seconds=retry_after_seconds(error.response.headers),
+            ) from None
+        except (APIConnectionError, HTTPError) as error:
+            self._loras = None  # who restarts a server may number its adapters anew
+            is_overload = isinstance(error, APITimeoutError)
+            raise Trouble(
+                self._redacted(f"{error} ({error.__cause__})"), is_overload=is_overload
+            ) from None
+        except Complaint as complaint:
+            raise Complaint(self._redacted(complaint), status=complaint.status) from None
+
+    async def _post(self, url: str, body: servers.Body) -> "Response":
+        from httpx2 import Response
+        from openai import AsyncStream
+
+        answer: Any = await self._client.post(  # with this cast it is the response itself
+            url, cast_to=Response, body=body, stream=True, stream_cls=AsyncStream[object]
+        )
+        return answer
+
+    async def _known_loras(self) -> tuple[servers.Lora, ...]:
+        """Return the adapters of a llama-server, which it calls by number."""
+        from httpx2 import Response
+
+        url = self._served.loras_url
+        if url is None:
+            return ()
+        if self._loras is None:
+            try:
+                async with self._exchange():
+                    response = await self._client.get(url, cast_to=Response)
+            except Complaint as complaint:
+                if complaint.status == 404:
+                    raise servers.no_llama_server(str(complaint)) from None
+                raise
+            self._loras = servers.read_loras(response.text)
+        return self._loras
+
+    async def _wait(self, trouble: Trouble, num_tries: int) -> None:
+        """Wait as the server asks, else ever longer; raise when tries or patience are used up."""
+        base_url, reason = self._served.base_url, self._redacted(trouble)
+        most_tries = self._patience.max_retries + 1
+        if num_tries >= most_tries:
+            raise EngineError(
+                f"{base_url} did not answer in {num_tries} tries; the last: {reason}"
+            ) from None
         seconds = trouble.retry_after_seconds
         if seconds is None:
             ceiling = min(_MAX_BACKOFF_SECONDS, 0.5 * 2 ** (num_tries - 1))
             seconds = ceiling * random.uniform(0.5, 1.0)  # spread, lest all come back together
         if seconds > _MAX_RETRY_AFTER_SECONDS:
             raise EngineError(
-                f"{self._base_url} asks to wait {seconds:.0f} s, longer than the "
-                f"{_MAX_RETRY_AFTER_SECONDS:.0f} s we wait: {trouble.reason}; try again later"
-            )
+                f"{base_url} asks to wait {seconds:.0f} s, longer than the "
+                f"{_MAX_RETRY_AFTER_SECONDS:.0f} s we wait: {reason}; try again later"
+            ) from None
         _log.warning(
-            "try %d of %d failed, next in %.1f s: %s",
-            num_tries,
-            self._max_retries + 1,
-            seconds,
-            trouble.reason,
+            "try %d of %d failed, next in %.1f s: %s", num_tries, most_tries, seconds, reason
         )
-        if self._is_closing.wait(seconds):
-            raise _closed()
-
-    def _refusal(self, error: "APIStatusError", model: str) -> EngineError:
-        reason = self._redacted(error)
-        if says_too_long(reason):
-            return PromptTooLong(f"{self._base_url}: {reason}; shorten the prompt or max_tokens")
-        if error.status_code == 404:
-            return UnknownAdapter(f"{self._base_url} does not know the model {model!r}: {reason}")
-        return EngineError(f"{self._base_url} refused a request to {model!r}: {reason}")
+        await asyncio.sleep(seconds)
 
     def _redacted(self, error: object) -> str:
         """Return an error's text without the key, which some servers repeat."""
-        text = str(error)[:1000]
-        return text.replace(self._api_key, "***") if self._api_key else text
+        text = str(error)
+        if self._api_key:
+            text = text.replace(self._api_key, "***")
+        return text[:1000]
 
 
-def _client(base_url: str, api_key: str | None, timeout_seconds: float) -> "OpenAI":
+def _client(base_url: str, api_key: str | None) -> "AsyncOpenAI":
     try:
-        from openai import OpenAI
+        from openai import AsyncOpenAI
+        from openai import Timeout as Timeouts
     except ImportError as error:
         raise EngineError(
             "the openai engine needs the package `openai`: install mapcoder-lite[openai]"
         ) from error
-    client = OpenAI(
+    client = AsyncOpenAI(
         base_url=base_url,
         api_key=api_key or _NO_KEY,
-        timeout=timeout_seconds,
+        timeout=Timeouts(None, connect=_CONNECT_SECONDS),  # silence is measured here, in tokens
         max_retries=0,  # ours are logged
     )
     client.organization = client.project = None  # the client took them from the environment
     return client
 
 
-def _closed() -> EngineError:
-    return EngineError("the engine was closed before it answered: open another one")
+def _text_of(watch: Watch, index: int) -> Callable[[str], None] | None:
+    return None if watch.on_text is None else partial(watch.on_text, index)
+
+
+def _await(futures: Sequence[Future[Completion]], watch: Watch) -> None:
+    """Wait until all are done, whatever became of them; show the replies as they come."""
+    ended = each_as_it_ends(futures)
+    for _ in futures:
+        place = ended.get()
+        future = futures[place]
+        if watch.on_completion and not future.cancelled() and future.exception() is None:
+            watch.on_completion(place, future.result())
+
+
+def _cancel(futures: Sequence[Future[Completion]]) -> None:
+    for future in futures:
+        future.cancel()
+
+
+def _cancelled() -> Cancelled:
+    return Cancelled("the requests were called off before they were answered")

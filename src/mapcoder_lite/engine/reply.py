@@ -38,6 +38,9 @@ class Reply:
         self._detokenize = detokenize
         # A token adds at least one byte, and four more cover a character that began earlier.
         self._tail_tokens = max((len(stop.encode()) for stop in self._stops), default=0) + 4
+        self._shown = ""  # whole characters of the tokens up to `_read`, what is held back included
+        self._told = 0  # characters of it that were handed out
+        self._from = self._read = 0  # tokens: where decoding starts anew, and how far it is shown
 
     def accept(self, token: int) -> None:
         """Add one token and decide whether the reply is finished."""
@@ -53,6 +56,50 @@ class Reply:
         text = self._whole_text()
         starts = [start for stop in self._stops if (start := text.find(stop)) >= 0]
         return text[: min(starts)] if starts else text
+
+    def fresh_text(self) -> str:
+        """Return what was added to the text since the last call.
+
+        Half a character waits for its rest, and what may begin a stop string for what follows:
+        all that was returned together is a beginning of `text`, and of a finished reply the whole.
+
+        Raises:
+            ValueError: the tokenizer changes text that it has already given.
+        """
+        if self.finish_reason is None:
+            self._decode_on()
+            shown = self._shown[: len(self._shown) - self._num_held()]
+        else:
+            shown = self.text
+            if not shown.startswith(self._shown[: self._told]):
+                raise ValueError("the tokenizer took text back: ask without listening to the text")
+        fresh = shown[self._told :]
+        self._told += len(fresh)
+        if self.finish_reason is not None:
+            self._shown = shown
+        return fresh
+
+    def _decode_on(self) -> None:
+        """Decode new tokens along with those before, on which their text may depend."""
+        if self._read == len(self.tokens):
+            return
+        before = self._detokenize(self.tokens[self._from : self._read])
+        after = self._detokenize(self.tokens[self._from :])
+        if len(after) > len(before) and not after.endswith("\N{REPLACEMENT CHARACTER}"):
+            self._shown += after[len(before) :]
+            self._from, self._read = self._read, len(self.tokens)
+
+    def _num_held(self) -> int:
+        """Return how many characters at the end may begin a stop string."""
+        longest = max(map(len, self._stops), default=1) - 1
+        return next(
+            (
+                size
+                for size in range(min(longest, len(self._shown)), 0, -1)
+                if any(stop.startswith(self._shown[-size:]) for stop in self._stops)
+            ),
+            0,
+        )
 
     def _is_stopped(self) -> bool:
         if not self._stops:

@@ -58,7 +58,7 @@ class TeacherEngine:
         """Answer every request.
 
         Raises:
-            EngineError: a prompt shows no puzzle that the teacher knows.
+            EngineError: a prompt shows no puzzle that the teacher knows, or a grammar is asked for.
         """
         completions = [self._completion(request) for request in requests]
         for index, completion in enumerate(completions):
@@ -69,6 +69,11 @@ class TeacherEngine:
         """Nothing is held."""
 
     def _completion(self, request: Request) -> Completion:
+        if request.grammar is not None:
+            raise EngineError(
+                "the teacher is a script and cannot be held to a layout: "
+                "leave traversal.structured off"
+            )
         question = request.messages[-1].content
         puzzle = self._puzzle(question)
         text = self._reply(question, puzzle, Random(f"{self._seed}/{request.key}"))

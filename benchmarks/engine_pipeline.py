@@ -1,0 +1,178 @@
+"""The whole pipeline over pocket problems, against the original's one call at a time.
+
+The original (MapCoder's published code) works on one problem, asks one question, waits for the
+whole reply, and computes every prompt anew. Here that way runs on our engine, with its reuse of
+prompts and its drafts switched off; beside it the same order of calls with both switched on, so
+that the table says what comes from the order and what from the engine. All ways must end alike:
+the same program for every problem.
+
+Knows: the pocket world, the runner's threads, the original's way.
+Does not know: how an engine works, how programs are judged.
+"""
+
+import statistics
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from itertools import islice
+
+from mapcoder_lite import config, pipeline, runner
+from mapcoder_lite.cli import engines
+from mapcoder_lite.pocket.world import problem_set
+from mapcoder_lite.problem import Problem
+from mapcoder_lite.store import Unit
+from mapcoder_lite.trajectory import Completion, Engine, Request, Trajectory, Watch
+
+ORIGINAL = "the original's way: one problem, one call, one token at a time"
+ORDER_ONLY = "one problem, one call at a time, this engine's drafts and reuse"
+OURS = "one problem at a time, ours"
+PLAIN = ("engine.prefix_cache_bytes=0", "engine.draft_tokens=0")
+
+Solve = Callable[[Problem], Trajectory]
+
+
+@dataclass(slots=True)
+class Way:
+    """One way to solve, and what came of it."""
+
+    solve: Solve
+    solved: dict[str, Trajectory] = field(default_factory=dict[str, Trajectory])
+
+    def work(self, problem: Problem) -> None:
+        self.solved[problem.id] = self.solve(problem)
+
+    @property
+    def seconds(self) -> float:
+        """Of all problems, one after another."""
+        return sum(trajectory.seconds for trajectory in self.solved.values())
+
+
+class OneCallAtATime:
+    """Asks the next question only after the last answer."""
+
+    def __init__(self, inner: Engine) -> None:
+        self._inner = inner
+
+    @property
+    def identity(self) -> str:
+        return self._inner.identity
+
+    def complete(self, requests: Sequence[Request], watch: Watch | None = None) -> list[Completion]:
+        watch = watch or Watch()
+        return [
+            self._inner.complete([request], watch.of([index]))[0]
+            for index, request in enumerate(requests)
+        ]
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+def compare(*, quick: bool, threads: int) -> list[str]:
+    """Solve the problems in every way; return the tables."""
+    problems = [puzzle.problem for puzzle in islice(problem_set("test"), 8 if quick else 32)]
+    with ExitStack() as stack:
+        ways = {
+            ORIGINAL: Way(stack.enter_context(opened(threads, PLAIN, is_one_call=True))),
+            ORDER_ONLY: Way(stack.enter_context(opened(threads, (), is_one_call=True))),
+            OURS: Way(stack.enter_context(opened(threads, (), is_one_call=False))),
+        }
+        for way in ways.values():
+            way.solve(problems[-1])  # warms up
+        for turn, problem in enumerate(problems):  # the ways take turns, each first as often
+            names = list(ways)
+            for name in names[turn % 3 :] + names[: turn % 3]:
+                ways[name].work(problem)
+        many = [at_once(problems, threads) for _ in range(2)]
+    check(ways, [solved for _, solved in many])
+    return [*table(ways, min(seconds for seconds, _ in many)), *calls(ways[OURS])]
+
+
+@contextmanager
+def opened(threads: int, settings: Sequence[str], *, is_one_call: bool) -> Iterator[Solve]:
+    overrides = [f"engine.num_threads={threads}", *settings]
+    chosen = config.load(overrides=overrides)
+    dials = engines.dials(chosen)
+    with engines.opened_engine(chosen) as engine, engines.opened_judge(chosen) as judge:
+        asked = OneCallAtATime(engine) if is_one_call else engine
+        yield lambda problem: pipeline.solve(problem, asked, judge, dials)
+
+
+def at_once(problems: Sequence[Problem], threads: int) -> tuple[float, dict[str, Trajectory]]:
+    """Solve all problems on as many threads; return the seconds and the trajectories."""
+    by_id = {problem.id: problem for problem in problems}
+    with opened(threads, (), is_one_call=False) as solve:
+        way = Way(solve)
+        solve(problems[-1])
+        started = time.perf_counter()
+        units = [Unit(id, 0) for id in by_id]
+        runner.Threads(len(units)).run(lambda unit: way.work(by_id[unit.problem_id]), units)
+        return time.perf_counter() - started, way.solved
+
+
+def check(ways: Mapping[str, Way], many: Sequence[dict[str, Trajectory]]) -> None:
+    expected = programs(ways[ORIGINAL].solved)
+    others = [way.solved for way in ways.values()] + list(many)
+    if any(programs(solved) != expected for solved in others):
+        sys.exit("the ways end with different programs: their times do not compare")
+
+
+def programs(solved: dict[str, Trajectory]) -> dict[str, str | None]:
+    return {id: trajectory.program for id, trajectory in solved.items()}
+
+
+def table(ways: Mapping[str, Way], at_once_seconds: float) -> list[str]:
+    num_problems = len(ways[OURS].solved)
+    lines = [
+        f"### The whole pipeline over {num_problems} pocket problems",
+        "",
+        "Every way ends with the same programs.",
+        "",
+        "| way | seconds | problems an hour | median latency s |",
+        "| --- | --- | --- | --- |",
+    ]
+    for name, way in ways.items():
+        latency = statistics.median(one.seconds for one in way.solved.values())
+        rate = 3600 * num_problems / way.seconds
+        lines.append(f"| {name} | {way.seconds:.1f} | {rate:.0f} | {latency:.2f} |")
+    rate = 3600 * num_problems / at_once_seconds
+    lines += [
+        f"| {num_problems} problems at once, ours | {at_once_seconds:.1f} | {rate:.0f} | |",
+        "",
+        "| what | number | target | met |",
+        "| --- | --- | --- | --- |",
+        ratio("problems an hour / original", ways[ORIGINAL].seconds / at_once_seconds, 6),
+        ratio("original / ours, latency of a problem, median", latency_ratio(ways, ORIGINAL), 2),
+        ratio("original / ours, seconds of all", ways[ORIGINAL].seconds / ways[OURS].seconds, 2),
+        ratio("problems an hour / order only", ways[ORDER_ONLY].seconds / at_once_seconds, 6),
+        ratio("order only / ours, latency, median", latency_ratio(ways, ORDER_ONLY), 2),
+    ]
+    return lines
+
+
+def latency_ratio(ways: Mapping[str, Way], name: str) -> float:
+    return statistics.median(
+        trajectory.seconds / ways[OURS].solved[id].seconds
+        for id, trajectory in ways[name].solved.items()
+    )
+
+
+def ratio(what: str, number: float, target: float) -> str:
+    return f"| {what} | {number:.2f} | >= {target} | {'yes' if number >= target else '**no**'} |"
+
+
+def calls(way: Way) -> list[str]:
+    """Say what the work consisted of."""
+    asked = [call for trajectory in way.solved.values() for call in trajectory.calls]
+    usages = [call.completion.usage for call in asked]
+    kinds = Counter(call.kind.value for call in asked)
+    return [
+        "",
+        f"{len(asked)} calls: {', '.join(f'{count} {kind}' for kind, count in kinds.items())}; "
+        f"{sum(u.prompt_tokens for u in usages)} prompt tokens, of which "
+        f"{sum(u.cached_tokens for u in usages)} were not computed again one problem at a time, "
+        f"and {sum(u.completion_tokens for u in usages)} new ones.",
+    ]
