@@ -86,7 +86,7 @@ def compare(*, quick: bool, threads: int) -> list[str]:
             names = list(ways)
             for name in names[turn % 3 :] + names[: turn % 3]:
                 ways[name].work(problem)
-        many = [at_once(problems, threads) for _ in range(2)]
+    many = [at_once(problems, threads) for _ in range(2)]
     check(ways, [solved for _, solved in many])
     return [*table(ways, min(seconds for seconds, _ in many)), *calls(ways[OURS])]
 

@@ -16,6 +16,7 @@ from mapcoder_lite.engine.prefixes import PrefixStore, Tokens  # noqa: E402
 from mapcoder_lite.engine.reply import Reply  # noqa: E402
 from mapcoder_lite.engine.rows import Row  # noqa: E402
 from mapcoder_lite.engine.sampling import NOT_FINITE, Sampler, draw  # noqa: E402
+from mapcoder_lite.engine.threads import Threads  # noqa: E402
 from mapcoder_lite.trajectory import Sampling  # noqa: E402
 
 
@@ -312,3 +313,19 @@ def test_logits_that_are_not_finite_are_no_token(bad: float) -> None:
         drawn = draw(logits, samplers(3, temperature))
         assert drawn[1] == NOT_FINITE
         assert isinstance(drawn[0], int) and isinstance(drawn[2], int)
+
+
+def test_few_tokens_of_a_small_model_get_one_thread_and_many_get_all(
+    model: "transformers.PreTrainedModel",
+) -> None:
+    before = torch.get_num_threads()
+    try:
+        threads = Threads(model, 2)
+        threads.suit(1)
+        assert torch.get_num_threads() == 1
+        threads.suit(10**6)
+        assert torch.get_num_threads() == 2
+        Threads(model, 1).suit(10**6)
+        assert torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(before)

@@ -96,6 +96,7 @@ DOORS = {
             "engine/lora.py",
             "engine/prefill.py",
             "engine/sampling.py",
+            "engine/threads.py",
             "training/",
             "pocket/",
         ),

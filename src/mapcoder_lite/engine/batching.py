@@ -31,10 +31,6 @@ W = TypeVar("W", bound=Work)
 class Batch(Protocol[W]):
     """What the worker thread moves on; only that thread calls it."""
 
-    def begin(self) -> None:
-        """Prepare the worker thread; called once, first."""
-        ...
-
     def has_room_for(self, work: W, /) -> bool:
         """Whether the work may join now; an empty batch must have room for anything."""
         ...
@@ -146,7 +142,6 @@ class Batcher(Generic[W]):
             self._changed.notify_all()
 
     def _serve(self) -> None:
-        self._batch.begin()
         while self._admit():
             try:
                 self._turn()

@@ -22,6 +22,7 @@ from mapcoder_lite.engine.prefill import Prefill
 from mapcoder_lite.engine.prefixes import PrefixStore
 from mapcoder_lite.engine.rows import Row
 from mapcoder_lite.engine.sampling import draw
+from mapcoder_lite.engine.threads import Threads
 
 _PREFILL_TOKENS = 2048
 """Tokens, padding counted, that are read between two steps of the running rows."""
@@ -79,9 +80,9 @@ class Decoder:
         self._mix = mix
         self._digests = digests
         self._room = room
-        self._num_threads = num_threads
+        self._threads = Threads(model, num_threads)
         self._store = PrefixStore(room.prefix_cache_bytes)
-        self._prefill = Prefill(model, mix, self._store, room.prefill_tokens)
+        self._prefill = Prefill(model, mix, self._store, self._threads, room.prefill_tokens)
         self._cache = RowCache()
         self._rows: list[Row] = []
         self._arrangement = Arrangement()
@@ -115,11 +116,6 @@ class Decoder:
     def bytes_needed(self, num_rows: int, num_columns: int) -> int:
         """Return what keys and values of so many rows take, with the buffer's own room."""
         return num_rows * (num_columns + ROOM) * self._prefill.bytes_per_token
-
-    def begin(self) -> None:
-        """Prepare the thread that decodes; OpenMP keeps its number of threads per thread."""
-        if self._num_threads is not None:
-            torch.set_num_threads(self._num_threads)
 
     def has_room_for(self, row: Row) -> bool:
         """Whether all rows and this one fit, even if each draws all it may."""
@@ -238,6 +234,7 @@ class Decoder:
             [row.last_token, *guess] + [row.last_token] * (count - 1 - len(guess))
             for row, guess in zip(self._rows, guesses, strict=True)
         ]
+        self._threads.suit(len(self._rows) * count)
         output = self._model(
             input_ids=torch.tensor(fed).to(self._device),
             attention_mask=self._cache.open_columns(count),

@@ -59,14 +59,12 @@ class LocalEngine:
         room: Room = Room(),
         num_threads: int | None = None,
     ) -> None:
-        """Load everything; `num_threads` holds for all of torch in this process.
+        """Load everything; `num_threads` bounds the processor threads of a forward.
 
         Raises:
             EngineError: the folder is no backbone, or an adapter does not fit it.
         """
         check_backbone(backbone)
-        if num_threads is not None:
-            torch.set_num_threads(num_threads)
         digest = backbone_digest(backbone)
         for name, folder in adapters.items():
             check_origin(name, folder, digest)

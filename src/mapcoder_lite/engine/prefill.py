@@ -18,6 +18,7 @@ from mapcoder_lite.engine.cache import ChunkCache, States
 from mapcoder_lite.engine.lora import Mix
 from mapcoder_lite.engine.prefixes import PrefixStore, Tokens
 from mapcoder_lite.engine.rows import Row
+from mapcoder_lite.engine.threads import Threads
 
 _LEAST_SHARED = 32
 """Tokens below which reuse is not worth a forward with a past."""
@@ -51,7 +52,12 @@ class Prefill:
     """The queue of newcomers; each turn reads some of them, a bounded number of tokens."""
 
     def __init__(
-        self, model: PreTrainedModel, mix: Mix, store: PrefixStore, tokens_per_turn: int
+        self,
+        model: PreTrainedModel,
+        mix: Mix,
+        store: PrefixStore,
+        threads: Threads,
+        tokens_per_turn: int,
     ) -> None:
         """Take a fused model; one token is read at once, to see what a token leaves behind."""
         self.newcomers: list[Newcomer] = []
@@ -62,6 +68,7 @@ class Prefill:
         self._model = model
         self._mix = mix
         self._store = store
+        self._threads = threads
         self._tokens_per_turn = tokens_per_turn
         self._nothing = _nothing(model)
 
@@ -133,6 +140,7 @@ class Prefill:
         cache = ChunkCache(_padded([newcomer.states for newcomer in group]))
         mask = _mask(num_read, max(sizes)).to(device, self._model.dtype) if num_read.any() else None
         self._mix.arrangement = self._mix.in_segments([n.row.adapter for n in group])
+        self._threads.suit(tokens.numel())
         self._model.base_model(
             input_ids=tokens.to(device),
             attention_mask=mask,
