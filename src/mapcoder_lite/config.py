@@ -81,6 +81,7 @@ class EngineConfig(Record):
     draft_tokens: Annotated[int, Field(ge=0)] = 8
     """Guessed ahead a reply and step; no token changes by it (pocket, local); 0 = none."""
     num_threads: Annotated[int, Field(gt=0)] | None = None
+    """Processor threads of a forward at most (pocket, local); None = as many as torch takes."""
     timeout_seconds: Annotated[float, Field(gt=0)] = 300.0
     """Longest wait for a reply's first token (openai)."""
     idle_seconds: Annotated[float, Field(gt=0)] = 60.0
