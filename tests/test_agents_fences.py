@@ -69,3 +69,8 @@ def test_string_literals_keep_their_blank_lines():
 def test_deeply_nested_python_is_no_crash():
     for source in ("(" * 50_000, "x = a" + "[0]" * 50_000, "x = " + "-" * 50_000 + "1"):
         assert fences.is_python(source) is False
+
+
+@pytest.mark.parametrize("white", ["\r", "\x0b", "\x0c", "\u00a0", "\u2028", " \r"])
+def test_white_space_behind_a_fence_is_no_tag(white: str) -> None:
+    assert found(f"```{white}\nprint(1)\n```{white}\n") == "print(1)"

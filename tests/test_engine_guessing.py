@@ -126,6 +126,17 @@ def test_long_replies_close_the_gaps_that_wrong_guesses_left(
     assert texts(guessing.complete(requests)) == texts(plain.complete(requests))
 
 
+def test_what_a_wrong_guess_left_behind_is_wiped() -> None:
+    cache = RowCache()
+    cache.join([[torch.ones(1, 2, 1)] * 2] * 2)
+    cache.open_columns(3)
+    fed = torch.tensor([[5.0, 6.0, torch.nan], [7.0, torch.inf, torch.nan]]).view(2, 1, 3, 1)
+    keys, values = cache.update(fed, fed, 0)
+    cache.hide_unused(torch.tensor([2, 1]))
+    for states in (keys, values):
+        assert states[..., -3:, 0].squeeze(1).tolist() == [[5, 6, 0], [7, 0, 0]]
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(st.lists(st.integers(0, 3), min_size=3, max_size=3), min_size=1, max_size=90),

@@ -1,10 +1,11 @@
 import threading
+import time
 from collections.abc import Callable, Sequence
 
 import pytest
 
 from mapcoder_lite.engine.replay import ReplayEngine, StoredEngine, stored_key
-from mapcoder_lite.errors import Cancelled, EngineError, ReplayMiss, StoreError
+from mapcoder_lite.errors import Cancelled, EngineError, PromptTooLong, ReplayMiss, StoreError
 from mapcoder_lite.trajectory import Cancellation, Completion, Message, Request, Watch
 
 
@@ -285,3 +286,59 @@ def test_a_listener_hears_a_cancellation_once_and_only_while_it_listens() -> Non
         pass
     assert heard == ["during", "late"]
     assert cancellation.is_cancelled
+
+
+class FailingEngine(FunctionEngine):
+    """Waits for its gate, then answers nothing and fails in its own way."""
+
+    def __init__(self, fault: EngineError) -> None:
+        super().__init__(str)
+        self.fault = fault
+        self.asked, self.gate = threading.Event(), threading.Event()
+
+    def complete(self, requests: Sequence[Request], watch: Watch | None = None) -> list[Completion]:
+        if not self.asked.is_set():
+            self.asked.set()
+            assert self.gate.wait(10)
+            raise self.fault
+        return super().complete(requests, watch)
+
+
+def test_a_thread_that_waits_never_gets_the_fault_of_anothers_question() -> None:
+    inner = FailingEngine(PromptTooLong("the other question is too long"))
+    engine = StoredEngine(inner, MemoryStore())
+    outcomes: list[object] = []
+
+    def first() -> None:
+        try:
+            engine.complete([ask("long"), ask("shared")])
+        except PromptTooLong as fault:
+            outcomes.append(fault)
+
+    def second() -> None:
+        outcomes.append(engine.complete([ask("shared")])[0].text)
+
+    threads = [threading.Thread(target=first), threading.Thread(target=second)]
+    threads[0].start()
+    assert inner.asked.wait(10)
+    threads[1].start()
+    time.sleep(0.05)  # so that it waits; were it late, it would ask anew all the same
+    inner.gate.set()
+    for thread in threads:
+        thread.join(10)
+    assert len(outcomes) == 2
+    assert {type(outcome) for outcome in outcomes} == {PromptTooLong, str}
+
+
+def test_what_is_stored_is_shown_though_the_rest_fails() -> None:
+    store = MemoryStore()
+    StoredEngine(FunctionEngine(lambda _: "x"), store).complete([ask("a")])
+    inner = FailingEngine(EngineError("broke"))
+    inner.gate.set()
+    seen: list[int] = []
+    engine = StoredEngine(inner, store)
+    with pytest.raises(EngineError, match="broke"):
+        engine.complete(
+            [ask("b"), ask("a")], Watch(on_completion=lambda index, _: seen.append(index))
+        )
+    assert seen == [1]

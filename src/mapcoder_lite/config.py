@@ -79,7 +79,8 @@ class EngineConfig(Record):
     prefix_cache_bytes: Annotated[int, Field(ge=0)] = 2**30
     """Of prompts' keys and values, kept for prompts that begin alike (pocket, local); 0 = none."""
     draft_tokens: Annotated[int, Field(ge=0)] = 8
-    """Guessed ahead a reply and step; no token changes by it (pocket, local); 0 = none."""
+    """Guessed ahead a reply and step (pocket, local); 0 = none. Changes no token in float32; in
+    bfloat16 rounding depends on what is computed together, neighbours and guesses alike."""
     num_threads: Annotated[int, Field(gt=0)] | None = None
     """Processor threads of a forward at most (pocket, local); None = as many as torch takes."""
     timeout_seconds: Annotated[float, Field(gt=0)] = 300.0
@@ -101,11 +102,11 @@ class TraversalConfig(Record):
     """Exemplars recalled, hence plans."""
     t: Annotated[int, Field(ge=0)] = 5
     """Debug rounds a plan."""
-    temperature: Annotated[float, Field(ge=0)] = 0.0
+    temperature: Annotated[float, Field(ge=0, le=100)] = 0.0
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
     max_tokens: Annotated[int, Field(gt=0)] = 4096
     seed: int = 0
-    retry_temperature: Annotated[float, Field(ge=0)] = 0.8
+    retry_temperature: Annotated[float, Field(ge=0, le=100)] = 0.8
     """Least temperature of a second ask; at 0 the same unreadable reply would return."""
     structured: bool = False
     """Hold replies that are XML to their layout; off = format failures are counted, as in the

@@ -60,7 +60,7 @@ class Message(Record):
 class Sampling(Record):
     """How a reply is drawn; every field is always sent, so no server default slips in."""
 
-    temperature: Annotated[float, Field(ge=0)] = 0.0
+    temperature: Annotated[float, Field(ge=0, le=100)] = 0.0
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
     max_tokens: Annotated[int, Field(gt=0)] = 2048
     seed: int = 0

@@ -170,7 +170,8 @@ def _loose_blocks(reply: str) -> Iterator[Block]:
 
 def _block(reply: str, opening: re.Match[str], end: int, *, is_closed: bool) -> Block:
     info = opening.group(opening.lastindex or 0).strip("`~ \t{}.").lower()
-    tag = info.split()[0] if info else ""
+    words = info.split()  # none where the rest of the line is white space that is no blank
+    tag = words[0] if words else ""
     return Block(reply[opening.end() : end], tag, is_closed, opening.start())
 
 

@@ -175,6 +175,8 @@ class Batcher(Generic[W]):
         for work in given_up:
             del running[work]
         for work, ticket in running.items():
+            if ticket.is_settled:
+                continue  # called off during the turn: nobody listens any more
             try:
                 work.tell()
             except Exception as fault:  # noqa: BLE001 - a listener's fault is its caller's alone

@@ -124,8 +124,11 @@ class RowCache(Cache):
     def hide_unused(self, num_used: Tensor) -> None:
         """Of the opened columns, leave each row its first `num_used`, (B,), and hide the others."""
         columns = torch.arange(self._opened, device=num_used.device)
-        opened = self._hidden[: self.num_rows, self._end - self._opened : self._end]
-        opened.masked_fill_(columns >= num_used[:, None], _HIDDEN)
+        rows, opened = slice(self.num_rows), slice(self._end - self._opened, self._end)
+        unused = columns >= num_used[:, None]
+        self._hidden[rows, opened].masked_fill_(unused, _HIDDEN)
+        for buffer in self._buffers:  # what is hidden must be finite: zero times NaN is NaN
+            buffer[rows, :, opened].masked_fill_(unused[:, None, :, None], 0)
 
     def update(
         self, key_states: Tensor, value_states: Tensor, layer_idx: int, *args: object, **_: object

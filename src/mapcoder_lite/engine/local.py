@@ -17,6 +17,7 @@ from threading import Lock
 from typing import Any, Literal
 
 import torch
+from jinja2 import TemplateError
 from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
@@ -42,6 +43,8 @@ from mapcoder_lite.errors import EngineError, PromptTooLong, UnknownAdapter
 from mapcoder_lite.trajectory import Completion, Message, Request, Usage, Watch
 
 Dtype = Literal["float32", "bfloat16", "float16"]
+
+_ROPE_BY_LENGTH = ("dynamic", "longrope")
 
 _CHAT_ENDS = ("<|im_end|>", "<|endoftext|>")
 
@@ -165,7 +168,7 @@ class LocalEngine:
             )
         needed = self._decoder.bytes_needed(1, prompt + reply)
         if needed > self._cache_bytes:
-            raise PromptTooLong(
+            raise EngineError(  # a limit of ours: the model could, so the problem stays owed
                 f"{lengths} need {needed} bytes of keys and values, more than the "
                 f"{self._cache_bytes} of engine.cache_bytes: raise it or lower max_tokens"
             )
@@ -173,9 +176,14 @@ class LocalEngine:
     def _encode(self, messages: Sequence[Message]) -> list[int]:
         chat = [{"role": message.role, "content": message.content} for message in messages]
         with self._tokenizer_lock:
-            encoding: Any = self._tokenizer.apply_chat_template(  # typed as any of its forms
-                chat, add_generation_prompt=True, return_dict=True
-            )
+            try:
+                encoding: Any = self._tokenizer.apply_chat_template(  # typed as any of its forms
+                    chat, add_generation_prompt=True, return_dict=True
+                )
+            except (TemplateError, TypeError, ValueError) as error:
+                raise EngineError(
+                    f"the chat template or tokenizer of {self._name} refuses the messages: {error}"
+                ) from error
         return encoding["input_ids"]
 
     def _tokenizer_json(self) -> str:
@@ -246,8 +254,18 @@ def _check_fit(folder: Path, model: PreTrainedModel, num_tokens: int) -> None:
             f"{folder}: the tokenizer has {num_tokens} tokens, the model only {num_embedded}"
         )
     kinds = set(getattr(model.config, "layer_types", None) or ["full_attention"])
+    window = getattr(model.config, "sliding_window", None)
+    is_narrow = window is not None and window < model.config.max_position_embeddings
+    if is_narrow and not getattr(model.config, "layer_types", None):
+        kinds = {f"a sliding window of {window} tokens"}
     if kinds != {"full_attention"}:
         raise EngineError(f"{folder} uses {', '.join(sorted(kinds))}; only full attention is built")
+    rope: Any = getattr(model.config, "rope_parameters", None) or {}
+    if rope.get("rope_type") in _ROPE_BY_LENGTH:
+        raise EngineError(
+            f"{folder} turns keys by {rope['rope_type']}, which follows the longest row of a "
+            "batch: replies would depend on their neighbours"
+        )
 
 
 def _end_tokens(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:

@@ -13,6 +13,7 @@ from itertools import accumulate, groupby
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn.functional import linear
@@ -161,7 +162,10 @@ def _read_adapter(
     model: nn.Module, name: str, folder: Path
 ) -> list[tuple[str, tuple[Tensor, Tensor]]]:
     config = read_adapter_config(name, folder)
-    tensors = load_file(folder / "adapter_model.safetensors")
+    try:
+        tensors = load_file(folder / "adapter_model.safetensors")
+    except SafetensorError as error:
+        raise EngineError(f"adapter {name!r}: its weights cannot be read: {error}") from error
     modules = sorted({_module_of(name, key) for key in tensors})
     if not modules:
         raise EngineError(f"adapter {name!r}: {folder} holds no LoRA weights")
@@ -170,7 +174,10 @@ def _read_adapter(
         pair = [tensors.get(f"{_PREFIX}{module}{ending}") for ending in _ENDINGS]
         a, b = _checked(name, module, pair, _linear(model, name, module), config)
         # The scale goes into B: exact for powers of two.
-        pairs.append((module, (a, b * config.scale_of(module))))
+        scaled = b * config.scale_of(module)
+        if not torch.isfinite(scaled).all():
+            raise EngineError(f"adapter {name!r}: {module!r} is scaled out of all numbers")
+        pairs.append((module, (a, scaled)))
     return pairs
 
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from threading import Lock
 from typing import Protocol
 
-from mapcoder_lite.errors import Cancelled, ReplayMiss
+from mapcoder_lite.errors import Cancelled, EngineError, ReplayMiss
 from mapcoder_lite.trajectory import Cancellation, Completion, Engine, Request, Watch, digest
 
 
@@ -102,11 +102,16 @@ class StoredEngine:
         errand = _Errand(self.identity, requests, watch or Watch())
         while missing := errand.missing:
             futures, mine = self._claim(missing)
-            if mine:
-                self._ask(errand, mine, futures)
-            for key in missing:
-                if key not in mine:
+            elsewhere = [key for key in missing if key not in mine]
+            for key in elsewhere:  # what is stored is shown before anything is asked
+                if futures[key].done():
                     errand.wait(key, futures[key])
+            fault = self._ask(errand, mine, futures) if mine else None
+            for key in elsewhere:
+                if not errand.has(key):
+                    errand.wait(key, futures[key])
+            if fault is not None:
+                raise fault
         return errand.completions
 
     def close(self) -> None:
@@ -132,8 +137,12 @@ class StoredEngine:
 
     def _ask(
         self, errand: "_Errand", mine: Sequence[str], futures: Mapping[str, Future[Completion]]
-    ) -> None:
-        """Ask for what was claimed; store every answer before anyone sees it."""
+    ) -> EngineError | None:
+        """Ask for what was claimed; store every answer before anyone sees it.
+
+        Returns the engine's fault, if it had one. Other threads never get it: it may be of
+        another question than theirs, so that what was not answered is theirs to ask.
+        """
 
         def keep(index: int, completion: Completion) -> None:
             key = mine[index]
@@ -148,15 +157,18 @@ class StoredEngine:
             answers = self._inner.complete(asked, replace(watch, on_completion=keep))
             for index, completion in enumerate(answers):
                 keep(index, completion)
-        except BaseException as fault:
-            for key in mine:
-                if not futures[key].done():
-                    futures[key].set_exception(fault)
+        except Cancelled:
             raise
+        except EngineError as fault:
+            return fault
         finally:
             with self._lock:
                 for key in mine:
                     del self._asked[key]
+            for key in mine:
+                if not futures[key].done():
+                    futures[key].set_exception(Cancelled("the asker had no answer to it"))
+        return None
 
 
 class _Errand:
@@ -172,6 +184,10 @@ class _Errand:
     def missing(self) -> list[str]:
         """Keys without an answer, each once, in order."""
         return [key for key in dict.fromkeys(self._keys) if key not in self._answers]
+
+    def has(self, key: str) -> bool:
+        """Whether a question is answered."""
+        return key in self._answers
 
     @property
     def completions(self) -> list[Completion]:
@@ -200,7 +216,7 @@ class _Errand:
     def wait(self, key: str, future: Future[Completion]) -> None:
         """Take an answer that is stored, or that another thread asked for.
 
-        When that thread called its question off, the answer stays missing.
+        When that thread ended without it, the answer stays missing.
         """
         called_off = Future[Completion]()
         fault = Cancelled("the request was called off while another thread asked the same")

@@ -17,6 +17,9 @@ from mapcoder_lite.engine.constraint import Constraint
 from mapcoder_lite.errors import EngineError
 from mapcoder_lite.trajectory import Sampling
 
+_COLD = 1e-6
+"""Temperature up to which the likeliest token is taken: logits divided by less overflow."""
+
 NOT_FINITE = "the logits are not finite"
 
 
@@ -51,7 +54,7 @@ def draw(logits: Tensor, samplers: Sequence[Sampler]) -> list[int | str]:
     tokens = logits.argmax(dim=-1)  # (B,)
     best = logits.gather(1, tokens[:, None])[:, 0]  # (B,); NaN wins an argmax
     chosen: list[int | str] = tokens.tolist()
-    sampled = [i for i, sampler in enumerate(samplers) if sampler.temperature > 0]
+    sampled = [i for i, sampler in enumerate(samplers) if sampler.temperature > _COLD]
     if sampled:
         drawn = _sample(logits[sampled].float().cpu(), [samplers[i] for i in sampled])
         for i, token in zip(sampled, drawn, strict=True):
