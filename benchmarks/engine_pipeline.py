@@ -3,8 +3,8 @@
 The original (MapCoder's published code) works on one problem, asks one question, waits for the
 whole reply, and computes every prompt anew. Here that way runs on our engine, with its reuse of
 prompts and its drafts switched off; beside it the same order of calls with both switched on, so
-that the table says what comes from the order and what from the engine. All ways must end alike:
-the same program for every problem.
+that the table says what comes from the order and what from the engine. All ways must ask and hear
+the same.
 
 Knows: the pocket world, the runner's threads, the original's way.
 Does not know: how an engine works, how programs are judged.
@@ -24,7 +24,7 @@ from mapcoder_lite.cli import engines
 from mapcoder_lite.pocket.world import problem_set
 from mapcoder_lite.problem import Problem
 from mapcoder_lite.store import Unit
-from mapcoder_lite.trajectory import Completion, Engine, Request, Trajectory, Watch
+from mapcoder_lite.trajectory import Completion, Engine, Request, StopReason, Trajectory, Watch
 
 ORIGINAL = "the original's way: one problem, one call, one token at a time"
 ORDER_ONLY = "one problem, one call at a time, this engine's drafts and reuse"
@@ -73,7 +73,8 @@ class OneCallAtATime:
 
 def compare(*, quick: bool, threads: int) -> list[str]:
     """Solve the problems in every way; return the tables."""
-    problems = [puzzle.problem for puzzle in islice(problem_set("test"), 8 if quick else 32)]
+    count = 8 if quick else 32
+    warm_up, *problems = (puzzle.problem for puzzle in islice(problem_set("test"), count + 1))
     with ExitStack() as stack:
         ways = {
             ORIGINAL: Way(stack.enter_context(opened(threads, PLAIN, is_one_call=True))),
@@ -81,14 +82,14 @@ def compare(*, quick: bool, threads: int) -> list[str]:
             OURS: Way(stack.enter_context(opened(threads, (), is_one_call=False))),
         }
         for way in ways.values():
-            way.solve(problems[-1])  # warms up
+            way.solve(warm_up)
         for turn, problem in enumerate(problems):  # the ways take turns, each first as often
             names = list(ways)
             for name in names[turn % 3 :] + names[: turn % 3]:
                 ways[name].work(problem)
-    many = [at_once(problems, threads) for _ in range(2)]
-    check(ways, [solved for _, solved in many])
-    return [*table(ways, min(seconds for seconds, _ in many)), *calls(ways[OURS])]
+    seconds, together = at_once(warm_up, problems, threads)
+    check(ways, together)
+    return [*table(ways, seconds), *calls(ways[OURS])]
 
 
 @contextmanager
@@ -101,27 +102,34 @@ def opened(threads: int, settings: Sequence[str], *, is_one_call: bool) -> Itera
         yield lambda problem: pipeline.solve(problem, asked, judge, dials)
 
 
-def at_once(problems: Sequence[Problem], threads: int) -> tuple[float, dict[str, Trajectory]]:
+def at_once(
+    warm_up: Problem, problems: Sequence[Problem], threads: int
+) -> tuple[float, dict[str, Trajectory]]:
     """Solve all problems on as many threads; return the seconds and the trajectories."""
     by_id = {problem.id: problem for problem in problems}
     with opened(threads, (), is_one_call=False) as solve:
         way = Way(solve)
-        solve(problems[-1])
+        solve(warm_up)
         started = time.perf_counter()
         units = [Unit(id, 0) for id in by_id]
         runner.Threads(len(units)).run(lambda unit: way.work(by_id[unit.problem_id]), units)
         return time.perf_counter() - started, way.solved
 
 
-def check(ways: Mapping[str, Way], many: Sequence[dict[str, Trajectory]]) -> None:
-    expected = programs(ways[ORIGINAL].solved)
-    others = [way.solved for way in ways.values()] + list(many)
-    if any(programs(solved) != expected for solved in others):
-        sys.exit("the ways end with different programs: their times do not compare")
+def check(ways: Mapping[str, Way], together: dict[str, Trajectory]) -> None:
+    """End the benchmark unless every way asked and heard the same, and solved something."""
+    expected = said(ways[ORIGINAL].solved)
+    if any(said(solved) != expected for solved in (together, *(w.solved for w in ways.values()))):
+        sys.exit("the ways say different things: their times do not compare")
+    if sum(one.stop is StopReason.SOLVED for one in together.values()) < len(together) // 2:
+        sys.exit("less than half of the problems are solved on their samples: something is broken")
 
 
-def programs(solved: dict[str, Trajectory]) -> dict[str, str | None]:
-    return {id: trajectory.program for id, trajectory in solved.items()}
+def said(solved: dict[str, Trajectory]) -> dict[str, list[tuple[str, str]]]:
+    return {
+        id: [(call.request.key, call.completion.text) for call in trajectory.calls]
+        for id, trajectory in solved.items()
+    }
 
 
 def table(ways: Mapping[str, Way], at_once_seconds: float) -> list[str]:
@@ -129,7 +137,7 @@ def table(ways: Mapping[str, Way], at_once_seconds: float) -> list[str]:
     lines = [
         f"### The whole pipeline over {num_problems} pocket problems",
         "",
-        "Every way ends with the same programs.",
+        "Checked: every way asked the same questions and heard the same replies.",
         "",
         "| way | seconds | problems an hour | median latency s |",
         "| --- | --- | --- | --- |",
