@@ -42,6 +42,17 @@ def test_the_earliest_of_several_stop_strings_cuts() -> None:
     assert len(reply.tokens) == len("one two")
 
 
+def test_tokens_without_a_text_hide_no_stop_string() -> None:
+    def skip_ones(tokens: Sequence[int]) -> str:
+        return detokenize([token for token in tokens if token != 1])
+
+    reply = Reply(Sampling(stop=("abc",)), {END}, skip_ones)
+    for token in b"xab" + b"\1" * 40 + b"c":
+        assert reply.finish_reason is None
+        reply.accept(token)
+    assert (reply.text, reply.finish_reason) == ("x", "stop")
+
+
 def test_an_unfinished_reply_has_no_reason() -> None:
     assert fed("abc", stop=("x", "")).finish_reason is None
 

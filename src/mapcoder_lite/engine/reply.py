@@ -36,7 +36,7 @@ class Reply:
         self._stops = tuple(stop for stop in sampling.stop if stop)
         self._end_tokens = end_tokens
         self._detokenize = detokenize
-        # A token adds at least one byte, and four more cover a character that began earlier.
+        # Most tokens add at least one byte, and four more cover a character that began earlier.
         self._tail_tokens = max((len(stop.encode()) for stop in self._stops), default=0) + 4
         self._shown = ""  # whole characters of the tokens up to `_read`, what is held back included
         self._told = 0  # characters of it that were handed out
@@ -104,7 +104,11 @@ class Reply:
     def _is_stopped(self) -> bool:
         if not self._stops:
             return False
-        tail = self._detokenize(self.tokens[-self._tail_tokens :])
+        count = self._tail_tokens
+        tail = self._detokenize(self.tokens[-count:])
+        while len(tail) < self._tail_tokens and count < len(self.tokens):
+            count *= 2  # tokens without a text, such as special ones, hide what stands before them
+            tail = self._detokenize(self.tokens[-count:])
         if not any(stop in tail for stop in self._stops):
             return False
         text = self._whole_text()
