@@ -397,3 +397,30 @@ def test_run_tries_the_adapters_records_the_badge_and_reports_it(tmp_path: Path,
     again = mapcoder(tmp_path, *command)
     assert again.code == 0, again.stderr
     assert vllm.bodies == []  # nothing is owed, so nothing is tried
+
+
+def test_a_server_that_sends_elsewhere_is_refused():
+    with serving({"/v1/models": (307, "")}, headers={"Location": "http://other/v1"}) as server:
+        assert "sends elsewhere" in refusal(server)
+
+
+def test_a_context_that_no_first_prompt_fits_is_refused():
+    few = "traversal.max_tokens=256"
+    with serving(fake.vllm(*ROLES, context=260)) as server:
+        said = refusal(server, few)
+        assert "cannot fit the context of 260" in said
+    long = SUM.model_copy(update={"id": "long", "statement": "many words " * 4000})
+    with serving(fake.vllm(*ROLES, context=8000)) as server:
+        ready = preflight.prepare(settings(server.url, few), (SUM, long))
+    assert any("prompts of 1 of 2 problems" in line for line in ready.lines)
+
+
+def test_a_bare_address_is_completed_for_the_engine(vllm: ModelServer):
+    ready = preflight.prepare(settings(vllm.url.removesuffix("/v1")))
+    assert ready.settings.engine.base_url == vllm.url
+    with serving({"/v1/models": (404, "")}) as server:
+        ready = preflight.prepare(settings(server.url.removesuffix("/v1")))
+    assert ready.settings.engine.base_url == server.url
+    assert "asked as engine.server=openai" in ready.lines[0]
+    assert "set engine.server" in ready.lines[0]
+    assert ready.has_unproven_adapters

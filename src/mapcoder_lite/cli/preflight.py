@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 from mapcoder_lite.cli import terminal
 from mapcoder_lite.cli.badges import badge, explained, role_names
 from mapcoder_lite.config import Config, EngineConfig, EngineKind, ServerKind, api_key
+from mapcoder_lite.engine.truncation import least_tokens
 from mapcoder_lite.errors import EngineError, UnknownAdapter
 from mapcoder_lite.problem import Problem
-from mapcoder_lite.trajectory import Engine, Role
+from mapcoder_lite.trajectory import Engine, Request, Role
 
 if TYPE_CHECKING:
     from mapcoder_lite.engine.backend import Backend, Stranger
@@ -35,7 +36,7 @@ class Ready:
     """Settings that fit the server, and what is to be said of it."""
 
     settings: Config
-    """With the kind of server and its context filled in."""
+    """With the whole address, the kind of server and its context filled in."""
     badge: str
     lines: tuple[str, ...] = ()
     """What is not known or looks doubtful."""
@@ -59,7 +60,7 @@ def prepare(settings: Config, problems: Sequence[Problem] = ()) -> Ready:
     endpoint = named_endpoint(engine.base_url, api_key(engine))
     found = probe(endpoint)
     if isinstance(found, Stranger):
-        return _on_trust(settings, found, is_proxied=endpoint.is_proxied)
+        return _on_trust(_at(settings, endpoint), found, is_proxied=endpoint.is_proxied)
     lines = [f"could not be read: {fault}" for fault in found.faults]
     server = engine.server or found.server
     if server is not found.server:
@@ -67,7 +68,7 @@ def prepare(settings: Config, problems: Sequence[Problem] = ()) -> Ready:
     _check_names(engine, found, lines)
     if server is ServerKind.OLLAMA:
         found = with_ollama_adapters(endpoint, found, tuple(role_names(engine).values()))
-    filled, more = _with_context(settings, server, found, endpoint)
+    filled, more = _with_context(_at(settings, endpoint), server, found, endpoint)
     _check_context(filled, problems, lines)
     by_request = server in (ServerKind.VLLM, ServerKind.SGLANG, ServerKind.LLAMA)
     return Ready(
@@ -117,6 +118,12 @@ def try_adapters(engine: Engine, ready: Ready) -> tuple[str, ...]:
     return tuple(f"{f.name}: {f.detail}" for f in doubtful if not f.is_good)
 
 
+def _at(settings: Config, endpoint: "Endpoint") -> Config:
+    """Have the engine ask where the probe did: a bare address was completed by /v1."""
+    engine = settings.engine.model_copy(update={"base_url": endpoint.base_url})
+    return settings.model_copy(update={"engine": engine})
+
+
 def _on_trust(settings: Config, found: "Stranger", *, is_proxied: bool) -> Ready:
     url = found.base_url
     if found.status is None and not is_proxied:
@@ -130,11 +137,24 @@ def _on_trust(settings: Config, found: "Stranger", *, is_proxied: bool) -> Ready
             f"{url} refuses the key, or wants one ({found.reason}): name the variable that holds "
             "it in engine.api_key_env"
         )
-    said = f"{url} does not say what it is ({found.reason}): model, adapters and context on trust"
+    if found.status is not None and 300 <= found.status < 400:
+        raise EngineError(
+            f"{url}: {found.reason}, for prompts and key would go to whom it names: set "
+            "engine.base_url to the server itself"
+        )
     engine = settings.engine
-    known = {"server": engine.server or ServerKind.OPENAI}
-    filled = settings.model_copy(update={"engine": engine.model_copy(update=known)})
-    return Ready(filled, badge(engine), (said,))
+    kind = engine.server or ServerKind.OPENAI
+    said = (
+        f"{url} does not say what it is ({found.reason}): model, adapters and context on trust, "
+        f"asked as engine.server={kind.value}"
+    )
+    if engine.server is None:
+        said += (
+            ", with nothing that only vLLM, SGLang, llama-server or Ollama understand, such as "
+            "top_k: set engine.server if it is one of them"
+        )
+    filled = settings.model_copy(update={"engine": engine.model_copy(update={"server": kind})})
+    return Ready(filled, badge(engine), (said,), bool(role_names(engine)))
 
 
 def _check_names(engine: EngineConfig, found: "Backend", lines: list[str]) -> None:
@@ -204,7 +224,19 @@ def _check_context(settings: Config, problems: Sequence[Problem], lines: list[st
             f"traversal.max_tokens={reply} leaves none for a prompt: -s traversal.max_tokens="
             f"{max(1, context // 2)}, or more context by {_MORE_CONTEXT[engine.server]}"
         )
-    longest = max((_prompt_tokens(problem, settings) for problem in problems), default=0)
+    requests = [_first_request(problem, settings) for problem in problems]
+    unfit = [request for request in requests if least_tokens(request) + reply > context]
+    if unfit:
+        said = (
+            f"{engine.base_url}: the first prompts of {len(unfit)} of {len(problems)} problems, of "
+            f"{min(map(least_tokens, unfit))} words or more, and a reply of "
+            f"traversal.max_tokens={reply} cannot fit the context of {context} tokens: lower "
+            f"traversal.max_tokens, or more context by {_MORE_CONTEXT[engine.server]}"
+        )
+        if len(unfit) == len(problems):
+            raise EngineError(said)
+        lines.append(said)
+    longest = max((_prompt_tokens(request) for request in requests), default=0)
     if longest + reply > context:
         lines.append(
             f"a first prompt of about {longest} tokens and a reply of {reply} may not fit the "
@@ -213,11 +245,15 @@ def _check_context(settings: Config, problems: Sequence[Problem], lines: list[st
         )
 
 
-def _prompt_tokens(problem: Problem, settings: Config) -> int:
+def _first_request(problem: Problem, settings: Config) -> Request:
     from mapcoder_lite.agents import prompt
 
     messages = prompt.retrieval(problem, settings.traversal.k)
-    return sum(len(message.content.encode()) for message in messages) // _BYTES_A_TOKEN
+    return Request(messages=messages, sampling=settings.traversal.sampling)
+
+
+def _prompt_tokens(request: Request) -> int:
+    return sum(len(message.content.encode()) for message in request.messages) // _BYTES_A_TOKEN
 
 
 def _listed(found: "Backend") -> str:
