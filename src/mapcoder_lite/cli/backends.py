@@ -77,7 +77,7 @@ def backends(
     named = _named(settings, url or ())
     found, strangers = _look(settings, named)
     if deep:
-        with terminal.waiting("the servers are being tried"):
+        with terminal.waiting("the servers are being tried"), terminal.telling():
             found = [_examined(one) for one in found]
     here = _in_process()
     if json:

@@ -8,7 +8,7 @@ Does not know: how a server is asked, how requests are answered.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mapcoder_lite.cli import terminal
@@ -21,12 +21,15 @@ from mapcoder_lite.trajectory import Engine, Request, Role
 
 if TYPE_CHECKING:
     from mapcoder_lite.engine.backend import Backend, Stranger
+    from mapcoder_lite.engine.deep import Finding
     from mapcoder_lite.engine.probe import Endpoint
 
 _CONTEXT_REPLIES = 4
 """Context to ask of Ollama where nothing else is said, in replies of full length."""
 _BYTES_A_TOKEN = 3
 """Few, so that a prompt is thought longer than it is: it is only warned of."""
+_IDLE = ", not all applied when tried"
+"""What a badge adds where adapters changed nothing."""
 _LISTED = 20
 """Names that a message lists at most."""
 
@@ -79,27 +82,36 @@ def prepare(settings: Config, problems: Sequence[Problem] = ()) -> Ready:
     )
 
 
-def say(ready: Ready, engine: Engine | None = None, *, width: int) -> tuple[str, ...]:
-    """Show the badge and every doubt, and return the doubts; an engine has its adapters tried.
-
-    Raises:
-        EngineError: roles without an adapter would be answered wrongly.
-    """
+def say(ready: Ready, *, width: int) -> None:
+    """Show the badge and every doubt."""
     terminal.say(f"{'roles':{width}}{explained(ready.badge)}")
-    lines = ready.lines if engine is None else (*ready.lines, *try_adapters(engine, ready))
-    for line in lines:
+    for line in ready.lines:
         terminal.say(f"{'server':{width}}{line}", "yellow")
-    return lines
 
 
-def try_adapters(engine: Engine, ready: Ready) -> tuple[str, ...]:
-    """Have every adapter answer beside the backbone; return what looks doubtful.
+def tried(engine: Engine, ready: Ready) -> Ready:
+    """Have the server answer tiny requests; what looks doubtful is added to lines and badge.
 
     Raises:
         EngineError: roles without an adapter would be answered wrongly.
     """
-    if not ready.has_unproven_adapters:
-        return ()
+    if ready.settings.engine.kind is not EngineKind.OPENAI:
+        return ready
+    from mapcoder_lite.engine.deep import examine_prompts
+
+    whole = examine_prompts(engine, ready.settings.engine.context_tokens)
+    findings = [whole, *(_try_adapters(engine, ready) if ready.has_unproven_adapters else ())]
+    doubtful = [finding for finding in findings if not finding.is_good]
+    is_idle = any(f.name == "adapters" and f.is_good is False for f in doubtful)
+    return replace(
+        ready,
+        badge=f"{ready.badge}{_IDLE}" if is_idle else ready.badge,
+        lines=(*ready.lines, *(f"{finding.name}: {finding.detail}" for finding in doubtful)),
+    )
+
+
+def _try_adapters(engine: Engine, ready: Ready) -> "list[Finding]":
+    """Have every adapter answer beside the backbone."""
     from mapcoder_lite.engine.deep import examine_adapters
 
     roles = role_names(ready.settings.engine)
@@ -114,8 +126,7 @@ def try_adapters(engine: Engine, ready: Ready) -> tuple[str, ...]:
             "asked: give each role an adapter, or none (-s engine.adapters=false)"
         )
     asked = ["adapters"] if len(roles) == len(Role) else ["adapters", "mixed batch"]
-    doubtful = [findings[name] for name in asked if name in findings]
-    return tuple(f"{f.name}: {f.detail}" for f in doubtful if not f.is_good)
+    return [findings[name] for name in asked if name in findings]
 
 
 def _at(settings: Config, endpoint: "Endpoint") -> Config:
