@@ -222,3 +222,24 @@ def test_of_a_path_the_part_nearest_its_end_names_the_role():
     assert carried_roles(backend) == dict(
         zip((Role.PLANNING, Role.DEBUGGING, Role.RETRIEVAL), paths, strict=True)
     )
+
+
+def test_the_endpoint_with_a_key_is_the_one_that_is_asked(tmp_path: Path):
+    with serving(fake.hosted("123")) as server:
+        environment = os.environ | {
+            "PYTHONPATH": str(PACKAGE.parent),
+            "OPENAI_BASE_URL": server.url,
+            "OPENAI_API_KEY": "sk-secret",
+        }
+        code = [sys.executable, "-m", "mapcoder_lite", "backends"]
+        done = subprocess.run(
+            [*code, "-s", f"engine.base_url={server.url}"],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+    assert {asked["authorization"] for asked in server.headers} == {"Bearer sk-secret"}
+    assert "engine.api_key_env=OPENAI_API_KEY" in done.stdout
+    assert "-s 'engine.model=\"123\"'" in done.stdout
