@@ -1,7 +1,9 @@
 """`mapcoder backends`: what it finds, what it says of it, and the commands that it prints."""
 
+import contextlib
 import json
 import os
+import pty
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -243,3 +245,22 @@ def test_the_endpoint_with_a_key_is_the_one_that_is_asked(tmp_path: Path):
     assert {asked["authorization"] for asked in server.headers} == {"Bearer sk-secret"}
     assert "engine.api_key_env=OPENAI_API_KEY" in done.stdout
     assert "-s 'engine.model=\"123\"'" in done.stdout
+
+
+def test_an_address_is_whole_on_a_narrow_terminal(tmp_path: Path):
+    with serving({f"/a/rather/long/path{p}": r for p, r in fake.vllm(*ROLES).items()}) as server:
+        url = server.url.replace("/v1", "/a/rather/long/path/v1")
+        ours, theirs = pty.openpty()
+        kept = {k: v for k, v in os.environ.items() if k not in ("CI", "NO_COLOR", "COLUMNS")}
+        environment = kept | {"PYTHONPATH": str(PACKAGE.parent), "TERM": "xterm", "COLUMNS": "80"}
+        code = [sys.executable, "-m", "mapcoder_lite", "backends", "--url", url]
+        with subprocess.Popen(code, cwd=tmp_path, env=environment, stdout=theirs) as process:
+            os.close(theirs)
+            shown = b""
+            with contextlib.suppress(OSError):  # so a terminal ends
+                while piece := os.read(ours, 4096):
+                    shown += piece
+            assert process.wait(60) == 0
+        os.close(ours)
+    drawn = [line for line in shown.decode().split("\n") if "\u2502" in line]
+    assert any(url in line for line in drawn), shown.decode()

@@ -243,7 +243,7 @@ def _in_process() -> InProcess:
 
 def _show(found: "Sequence[Found]", strangers: "Sequence[Stranger]", here: InProcess) -> None:
     if found:
-        terminal.table(_COLUMNS, [_row(one) for one in found])
+        terminal.table(_COLUMNS, [_row(one) for one in found], whole="address")
     lines = [line for one in found for line in ("", *_facts(one))]
     if not found:
         lines += _NOTHING_FOUND

@@ -313,10 +313,8 @@ def _read_size(backbone: Path) -> _Size:
         head_values = fields.get("head_dim") or int(fields["hidden_size"]) // num_heads
         num_kept = int(fields.get("num_key_value_heads") or num_heads)
         dtype = fields.get("dtype") or fields.get("torch_dtype")
-        num_layers, context = (
-            int(fields["num_hidden_layers"]),
-            int(fields["max_position_embeddings"]),
-        )
+        num_layers = int(fields["num_hidden_layers"])
+        context = int(fields["max_position_embeddings"])
         counts = (num_heads, int(head_values), num_kept, num_layers, context)
         if min(counts) < 1:
             raise ValueError("a count is less than 1")

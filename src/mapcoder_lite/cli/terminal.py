@@ -30,8 +30,11 @@ def result(text: str) -> None:
     typer.echo(visible(text) if _is_terminal(sys.stdout) else text)
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table as a result: drawn on a terminal, aligned columns elsewhere."""
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]], whole: str | None = None) -> None:
+    """Print a table as a result: drawn on a terminal, aligned columns elsewhere.
+
+    On a narrow terminal cells go on in further lines, those of the column `whole` last of all.
+    """
     from mapcoder_lite.config import wants_plain_output
 
     cells = [[" ".join(visible(cell).split()) for cell in row] for row in (columns, *rows)]
@@ -40,7 +43,9 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         from rich.table import Table
         from rich.text import Text
 
-        drawn = Table(*cells[0])
+        drawn = Table()
+        for name in cells[0]:
+            drawn.add_column(name, overflow="fold", no_wrap=name == whole)
         for row in cells[1:]:
             drawn.add_row(*(Text(cell) for cell in row))
         Console().print(drawn)
@@ -68,7 +73,7 @@ def say(text: str, colour: str | None = None) -> None:
 @contextmanager
 def telling(record: Callable[[str], None] | None = None) -> Generator[None]:
     """Show every warning that the package logs, such as a retry, as a line, and record it."""
-    logger = logging.getLogger(__package__.partition(".")[0])
+    logger = logging.getLogger(__name__.partition(".")[0])
     teller = _Teller(record)
     was_propagating, logger.propagate = logger.propagate, False
     logger.addHandler(teller)
