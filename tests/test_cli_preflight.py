@@ -210,6 +210,10 @@ def test_run_tries_the_adapters_records_the_badge_and_reports_it(tmp_path: Path,
     write_lines(tmp_path / "problems.jsonl", [SUM])
     hidden = HiddenTests(problem_id="sum", tests=(Test(input="5 6", outputs=("11",)),))
     write_lines(tmp_path / "hidden.jsonl", [hidden])
+    complete = vllm.routes["/v1/chat/completions"]
+    assert callable(complete)
+    busy = [(503, '{"error": {"message": "\x1b[2J"}}')]
+    vllm.routes["/v1/chat/completions"] = lambda body: busy.pop() if busy else complete(body)
     files = ("run.problems=problems.jsonl", "run.hidden_tests=hidden.jsonl")
     command = ["run", "--name", "r", *words(vllm.url, *files)]
     done = mapcoder(tmp_path, *command)
@@ -221,7 +225,10 @@ def test_run_tries_the_adapters_records_the_badge_and_reports_it(tmp_path: Path,
     assert header.adapters == "4 LoRA"
     assert header.config.engine.server is None  # as the command has it
     assert sum(body["max_tokens"] == 48 for body in vllm.bodies) == 18
-    assert sum(body["max_tokens"] == 1 for body in vllm.bodies) == 3
+    assert sum(body["max_tokens"] == 1 for body in vllm.bodies) == 1 + 3  # one was asked again
+    log = (tmp_path / "runs" / "r" / "log.txt").read_text()
+    assert "try 1 of 6 failed" in log
+    assert "\x1b" not in log + done.stderr
     vllm.bodies.clear()
     again = mapcoder(tmp_path, *command)
     assert again.code == 0, again.stderr

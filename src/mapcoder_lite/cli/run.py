@@ -115,7 +115,8 @@ def _carry_out(settings: "Config", work: "Work", path: Path) -> "Outcome":
         terminal.say(f"backbone  {engines.describe(settings.engine, engine)}")
         num_owed = runner.owed(work, directory).num_units
         if num_owed:
-            ready = preflight.tried(engine, ready)
+            with terminal.waiting("the server is being tried"):
+                ready = preflight.tried(engine, ready)
             directory.name_adapters(ready.badge)
         preflight.say(ready, width=10)
         for line in ready.lines:
