@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mapcoder_lite import config
-from mapcoder_lite.cli import engines, serve_cmd
+from mapcoder_lite.cli import engines, options, serve_cmd
 from mapcoder_lite.engine.folders import adapter_digest
 from mapcoder_lite.pocket.world import WEIGHTS
 from mapcoder_lite.trajectory import Role
@@ -175,7 +175,66 @@ def test_what_would_go_wrong_later_is_refused_now(trained: Path) -> None:
     assert "has an adapter's name" in refusal(2, "--backbone", "coding", *adapters)
     (trained.parent / "coding" / "generation_config.json").unlink()
     assert "another backbone" in refusal(3, "--backbone", "coding", *adapters)
+    change_config(trained / "coding", r=0)
+    assert "rank 0, which none can have" in refusal(2, "--backbone", "coding", *adapters)
     change_config(trained / "coding", r=513)
     assert "rank 513" in refusal(2, "--backbone", "coding", *adapters)
     (trained / "planning" / "adapter_model.safetensors").unlink()
     assert "adapter_model.safetensors" in refusal(3, "--backbone", "coding", *adapters)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"max_position_embeddings": -1},
+        {"num_attention_heads": float("inf")},
+        {"num_hidden_layers": float("nan")},
+        {"num_attention_heads": 0},
+        {"num_key_value_heads": "many"},
+        {"hidden_size": [1]},
+    ],
+)
+def test_a_backbone_of_no_possible_size_is_refused(
+    tmp_path: Path, fields: dict[str, object]
+) -> None:
+    shutil.copytree(WEIGHTS / "pocket-backbone", tmp_path / "b")
+    path = tmp_path / "b" / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"head_dim": None} | fields))
+    command = ("serve-cmd", "vllm", "--backbone", "b", "-s", "engine.adapters=false", *CPU)
+    done = mapcoder(tmp_path, *command)
+    assert (done.code, done.stdout) == (3, "")
+    assert "does not say a model's size" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("name", ["a,b", "rank=8"])
+def test_an_adapters_path_that_misleads_vllm_is_named_by_json(trained: Path, name: str) -> None:
+    trained.rename(trained.parent / name)
+    done = mapcoder(trained.parent, "serve-cmd", "vllm", "--adapters", name, *CPU)
+    module = json.loads(words_of(done)[-1])
+    assert module == {"name": "debugging", "path": str(trained.parent / name / "debugging")}
+
+
+@pytest.mark.parametrize(
+    "name",
+    (
+        *("123", "true", "1.5", "nan", "2024-01-01", "{x", "[y", '"q"', "it's", " a "),
+        *("a\n\x7f\x85b", "plain", "org/model:7b", "é😀"),
+    ),
+)
+def test_a_name_is_written_so_that_it_is_read_as_this_name(name: str) -> None:
+    word = options.written(name)
+    assert config.load([], [f"engine.model={word}"]).engine.model == name
+    table = config.load([], [f"engine.adapters={{coding = {options.quoted(name)}}}"]).engine
+    assert table.adapters == {Role.CODING: name}
+    assert word.isprintable()
+    if name in ("plain", "org/model:7b", "é😀"):
+        assert word == name
+
+
+def test_the_printed_settings_ask_for_a_backbone_whose_name_is_a_number(tmp_path: Path) -> None:
+    shutil.copytree(WEIGHTS / "pocket-backbone", tmp_path / "123")
+    done = mapcoder(
+        tmp_path, "serve-cmd", "vllm", "--backbone", "123", "-s", "engine.adapters=false"
+    )
+    assert config.load([], settings_of(done)).engine.model == "123"

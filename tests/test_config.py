@@ -1,3 +1,5 @@
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -9,6 +11,7 @@ from mapcoder_lite import config
 from mapcoder_lite.config import Config, EngineKind
 from mapcoder_lite.errors import ConfigError
 from mapcoder_lite.trajectory import Role
+from source_tree import PACKAGE
 
 
 def test_later_layers_win_over_files_and_defaults(tmp_path: Path):
@@ -108,6 +111,28 @@ def test_the_key_comes_from_the_named_variable_and_is_never_stored():
     present = config.load([], ["engine.api_key_env=PATH"]).engine
     assert config.api_key(present)
     assert str(config.api_key(present)) not in present.model_dump_json()
+
+
+@pytest.mark.parametrize("key", ["sk-secret\r", "sk-secret\n", "sk-\x1bsecret", "sk-secrét"])
+@pytest.mark.parametrize("variable", ["MY_KEY", "OPENAI_API_KEY"])
+def test_a_key_that_no_header_can_carry_is_refused_without_showing_it(variable: str, key: str):
+    code = (
+        "from mapcoder_lite import config\n"
+        "config.environment_server()\n"
+        "config.api_key(config.load([], ['engine.api_key_env=MY_KEY']).engine)\n"
+    )
+    environment = {
+        "PYTHONPATH": str(PACKAGE.parent),
+        "PYTHONUTF8": "1",
+        "OPENAI_BASE_URL": "http://localhost/v1",
+        "MY_KEY": "sound",
+        variable: key,
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert f"ConfigError: the key in {variable} holds" in done.stderr
+    assert "secr" not in done.stderr
 
 
 _KEYS = st.lists(st.text("abcdef_", min_size=1, max_size=6), min_size=1, max_size=4)

@@ -93,7 +93,7 @@ def test_a_sound_engine_passes_everything():
     ("fault", "name", "is_good", "said"),
     [
         ("no usage", "usage", False, "0 prompt and 0 reply tokens"),
-        ("no usage", "whole prompts", None, "no count to go by"),
+        ("no usage", "whole prompts", None, "no prompt tokens are counted"),
         ("no cache", "cached tokens", None, "none counted"),
         ("no seed", "seed", False, "two replies"),
         ("cold", "seed", None, "another seed gave the same"),

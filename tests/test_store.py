@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mapcoder_lite import config
 from mapcoder_lite.errors import StoreError
-from mapcoder_lite.jsonl import JsonLines, read_lines, write_lines
+from mapcoder_lite.jsonl import JsonLines, read_lines, read_record, write_lines
 from mapcoder_lite.store import Manifest, RunDirectory, RunHeader, RunProblem, Unit
 from mapcoder_lite.trajectory import Completion, Grade, Message, Request, StopReason, Trajectory
 
@@ -135,6 +135,22 @@ def test_a_run_that_is_older_than_the_badge_is_resumed(tmp_path: Path):
     (tmp_path / "config.json").write_text(json.dumps(saved))
     with opened(tmp_path, head=header().model_copy(update={"adapters": "4 LoRA"})) as run:
         assert run.is_resumed
+
+
+def test_a_resume_with_other_adapters_is_refused(tmp_path: Path):
+    idle = "4 LoRA, not all applied when tried"
+    with opened(tmp_path) as run:
+        run.name_adapters("prompts only")
+        run.name_adapters("4 LoRA")  # nothing was answered yet
+        request = Request(messages=(Message(role="user", content="q"),))
+        run.calls.put(request.key, request, Completion(text="x", finish_reason="stop"))
+    assert read_record(tmp_path / "config.json", RunHeader).adapters == "4 LoRA"
+    with opened(tmp_path) as run:
+        run.name_adapters("4 LoRA")
+        with pytest.raises(StoreError, match=f"adapters on the server: 4 LoRA -> {idle}"):
+            run.name_adapters(idle)
+    with pytest.raises(StoreError, match="4 LoRA -> prompts only"):
+        opened(tmp_path, head=header().model_copy(update={"adapters": "prompts only"}))
 
 
 def _try_to_open(path: str, answer: "multiprocessing.Queue[str]") -> None:

@@ -274,7 +274,7 @@ def api_key(engine: EngineConfig) -> str | None:
     """Read the server's key from the environment; None when no variable is named.
 
     Raises:
-        ConfigError: the named variable is not set.
+        ConfigError: the named variable is not set, or holds what no header can carry.
     """
     if engine.api_key_env is None:
         return None
@@ -284,13 +284,17 @@ def api_key(engine: EngineConfig) -> str | None:
             f"engine.api_key_env names {engine.api_key_env}, which is not set: export it, "
             "or unset engine.api_key_env for a server without keys"
         )
-    return key
+    return _sound_key(engine.api_key_env, key)
 
 
 def environment_server() -> tuple[str, str | None] | None:
-    """Return OPENAI_BASE_URL and the key that belongs to it; None when it is not set."""
-    url = os.environ.get("OPENAI_BASE_URL")
-    return (url, os.environ.get("OPENAI_API_KEY") or None) if url else None
+    """Return OPENAI_BASE_URL and the key that belongs to it; None when it is not set.
+
+    Raises:
+        ConfigError: OPENAI_API_KEY holds what no header can carry.
+    """
+    url, key = (os.environ.get(f"OPENAI_{name}") for name in ("BASE_URL", "API_KEY"))
+    return (url, _sound_key("OPENAI_API_KEY", key) if key else None) if url else None
 
 
 def wants_plain_output() -> bool:
@@ -298,6 +302,15 @@ def wants_plain_output() -> bool:
     environment = os.environ
     return bool(
         environment.get("NO_COLOR") or environment.get("CI") or environment.get("TERM") == "dumb"
+    )
+
+
+def _sound_key(variable: str, key: str) -> str:
+    if key.isascii() and key.isprintable():
+        return key
+    raise ConfigError(
+        f"the key in {variable} holds a line end, a control character or one beyond ASCII, which "
+        "cannot be sent: export it anew (a copied key often ends in a line end)"
     )
 
 

@@ -63,7 +63,7 @@ class RunHeader(Record):
     """Digest of problems and hidden tests, as read."""
     engine_identity: str
     adapters: str | None = None
-    """Which roles adapters answer, as `4 LoRA`; None: the run is older than this field."""
+    """Which roles adapters answer, as `4 LoRA`; None: not known, as of a run older than this."""
     version: str
     commit: str | None = None
 
@@ -161,6 +161,19 @@ class RunDirectory:
             self._lock_file.close()
             raise
         self._say_torn_lines()
+
+    def name_adapters(self, badge: str) -> None:
+        """Record which roles adapters answer, once that is known; a resume must bring the same.
+
+        Raises:
+            StoreError: they answered other roles in an earlier sitting.
+        """
+        new = self.header.model_copy(update={"adapters": badge})
+        old = read_record(self.path / "config.json", RunHeader)
+        if len(self.calls):
+            _refuse_changes(self.path, old, new)
+        else:
+            write_record(self.path / "config.json", old.model_copy(update={"adapters": badge}))
 
     def log(self, text: str) -> None:
         """Append one line, with the time, to log.txt."""
@@ -291,14 +304,17 @@ def _claim(path: Path, header: RunHeader) -> bool:
     if not saved.exists():
         write_record(saved, header)
         return False
-    old = read_record(saved, RunHeader)
-    changes = _changes(old, header)
+    _refuse_changes(path, read_record(saved, RunHeader), header)
+    return True
+
+
+def _refuse_changes(path: Path, old: RunHeader, new: RunHeader) -> None:
+    changes = _changes(old, new)
     if changes:
         raise StoreError(
             f"{path} belongs to another command; what differs: {'; '.join(changes)}. "
             "Give the same settings to resume, or another --name"
         )
-    return True
 
 
 def _changes(old: RunHeader, new: RunHeader) -> list[str]:
@@ -307,6 +323,8 @@ def _changes(old: RunHeader, new: RunHeader) -> list[str]:
         changes.append("the problems or hidden tests (same file name, other content)")
     if old.engine_identity != new.engine_identity:
         changes.append(f"the engine: {old.engine_identity} -> {new.engine_identity}")
+    if None not in (old.adapters, new.adapters) and old.adapters != new.adapters:
+        changes.append(f"the adapters on the server: {old.adapters} -> {new.adapters}")
     return changes
 
 

@@ -77,7 +77,7 @@ def backends(
     named = _named(settings, url or ())
     found, strangers = _look(settings, named)
     if deep:
-        with terminal.waiting("the servers are being tried"):
+        with terminal.waiting("the servers are being tried"), terminal.telling():
             found = [_examined(one) for one in found]
     here = _in_process()
     if json:
@@ -125,10 +125,12 @@ def _look(
 
 
 def _once(endpoints: "Sequence[Endpoint]") -> "list[Endpoint]":
-    """Keep the first endpoint of each place; it is the one with a key, if any has one."""
+    """Keep one endpoint of each place: the first that has a key, else the first."""
     places: dict[object, Endpoint] = {}
     for endpoint in endpoints:
-        places.setdefault(endpoint.place, endpoint)
+        known = places.setdefault(endpoint.place, endpoint)
+        if known.api_key is None and endpoint.api_key is not None:
+            places[endpoint.place] = endpoint
     return list(places.values())
 
 
@@ -205,13 +207,13 @@ def _command(settings: "EngineConfig") -> str:
         "kind": "openai",
         "base_url": settings.base_url or "",
         "server": "openai" if settings.server is None else settings.server.value,
-        "model": _value(settings.model or "NAME"),
+        "model": options.written(settings.model or "NAME"),
     }
     names = role_names(settings)
     if not names:
         words["adapters"] = "false"
     elif names != {role: role.value for role in Role}:
-        shown = ", ".join(f"{role.value} = {dumps(name)}" for role, name in names.items())
+        shown = ", ".join(f"{role.value} = {options.quoted(name)}" for role, name in names.items())
         words["adapters"] = f"{{{shown}}}"
     if settings.server is ServerKind.OLLAMA:
         words["context_tokens"] = str(settings.context_tokens or _OLLAMA_CONTEXT)
@@ -222,11 +224,6 @@ def _command(settings: "EngineConfig") -> str:
     if context is not None and context <= TraversalConfig().max_tokens:
         chosen.append(f"traversal.max_tokens={max(1, context // 4)}")
     return " ".join(["mapcoder solve problem.md", *(f"-s {shlex.quote(c)}" for c in chosen)])
-
-
-def _value(name: str) -> str:
-    """Write a name as a setting's value; one with control characters as TOML escapes them."""
-    return name if name.isprintable() else dumps(name)
 
 
 def _in_process() -> InProcess:
@@ -246,7 +243,7 @@ def _in_process() -> InProcess:
 
 def _show(found: "Sequence[Found]", strangers: "Sequence[Stranger]", here: InProcess) -> None:
     if found:
-        terminal.table(_COLUMNS, [_row(one) for one in found])
+        terminal.table(_COLUMNS, [_row(one) for one in found], whole="address")
     lines = [line for one in found for line in ("", *_facts(one))]
     if not found:
         lines += _NOTHING_FOUND

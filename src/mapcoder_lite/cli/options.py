@@ -1,9 +1,10 @@
-"""Options that several verbs share, and the configuration they resolve to.
+"""Options that several verbs share, the configuration they resolve to, and how a value is written.
 
 Knows: -c, -s, --json and their help.
 Does not know: what settings do.
 """
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -32,3 +33,21 @@ def resolve(files: list[Path] | None, overrides: list[str] | None) -> "Config":
     from mapcoder_lite import config
 
     return config.load(files or (), overrides or ())
+
+
+def written(text: str) -> str:
+    """Return a text as the value of -s that reads as this text: quoted only where it must be."""
+    from mapcoder_lite import config
+    from mapcoder_lite.errors import ConfigError
+
+    try:
+        is_plain = config.parse_override(f"key={text}") == {"key": text}
+    except ConfigError:
+        is_plain = False
+    return text if is_plain and text.isprintable() else quoted(text)
+
+
+def quoted(text: str) -> str:
+    """Return a text as TOML quotes it, without control characters."""
+    shown = json.dumps(text, ensure_ascii=False)
+    return "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in shown)

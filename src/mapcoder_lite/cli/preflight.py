@@ -8,24 +8,28 @@ Does not know: how a server is asked, how requests are answered.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mapcoder_lite.cli import terminal
 from mapcoder_lite.cli.badges import badge, explained, role_names
 from mapcoder_lite.config import Config, EngineConfig, EngineKind, ServerKind, api_key
+from mapcoder_lite.engine.truncation import least_tokens
 from mapcoder_lite.errors import EngineError, UnknownAdapter
 from mapcoder_lite.problem import Problem
-from mapcoder_lite.trajectory import Engine, Role
+from mapcoder_lite.trajectory import Engine, Request, Role
 
 if TYPE_CHECKING:
     from mapcoder_lite.engine.backend import Backend, Stranger
+    from mapcoder_lite.engine.deep import Finding
     from mapcoder_lite.engine.probe import Endpoint
 
 _CONTEXT_REPLIES = 4
 """Context to ask of Ollama where nothing else is said, in replies of full length."""
 _BYTES_A_TOKEN = 3
 """Few, so that a prompt is thought longer than it is: it is only warned of."""
+_IDLE = ", not all applied when tried"
+"""What a badge adds where adapters changed nothing."""
 _LISTED = 20
 """Names that a message lists at most."""
 
@@ -35,7 +39,7 @@ class Ready:
     """Settings that fit the server, and what is to be said of it."""
 
     settings: Config
-    """With the kind of server and its context filled in."""
+    """With the whole address, the kind of server and its context filled in."""
     badge: str
     lines: tuple[str, ...] = ()
     """What is not known or looks doubtful."""
@@ -59,7 +63,7 @@ def prepare(settings: Config, problems: Sequence[Problem] = ()) -> Ready:
     endpoint = named_endpoint(engine.base_url, api_key(engine))
     found = probe(endpoint)
     if isinstance(found, Stranger):
-        return _on_trust(settings, found, is_proxied=endpoint.is_proxied)
+        return _on_trust(_at(settings, endpoint), found, is_proxied=endpoint.is_proxied)
     lines = [f"could not be read: {fault}" for fault in found.faults]
     server = engine.server or found.server
     if server is not found.server:
@@ -67,7 +71,7 @@ def prepare(settings: Config, problems: Sequence[Problem] = ()) -> Ready:
     _check_names(engine, found, lines)
     if server is ServerKind.OLLAMA:
         found = with_ollama_adapters(endpoint, found, tuple(role_names(engine).values()))
-    filled, more = _with_context(settings, server, found, endpoint)
+    filled, more = _with_context(_at(settings, endpoint), server, found, endpoint)
     _check_context(filled, problems, lines)
     by_request = server in (ServerKind.VLLM, ServerKind.SGLANG, ServerKind.LLAMA)
     return Ready(
@@ -78,27 +82,36 @@ def prepare(settings: Config, problems: Sequence[Problem] = ()) -> Ready:
     )
 
 
-def say(ready: Ready, engine: Engine | None = None, *, width: int) -> tuple[str, ...]:
-    """Show the badge and every doubt, and return the doubts; an engine has its adapters tried.
-
-    Raises:
-        EngineError: roles without an adapter would be answered wrongly.
-    """
+def say(ready: Ready, *, width: int) -> None:
+    """Show the badge and every doubt."""
     terminal.say(f"{'roles':{width}}{explained(ready.badge)}")
-    lines = ready.lines if engine is None else (*ready.lines, *try_adapters(engine, ready))
-    for line in lines:
+    for line in ready.lines:
         terminal.say(f"{'server':{width}}{line}", "yellow")
-    return lines
 
 
-def try_adapters(engine: Engine, ready: Ready) -> tuple[str, ...]:
-    """Have every adapter answer beside the backbone; return what looks doubtful.
+def tried(engine: Engine, ready: Ready) -> Ready:
+    """Have the server answer tiny requests; what looks doubtful is added to lines and badge.
 
     Raises:
         EngineError: roles without an adapter would be answered wrongly.
     """
-    if not ready.has_unproven_adapters:
-        return ()
+    if ready.settings.engine.kind is not EngineKind.OPENAI:
+        return ready
+    from mapcoder_lite.engine.deep import examine_prompts
+
+    whole = examine_prompts(engine, ready.settings.engine.context_tokens)
+    findings = [whole, *(_try_adapters(engine, ready) if ready.has_unproven_adapters else ())]
+    doubtful = [finding for finding in findings if not finding.is_good]
+    is_idle = any(f.name == "adapters" and f.is_good is False for f in doubtful)
+    return replace(
+        ready,
+        badge=f"{ready.badge}{_IDLE}" if is_idle else ready.badge,
+        lines=(*ready.lines, *(f"{finding.name}: {finding.detail}" for finding in doubtful)),
+    )
+
+
+def _try_adapters(engine: Engine, ready: Ready) -> "list[Finding]":
+    """Have every adapter answer beside the backbone."""
     from mapcoder_lite.engine.deep import examine_adapters
 
     roles = role_names(ready.settings.engine)
@@ -113,8 +126,13 @@ def try_adapters(engine: Engine, ready: Ready) -> tuple[str, ...]:
             "asked: give each role an adapter, or none (-s engine.adapters=false)"
         )
     asked = ["adapters"] if len(roles) == len(Role) else ["adapters", "mixed batch"]
-    doubtful = [findings[name] for name in asked if name in findings]
-    return tuple(f"{f.name}: {f.detail}" for f in doubtful if not f.is_good)
+    return [findings[name] for name in asked if name in findings]
+
+
+def _at(settings: Config, endpoint: "Endpoint") -> Config:
+    """Have the engine ask where the probe did: a bare address was completed by /v1."""
+    engine = settings.engine.model_copy(update={"base_url": endpoint.base_url})
+    return settings.model_copy(update={"engine": engine})
 
 
 def _on_trust(settings: Config, found: "Stranger", *, is_proxied: bool) -> Ready:
@@ -130,11 +148,24 @@ def _on_trust(settings: Config, found: "Stranger", *, is_proxied: bool) -> Ready
             f"{url} refuses the key, or wants one ({found.reason}): name the variable that holds "
             "it in engine.api_key_env"
         )
-    said = f"{url} does not say what it is ({found.reason}): model, adapters and context on trust"
+    if found.status is not None and 300 <= found.status < 400:
+        raise EngineError(
+            f"{url}: {found.reason}, for prompts and key would go to whom it names: set "
+            "engine.base_url to the server itself"
+        )
     engine = settings.engine
-    known = {"server": engine.server or ServerKind.OPENAI}
-    filled = settings.model_copy(update={"engine": engine.model_copy(update=known)})
-    return Ready(filled, badge(engine), (said,))
+    kind = engine.server or ServerKind.OPENAI
+    said = (
+        f"{url} does not say what it is ({found.reason}): model, adapters and context on trust, "
+        f"asked as engine.server={kind.value}"
+    )
+    if engine.server is None:
+        said += (
+            ", with nothing that only vLLM, SGLang, llama-server or Ollama understand, such as "
+            "top_k: set engine.server if it is one of them"
+        )
+    filled = settings.model_copy(update={"engine": engine.model_copy(update={"server": kind})})
+    return Ready(filled, badge(engine), (said,), bool(role_names(engine)))
 
 
 def _check_names(engine: EngineConfig, found: "Backend", lines: list[str]) -> None:
@@ -204,7 +235,19 @@ def _check_context(settings: Config, problems: Sequence[Problem], lines: list[st
             f"traversal.max_tokens={reply} leaves none for a prompt: -s traversal.max_tokens="
             f"{max(1, context // 2)}, or more context by {_MORE_CONTEXT[engine.server]}"
         )
-    longest = max((_prompt_tokens(problem, settings) for problem in problems), default=0)
+    requests = [_first_request(problem, settings) for problem in problems]
+    unfit = [request for request in requests if least_tokens(request) + reply > context]
+    if unfit:
+        said = (
+            f"{engine.base_url}: the first prompts of {len(unfit)} of {len(problems)} problems, of "
+            f"{min(map(least_tokens, unfit))} words or more, and a reply of "
+            f"traversal.max_tokens={reply} cannot fit the context of {context} tokens: lower "
+            f"traversal.max_tokens, or more context by {_MORE_CONTEXT[engine.server]}"
+        )
+        if len(unfit) == len(problems):
+            raise EngineError(said)
+        lines.append(said)
+    longest = max((_prompt_tokens(request) for request in requests), default=0)
     if longest + reply > context:
         lines.append(
             f"a first prompt of about {longest} tokens and a reply of {reply} may not fit the "
@@ -213,11 +256,15 @@ def _check_context(settings: Config, problems: Sequence[Problem], lines: list[st
         )
 
 
-def _prompt_tokens(problem: Problem, settings: Config) -> int:
+def _first_request(problem: Problem, settings: Config) -> Request:
     from mapcoder_lite.agents import prompt
 
     messages = prompt.retrieval(problem, settings.traversal.k)
-    return sum(len(message.content.encode()) for message in messages) // _BYTES_A_TOKEN
+    return Request(messages=messages, sampling=settings.traversal.sampling)
+
+
+def _prompt_tokens(request: Request) -> int:
+    return sum(len(message.content.encode()) for message in request.messages) // _BYTES_A_TOKEN
 
 
 def _listed(found: "Backend") -> str:

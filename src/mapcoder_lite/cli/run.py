@@ -109,11 +109,17 @@ def _carry_out(settings: "Config", work: "Work", path: Path) -> "Outcome":
     with (
         engines.opened_judge(settings) as judge,
         engines.opened_engine(ready.settings, work.problems) as engine,
-        RunDirectory(path, _header(settings, work, engine, ready.badge), work.facts()) as directory,
+        RunDirectory(path, _header(settings, work, engine), work.facts()) as directory,
+        terminal.telling(directory.log),
     ):
         terminal.say(f"backbone  {engines.describe(settings.engine, engine)}")
         num_owed = runner.owed(work, directory).num_units
-        for line in preflight.say(ready, engine if num_owed else None, width=10):
+        if num_owed:
+            with terminal.waiting("the server is being tried"):
+                ready = preflight.tried(engine, ready)
+            directory.name_adapters(ready.badge)
+        preflight.say(ready, width=10)
+        for line in ready.lines:
             directory.log(line)
         if num_owed or not directory.is_judge_trusted:
             _examine(judge, settings, directory)
@@ -148,7 +154,7 @@ def _examine(judge: "SandboxJudge", settings: "Config", directory: "RunDirectory
     terminal.say(f"judge     isolation {judge.isolation.tier}, self-test {len(report.rows)} right")
 
 
-def _header(settings: "Config", work: "Work", engine: "Engine", badge: str) -> "RunHeader":
+def _header(settings: "Config", work: "Work", engine: "Engine") -> "RunHeader":
     from mapcoder_lite import __version__
     from mapcoder_lite.store import RunHeader, source_commit
 
@@ -157,7 +163,6 @@ def _header(settings: "Config", work: "Work", engine: "Engine", badge: str) -> "
         config_digest=settings.digest,
         problems_digest=work.digest,
         engine_identity=engine.identity,
-        adapters=badge,
         version=__version__,
         commit=source_commit(),
     )

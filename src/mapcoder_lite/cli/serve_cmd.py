@@ -117,7 +117,7 @@ def command(served: Served) -> list[str]:
     if served.adapters:
         flags += ["--enable-lora", "--max-loras", str(len(served.adapters))]
         flags += ["--max-lora-rank", str(served.max_rank), "--lora-modules"]
-        flags += [f"{served.names[role]}={folder}" for role, folder in served.adapters.items()]
+        flags += [_module(served.names[role], folder) for role, folder in served.adapters.items()]
     if served.is_on_gpu:
         return [*environment, "vllm", "serve", str(served.backbone), *flags]
     # `vllm serve` dies of the CPU build's own name; graphs are compiled for long and gain nothing.
@@ -127,13 +127,20 @@ def command(served: Served) -> list[str]:
     return [f"VLLM_CPU_KVCACHE_SPACE={space}", *environment, *module, *rows, *flags]
 
 
+def _module(name: str, folder: Path) -> str:
+    """Return one word of --lora-modules: NAME=PATH, where the path does not mislead its reader."""
+    if {",", "="} & set(str(folder)):
+        return json.dumps({"name": name, "path": str(folder)})
+    return f"{name}={folder}"
+
+
 def client_settings(served: Served, longest_reply: int) -> list[str]:
     """Return the -s options by which `mapcoder` asks this server."""
     settings = [
         "engine.kind=openai",
         "engine.server=vllm",
         f"engine.base_url=http://{_ADDRESS}:{_PORT}/v1",
-        f"engine.model={served.name}",
+        f"engine.model={options.written(served.name)}",
         f"engine.adapters={_adapters_setting(served.names)}",
         f"engine.context_tokens={served.context}",
         f"traversal.max_tokens={longest_reply}",
@@ -306,12 +313,17 @@ def _read_size(backbone: Path) -> _Size:
         head_values = fields.get("head_dim") or int(fields["hidden_size"]) // num_heads
         num_kept = int(fields.get("num_key_value_heads") or num_heads)
         dtype = fields.get("dtype") or fields.get("torch_dtype")
+        num_layers = int(fields["num_hidden_layers"])
+        context = int(fields["max_position_embeddings"])
+        counts = (num_heads, int(head_values), num_kept, num_layers, context)
+        if min(counts) < 1:
+            raise ValueError("a count is less than 1")
         return _Size(
-            context=int(fields["max_position_embeddings"]),
-            token_values=2 * int(fields["num_hidden_layers"]) * num_kept * int(head_values),
+            context=context,
+            token_values=2 * num_layers * num_kept * int(head_values),
             dtype="float16" if dtype == "float16" else "bfloat16",
         )
-    except (ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
         raise EngineError(f"{path} does not say a model's size ({error!r})") from error
 
 
@@ -321,7 +333,10 @@ def _max_rank(adapters: Mapping["Role", Path]) -> int:
     from mapcoder_lite.errors import ConfigError
 
     configs = [read_adapter_config(role.value, folder) for role, folder in adapters.items()]
-    largest = max([1, *(rank for c in configs for rank in (c.rank, *c.rank_pattern.values()))])
+    ranks = [rank for c in configs for rank in (c.rank, *c.rank_pattern.values())]
+    largest = max(ranks, default=1)
+    if min(ranks, default=1) < 1:
+        raise ConfigError(f"an adapter has rank {min(ranks)}, which none can have: train it again")
     fitting = [rank for rank in RANKS if rank >= largest]
     if not fitting:
         raise ConfigError(f"an adapter has rank {largest}; vLLM serves no more than {RANKS[-1]}")

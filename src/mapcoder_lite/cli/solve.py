@@ -44,6 +44,7 @@ def solve(
     with (
         engines.opened_engine(settings, (wanted,)) as engine,
         engines.opened_judge(settings) as judge,
+        terminal.telling(),
     ):
         terminal.say(f"backbone   {engines.describe(settings.engine, engine)}")
         preflight.say(ready, width=11)

@@ -4,10 +4,11 @@ Knows: streams, colours, characters that could command a terminal.
 Does not know: what is shown.
 """
 
+import logging
 import os
 import re
 import sys
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
@@ -29,8 +30,11 @@ def result(text: str) -> None:
     typer.echo(visible(text) if _is_terminal(sys.stdout) else text)
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table as a result: drawn on a terminal, aligned columns elsewhere."""
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]], whole: str | None = None) -> None:
+    """Print a table as a result: drawn on a terminal, aligned columns elsewhere.
+
+    On a narrow terminal cells go on in further lines, those of the column `whole` last of all.
+    """
     from mapcoder_lite.config import wants_plain_output
 
     cells = [[" ".join(visible(cell).split()) for cell in row] for row in (columns, *rows)]
@@ -39,7 +43,9 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         from rich.table import Table
         from rich.text import Text
 
-        drawn = Table(*cells[0])
+        drawn = Table()
+        for name in cells[0]:
+            drawn.add_column(name, overflow="fold", no_wrap=name == whole)
         for row in cells[1:]:
             drawn.add_row(*(Text(cell) for cell in row))
         Console().print(drawn)
@@ -53,14 +59,44 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 def say(text: str, colour: str | None = None) -> None:
     """Print a line of progress; colour only where it is wanted."""
     shown = visible(text)
-    if _moving:
+    console = next(reversed(_moving), None)  # another thread may end the moving line meanwhile
+    if console is not None:
         from rich.text import Text
 
-        _moving[-1].print(Text(shown, style=colour or ""), soft_wrap=True, highlight=False)
+        console.print(Text(shown, style=colour or ""), soft_wrap=True, highlight=False)
         return
     if colour is not None and is_lively():
         shown = typer.style(shown, fg=colour)
     typer.echo(shown, err=True)
+
+
+@contextmanager
+def telling(record: Callable[[str], None] | None = None) -> Generator[None]:
+    """Show every warning that the package logs, such as a retry, as a line, and record it."""
+    logger = logging.getLogger(__name__.partition(".")[0])
+    teller = _Teller(record)
+    was_propagating, logger.propagate = logger.propagate, False
+    logger.addHandler(teller)
+    try:
+        yield
+    finally:
+        logger.removeHandler(teller)
+        logger.propagate = was_propagating
+
+
+class _Teller(logging.Handler):
+    """Says what is logged, one line a record, as text that commands no terminal."""
+
+    def __init__(self, record: Callable[[str], None] | None) -> None:
+        super().__init__(logging.WARNING)
+        self._record = record
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Say one record."""
+        line = visible(" ".join(record.getMessage().split()))
+        say(line, "yellow")
+        if self._record is not None:
+            self._record(line)
 
 
 def visible(text: str) -> str:

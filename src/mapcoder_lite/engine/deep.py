@@ -64,7 +64,7 @@ def examine(
         _told("usage", lambda: _usage(engine)),
         _told("cached tokens", lambda: _cached(engine)),
         _told("seed", lambda: _seed(engine)),
-        _told("whole prompts", lambda: _whole_prompts(engine, context_tokens)),
+        examine_prompts(engine, context_tokens),
     ]
     if has_grammar:
         findings.append(_told("grammar", lambda: _grammar(engine)))
@@ -85,6 +85,11 @@ def examine_adapters(engine: Engine, adapters: Sequence[str]) -> tuple[Finding, 
         return _idle(adapters, alone, adapted), _mixed(engine, adapters, alone, mixed, adapted)
     except EngineError as error:
         return (Finding("adapters", None, str(error)),)
+
+
+def examine_prompts(engine: Engine, context_tokens: int | None = None) -> Finding:
+    """See whether a long prompt is kept whole, by three prompts' token counts."""
+    return _told("whole prompts", lambda: _whole_prompts(engine, context_tokens))
 
 
 def _idle(adapters: Sequence[str], alone: Replies, adapted: Sequence[Replies]) -> Finding:
@@ -179,6 +184,9 @@ def _whole_prompts(engine: Engine, context_tokens: int | None) -> Finding:
     """Foretell a long prompt's token count from two short ones; less means that it was cut."""
     name = "whole prompts"
     short, middle = (_num_prompt_tokens(engine, n) for n in (_SHORT_WORDS, _MIDDLE_WORDS))
+    if short == 0:
+        said = "no prompt tokens are counted: they are recorded as 0, and a cut is not noticed"
+        return Finding(name, None, said)
     a_word = (middle - short) / (_MIDDLE_WORDS - _SHORT_WORDS)
     if a_word <= 0:
         return Finding(name, None, f"{short} and {middle} tokens counted: no count to go by")

@@ -79,7 +79,7 @@ def named_endpoint(url: str, api_key: str | None = None) -> Endpoint:
     """Return the endpoint of an address that the user named; /v1 is added to a bare one.
 
     Raises:
-        ConfigError: it is no HTTP address.
+        ConfigError: it is no HTTP address, or holds what may be a secret.
     """
     try:
         parts = urlsplit(url.strip())
@@ -91,9 +91,16 @@ def named_endpoint(url: str, api_key: str | None = None) -> Endpoint:
             "the address of a server holds a name or a password, which would be shown: leave it "
             "out, and name the variable that holds the key in engine.api_key_env"
         )
-    if not is_sound:
+    if parts.query or parts.fragment:
         raise ConfigError(
-            f"{url!r} is no address of a server: write it as http://localhost:8000/v1"
+            "the address of a server goes on after a ? or #, which would be shown and not sent on: "
+            "end it at the path, as http://localhost:8000/v1; a key's variable is named in "
+            "engine.api_key_env"
+        )
+    if not is_sound:
+        shown = url.rpartition("@")[2].partition("?")[0]
+        raise ConfigError(
+            f"{shown!r} is no address of a server: write it as http://localhost:8000/v1"
         )
     path = parts.path.rstrip("/") or "/v1"
     return Endpoint(f"{parts.scheme}://{parts.netloc}{path}", api_key)
