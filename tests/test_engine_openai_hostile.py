@@ -177,7 +177,7 @@ def test_a_reply_without_end_is_given_up(
 ) -> None:
     piece = event(choices=[{"index": 0, "delta": {field: "on and on " * 20}}])
     server.manners = [repeats(server, piece, piece)]
-    with pytest.raises(EngineError, match="the server ignores max_tokens: .*at most 8 tokens"):
+    with pytest.raises(EngineError, match=r"the server ignores max_tokens: .*at most 8 tokens"):
         engine.complete([ask(sampling=Sampling(max_tokens=8))])
     assert server.gone.wait(1)
     assert len(server.bodies) == 1
