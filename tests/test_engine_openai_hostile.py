@@ -184,7 +184,7 @@ def test_a_reply_without_end_is_given_up(
 
 
 AFTER_THE_END = {
-    "text": [event("he"), event(finish="length"), event("x")],
+    "text": [event("he"), event(finish="length"), event("x"), *ends("length")],
     "another reason": [event("he"), event(finish="length"), *ends("stop")],
     "after all": [event("he"), *ends(), event("x")],
 }
