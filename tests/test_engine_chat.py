@@ -47,7 +47,10 @@ words = st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from("\u20
 def test_a_stream_reads_the_same_however_it_is_cut_into_pieces(
     texts: list[str], cuts: list[int]
 ) -> None:
-    for reply, stream in ((EventReply("m"), events(texts)), (OllamaReply("m"), parts(texts))):
+    for reply, stream in (
+        (EventReply("m", 9999), events(texts)),
+        (OllamaReply("m", 9999), parts(texts)),
+    ):
         heard = read(reply, stream, cuts)
         assert heard == [text for text in texts if text]
         assert reply.completion(1.0).text == "".join(texts)
@@ -74,7 +77,7 @@ def test_a_stream_reads_the_same_however_it_is_cut_into_pieces(
     ).map(b"".join)
 )
 def test_whatever_comes_in_is_a_reply_or_a_typed_failure(stream: bytes) -> None:
-    for reply in (EventReply("m"), OllamaReply("m")):
+    for reply in (EventReply("m", 9999), OllamaReply("m", 9999)):
         try:
             read(reply, stream, [])
             completion = reply.completion(1.0)
@@ -84,7 +87,7 @@ def test_whatever_comes_in_is_a_reply_or_a_typed_failure(stream: bytes) -> None:
 
 
 def test_thinking_is_no_text_but_a_sign_of_life() -> None:
-    reply = EventReply("m")
+    reply = EventReply("m", 9999)
     assert reply.take(b'data: {"choices": [{"delta": {"reasoning_content": "hm"}}]}') == ""
     assert reply.take(b'data: {"choices": [{"delta": {"role": "assistant"}}]}') is None
     assert reply.take(b": keep-alive") is None
@@ -115,5 +118,7 @@ def test_retry_after_is_seconds_or_a_date() -> None:
     assert retry_after_seconds({"retry-after": "2.5"}) == 2.5
     assert retry_after_seconds({"retry-after": date}, now) == 7
     assert retry_after_seconds({"retry-after": "-3"}) == 0
+    assert retry_after_seconds({"retry-after": "nan"}) is None
+    assert retry_after_seconds({"retry-after": "Fri, 02 Jan 2026 03:04:12 -0000"}, now) == 7
     assert retry_after_seconds({"retry-after": "soon"}) is None
     assert retry_after_seconds({}) is None

@@ -93,6 +93,10 @@ def test_a_gate_is_shared_by_endpoint_and_model_and_keeps_the_narrowest_limits()
     assert shared_gate("http://a", "m", Limits(4, 900)) is first
     assert first.limit == 4
     assert shared_gate("http://a", "n", Limits(10)) is not first
+    here = shared_gate("http://localhost:8000/v1", "m", Limits(10))
+    assert shared_gate("http://127.0.0.1:8000/v1", "m", Limits(10)) is here
+    assert shared_gate("http://[::1]:8000/v1", "m", Limits(10)) is here
+    assert shared_gate("http://127.0.0.1:8001/v1", "m", Limits(10)) is not here
     waiting = [first.enter(500), first.enter(500)]
     assert [future.done() for future in waiting] == [True, False]
 

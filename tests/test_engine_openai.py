@@ -159,6 +159,9 @@ def test_a_refusal_is_not_retried_and_hides_the_key(
         "This model's maximum context length is 2048 tokens, you asked for 9000.",
         "the request exceeds the available context size (n_prompt_tokens 9000, n_ctx 2048)",
         "input length exceeds the context length: 9000 > 2048",
+        "prompt is too long: 9000 tokens > 2048 maximum",
+        "Input length (9000 tokens) exceeds maximum allowed length (2048 tokens).",
+        "`inputs` tokens + `max_new_tokens` must be <= 2048. Given: 9000 `inputs` tokens",
     ],
 )
 def test_a_context_complaint_is_a_prompt_too_long(
@@ -245,12 +248,13 @@ def test_a_reply_cut_short_for_lack_of_context_is_refused(
     server: FakeServer, engine: OpenAIEngine
 ) -> None:
     server.manners = [says("half", finish="length")]
-    with pytest.raises(PromptTooLong, match=r"11 tokens, the reply 3 of at most 2048"):
+    with pytest.raises(EngineError, match=r"11 tokens, the reply 3 of at most 2048") as caught:
         engine.complete([ask()])
+    assert not isinstance(caught.value, PromptTooLong)  # another server may do it
 
 
 def test_a_prompt_that_was_cut_is_refused(server: FakeServer, engine: OpenAIEngine) -> None:
-    with pytest.raises(PromptTooLong, match=r"cut the prompt, which has 13 words.* counts 11 "):
+    with pytest.raises(EngineError, match=r"cut the prompt, which has 13 words.* counts 11 "):
         engine.complete([ask("word " * 12)])
     assert engine.complete([ask("word " * 10)])[0].text == "hello"
 
@@ -261,7 +265,7 @@ def test_a_known_context_is_kept_before_and_after(server: FakeServer) -> None:
         engine.complete([ask("word " * 30, sampling=Sampling(max_tokens=10))])
     assert server.bodies == []
     server.manners = [says("a", usage=USAGE | {"prompt_tokens": 38, "total_tokens": 41})]
-    with pytest.raises(PromptTooLong, match=r"more was said than a context of 40 tokens holds"):
+    with pytest.raises(EngineError, match=r"more was said than a context of 40 tokens holds"):
         engine.complete([ask(sampling=Sampling(max_tokens=10))])
     engine.close()
 

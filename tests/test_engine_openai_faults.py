@@ -57,12 +57,12 @@ def ask(text: str = "hi") -> Request:
 def test_too_many_requests_waits_as_told_and_says_so(
     server: FakeServer, engine: OpenAIEngine, caplog: pytest.LogCaptureFixture
 ) -> None:
-    server.manners = [fails(429, f"slow down, {KEY}", Retry_After="0.3"), says("ok")]
+    server.manners = [fails(429, f"slow down, {KEY}", Retry_After="0.6"), says("ok")]
     started = time.monotonic()
     with caplog.at_level(logging.WARNING):
         assert engine.complete([ask()])[0].text == "ok"
-    assert time.monotonic() - started >= 0.3
-    assert "try 1 of 3 failed, next in 0.3 s" in caplog.text
+    assert time.monotonic() - started >= 0.6
+    assert "try 1 of 3 failed, next in 0.6 s" in caplog.text
     assert "slow down, ***" in caplog.text
     assert KEY not in caplog.text
 

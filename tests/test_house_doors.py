@@ -66,7 +66,7 @@ DOORS = {
             "websockets",
             "huggingface_hub",
         ),
-        open_to=("engine/openai.py", "engine/probe.py"),
+        open_to=("engine/connection.py", "engine/openai.py", "engine/probe.py"),
         exceptions={
             "judge/descriptors.py": "a socket pair between two processes of the sandbox",
             "judge/zygote.py": "a socket pair to the worker; nothing leaves the machine",

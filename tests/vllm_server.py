@@ -16,13 +16,14 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.error import URLError
-from urllib.request import Request, urlopen
+from urllib.request import ProxyHandler, Request, build_opener
 
 from source_tree import ROOT
 from test_cli_main import mapcoder
 
 ENVIRONMENT = ROOT / ".venv-vllm"
 LOG = ENVIRONMENT / "server.log"
+_urlopen = build_opener(ProxyHandler({})).open  # what stays here is no proxy's business
 MAX_START_SECONDS = 300.0
 """A quiet machine takes a tenth of it."""
 
@@ -40,12 +41,12 @@ class VllmServer:
         request = Request(
             self.address + path, json.dumps(body).encode(), {"Content-Type": "application/json"}
         )
-        with urlopen(request, timeout=300) as answer:
+        with _urlopen(request, timeout=300) as answer:
             return json.load(answer)
 
     def num_running(self) -> int:
         """Requests in work, as the server's own gauge says."""
-        with urlopen(f"{self.address}/metrics", timeout=30) as answer:
+        with _urlopen(f"{self.address}/metrics", timeout=30) as answer:
             lines = answer.read().decode().splitlines()
         gauge = next(line for line in lines if line.startswith("vllm:num_requests_running{"))
         return int(float(gauge.rpartition(" ")[2]))
@@ -94,7 +95,7 @@ def _overrides(said: str, address: str) -> tuple[str, ...]:
 def _await(process: "subprocess.Popen[bytes]", address: str) -> None:
     deadline = time.monotonic() + MAX_START_SECONDS
     while True:
-        with suppress(URLError, OSError), urlopen(f"{address}/health", timeout=5):
+        with suppress(URLError, OSError), _urlopen(f"{address}/health", timeout=5):
             return
         tail = "\n".join(LOG.read_text(errors="replace").splitlines()[-30:])
         assert process.poll() is None, f"the server ended with {process.returncode}:\n{tail}"

@@ -1,10 +1,11 @@
 """What a chat server says, read strictly as it comes in: replies, waiting times, complaints.
 
-Knows: the wire formats of a streamed reply (server-sent events, Ollama's lines), what makes it
-whole, which failures may pass.
+Knows: how a streamed reply comes (server-sent events, Ollama's lines), what makes it whole, which
+failures may pass.
 Does not know: connections, retries, requests.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -12,22 +13,32 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from mapcoder_lite.engine.wire import Event, OllamaPart, Said, ServerError
 from mapcoder_lite.errors import EngineError, PromptTooLong, UnknownAdapter
 from mapcoder_lite.trajectory import Completion, Usage
 
+MAX_LINE_BYTES = 1_000_000
+"""Of a line, an error, a page: more is not read."""
+
+_REFUSED_STATUS = frozenset({400, 413, 422})
 _RETRIED_STATUS = frozenset({408, 409, 429})
 _OVERLOAD_STATUS = frozenset({408, 429, 503, 504, 529})
 _TOO_LONG = (
     "context_length_exceeded",
     "exceed_context_size",
+    "exceeds maximum allowed length",
     "exceeds the available context size",
     "exceeds the context length",
     "exceeds the context window",
+    "input is too long",
+    "max_model_len",
+    "max_new_tokens` must be <=",
     "maximum context length",
     "maximum model length",
-    "max_model_len",
     "model's context length",
+    "prompt is too long",
 )
+_CHARACTERS_A_TOKEN = 16  # far above any mean, so that only what never ends is beyond it
 
 _FIELDS = frozenset({b"", b"data", b"event", b"id", b"retry"})  # "" of comments and empty lines
 
@@ -51,18 +62,25 @@ class Complaint(Exception):
     """A server's own word that it does not answer; it never leaves the engine."""
 
     def __init__(
-        self, reason: str, *, status: int | None = None, retry_after_seconds: float | None = None
+        self,
+        reason: str,
+        *,
+        status: int | None = None,
+        retry_after_seconds: float | None = None,
+        field: str | None = None,
     ) -> None:
         super().__init__(reason)
         self.status = status
         """HTTP status, also one told within a stream; None: not told."""
         self.retry_after_seconds = retry_after_seconds
+        self.field = field
+        """The field of the request that it is about; None: not told."""
 
     def fault(self, base_url: str, model: str) -> EngineError | Trouble:
         """Return what to raise: trouble that may pass, or the end of the request."""
         reason, status = str(self), self.status
-        if says_too_long(reason):
-            return PromptTooLong(f"{base_url}: {reason}; shorten the prompt or max_tokens")
+        if status in _REFUSED_STATUS and says_too_long(reason):
+            return PromptTooLong(f"shorten the prompt or max_tokens: {base_url} says {reason}")
         if status is None or status >= 500 or status in _RETRIED_STATUS:
             return Trouble(
                 reason,
@@ -78,36 +96,52 @@ class Lines:
     """Cuts what comes in at line feeds only: a reply may hold other ends of lines, as U+2028."""
 
     def __init__(self) -> None:
-        self._rest = b""
+        self._rest = bytearray()
 
     def feed(self, piece: bytes) -> list[bytes]:
-        """Return the lines that are whole now."""
-        *lines, self._rest = (self._rest + piece).split(b"\n")
+        """Return the lines that are whole now.
+
+        Raises:
+            Trouble: a line has no end.
+        """
+        *lines, rest = piece.split(b"\n")
+        if lines:
+            lines[0] = bytes(self._rest) + lines[0]
+            self._rest.clear()
+        self._rest += rest
+        if len(self._rest) > MAX_LINE_BYTES:
+            raise _unsound(f"a line of more than {MAX_LINE_BYTES} bytes", bytes(self._rest))
         return lines
 
     def end(self) -> list[bytes]:
         """Return what no line feed ended."""
-        rest, self._rest = self._rest, b""
+        rest = bytes(self._rest)
+        self._rest.clear()
         return [rest]
 
 
 class StreamedReply:
     """One reply as its lines come in."""
 
-    def __init__(self, model: str) -> None:
+    def __init__(self, model: str, max_tokens: int) -> None:
         self.is_over = False
         """Whether the server said that nothing follows."""
+        self._max_tokens = max_tokens
+        self._num_pieces = self._num_characters = 0
         self._texts: list[str] = []
         self._finish_reason: str | None = None
         self._usage: Usage | None = None
         self._model = model
 
     def take(self, line: bytes) -> str | None:
-        """Read one line; return the text that it adds, None when it says nothing at all.
+        """Read one line; return the text that it adds, None when it is no progress at all.
+
+        Progress is text, a thought, the end, or a new count.
 
         Raises:
             Trouble: the line is not sound.
             Complaint: the server gave up.
+            EngineError: the reply has no end.
         """
         raise NotImplementedError
 
@@ -129,7 +163,7 @@ class StreamedReply:
         if reason != "stop" and reason != "length":
             raise EngineError(
                 f"the server's answer is not sound: unknown finish reason {reason!r}; it began "
-                f"{self._text[:200]!r}"
+                f"{self._text!r}"
             )
         return Completion(
             text=self._text,
@@ -139,9 +173,32 @@ class StreamedReply:
             model=self._model,
         )
 
-    def _add(self, said: "_Said") -> str:
-        self._texts.append(said.content or "")
-        return self._texts[-1]
+    def _add(
+        self, said: Said, finish_reason: str | None, usage: Usage | None, line: bytes
+    ) -> str | None:
+        text, thought = said.content or "", said.thought
+        is_ended = self.is_over or self._finish_reason is not None
+        if is_ended and (text or finish_reason not in (None, self._finish_reason)):
+            raise _unsound("something follows the end of the reply", line)
+        is_progress = bool(text or thought or (finish_reason and not is_ended))
+        is_progress = is_progress or usage not in (None, self._usage)
+        self._finish_reason = finish_reason or self._finish_reason
+        self._usage = usage or self._usage
+        self._texts.append(text)
+        self._count(text + thought)
+        return text if is_progress else None
+
+    def _count(self, said: str) -> None:
+        """Give up a reply without end; pieces may be parts of a token, so characters count too."""
+        self._num_pieces += bool(said)
+        self._num_characters += len(said)
+        longest = self._max_tokens * _CHARACTERS_A_TOKEN
+        if self._num_pieces > self._max_tokens and self._num_characters > longest:
+            raise EngineError(
+                f"the server ignores max_tokens: {self._num_pieces} pieces, "
+                f"{self._num_characters} characters came where at most {self._max_tokens} tokens "
+                "were asked for; use a server that keeps to the limit"
+            )
 
     @property
     def _text(self) -> str:
@@ -159,8 +216,9 @@ class EventReply(StreamedReply):
         line = line.strip()
         field, _, value = line.partition(b":")
         if line.startswith(b"{"):
+            text = self._take_event(line)
             self.is_over = True
-            return self._take_event(line)
+            return text
         if field == b"error":
             raise Complaint(value.decode(errors="replace"))
         if field not in _FIELDS:
@@ -169,23 +227,18 @@ class EventReply(StreamedReply):
         if field != b"data" or not value:
             return None
         if value == b"[DONE]":
-            self.is_over = True
-            return ""
+            was_over, self.is_over = self.is_over, True
+            return None if was_over else ""
         return self._take_event(value)
 
     def _take_event(self, text: bytes) -> str | None:
-        event = _read(_Event, text)
+        event = _read(Event, text)
         if event.error is not None:
             raise _complaint(event.error)
         self._model = event.model or self._model
-        self._usage = event.counted or self._usage
-        if not event.choices:
-            return ""
-        choice = event.choices[0]
-        self._finish_reason = choice.finish_reason or self._finish_reason
-        if choice.finish_reason is None and choice.said.is_silent:
-            return None
-        return self._add(choice.said)
+        choice = event.choice
+        said, reason = (Said(), None) if choice is None else (choice.said, choice.finish_reason)
+        return self._add(said, reason or None, event.counted, text)
 
 
 class OllamaReply(StreamedReply):
@@ -195,20 +248,15 @@ class OllamaReply(StreamedReply):
         """Read one line of the stream."""
         if not line.strip():
             return None
-        part = _read(_OllamaPart, line)
+        part = _read(OllamaPart, line)
         if part.error is not None:
             raise _complaint(part.error)
         self._model = part.model or self._model
-        if part.done:
-            self.is_over = True
-            self._finish_reason = part.done_reason or "unnamed"
-            if part.eval_count is not None:
-                self._usage = Usage(
-                    prompt_tokens=part.prompt_eval_count or 0,
-                    cached_tokens=part.prompt_eval_cached_count or 0,
-                    completion_tokens=part.eval_count,
-                )
-        return self._add(part.message)
+        reason = (part.done_reason or "unnamed") if part.done else None
+        usage = part.counted if part.done else None
+        text = self._add(part.message or Said(), reason, usage, line)
+        self.is_over = self.is_over or bool(part.done)
+        return text
 
 
 class Shown:
@@ -260,13 +308,17 @@ def retry_after_seconds(headers: Mapping[str, str], now: datetime | None = None)
     if value is None:
         return None
     try:
-        return max(0.0, float(value))
+        seconds = float(value)
     except ValueError:
         pass  # not a number, hence a date (RFC 9110, 10.2.3)
+    else:
+        return None if math.isnan(seconds) else max(0.0, seconds)
     try:
         date = parsedate_to_datetime(value)
     except ValueError:
         return None
+    if date.tzinfo is None:
+        date = date.replace(tzinfo=UTC)  # what "-0000" is read as
     return max(0.0, (date - (now or datetime.now(UTC))).total_seconds())
 
 
@@ -274,97 +326,6 @@ def says_too_long(complaint: str) -> bool:
     """Tell whether a refusal is about the context; servers word it differently."""
     lowered = complaint.lower()
     return any(words in lowered for words in _TOO_LONG)
-
-
-class _Said(BaseModel):
-    content: str | None = None
-    reasoning_content: str | None = None  # no part of the reply, but a sign of life
-    reasoning: str | None = None
-
-    @property
-    def is_silent(self) -> bool:
-        """Whether it is as empty as the events that only name the speaker."""
-        return not (self.content or self.reasoning_content or self.reasoning)
-
-
-class _Choice(BaseModel):
-    delta: _Said = _Said()
-    message: _Said | None = None
-    finish_reason: str | None = None
-
-    @property
-    def said(self) -> _Said:
-        return self.message or self.delta
-
-
-class _PromptDetails(BaseModel):
-    cached_tokens: int | None = None
-
-
-class _Usage(BaseModel):
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    total_tokens: int = 0
-    prompt_tokens_details: _PromptDetails | None = None
-    prompt_cache_hit_tokens: int | None = None  # DeepSeek
-
-    @property
-    def cached(self) -> int | None:
-        details = self.prompt_tokens_details or _PromptDetails()
-        if details.cached_tokens is not None:
-            return details.cached_tokens
-        return self.prompt_cache_hit_tokens
-
-
-class _Timings(BaseModel):
-    """What llama-server adds to the last event."""
-
-    cache_n: int = 0
-    prompt_n: int = 0
-    predicted_n: int = 0
-
-
-class _Event(BaseModel):
-    model: str | None = None
-    choices: list[_Choice] = []
-    usage: _Usage | None = None
-    timings: _Timings | None = None
-    error: "_Error | str | None" = None
-
-    @property
-    def counted(self) -> Usage | None:
-        usage, timings = self.usage, self.timings
-        if usage is not None:
-            cached = usage.cached
-            if cached is None:
-                cached = timings.cache_n if timings is not None else 0
-            # Some leave what the model thought out of the second count, but not out of the third.
-            reply = max(usage.completion_tokens, usage.total_tokens - usage.prompt_tokens)
-            return Usage(
-                prompt_tokens=usage.prompt_tokens, cached_tokens=cached, completion_tokens=reply
-            )
-        if timings is not None:
-            return Usage(
-                prompt_tokens=timings.cache_n + timings.prompt_n,
-                cached_tokens=timings.cache_n,
-                completion_tokens=timings.predicted_n,
-            )
-        return None
-
-
-class _OllamaPart(BaseModel):
-    model: str | None = None
-    message: _Said = _Said()
-    done: bool = False
-    done_reason: str | None = None
-    prompt_eval_count: int | None = None
-    prompt_eval_cached_count: int | None = None  # part of the count before
-    eval_count: int | None = None
-    error: "_Error | str | None" = None
-
-
-class _Error(BaseModel, extra="allow"):
-    code: int | str | None = None
 
 
 def _read(wire: type[Wire], line: bytes) -> Wire:
@@ -377,12 +338,12 @@ def _read(wire: type[Wire], line: bytes) -> Wire:
 
 
 def _unsound(reason: str, line: bytes) -> Trouble:
-    began = line[:200].decode(errors="replace")
+    began = line.decode(errors="replace")
     return Trouble(f"the server's answer is not sound: {reason}; it began {began!r}")
 
 
-def _complaint(error: _Error | str) -> Complaint:
+def _complaint(error: ServerError | str) -> Complaint:
     if isinstance(error, str):
         return Complaint(error)
     status = error.code if isinstance(error.code, int) else None
-    return Complaint(error.model_dump_json(), status=status)
+    return Complaint(error.model_dump_json(), status=status, field=error.param)

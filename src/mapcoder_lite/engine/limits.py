@@ -15,6 +15,8 @@ from enum import Enum
 from threading import Lock
 from weakref import WeakValueDictionary
 
+from mapcoder_lite.engine.address import one_name
+
 _DECREASE = 0.7  # of the limit; the mean of 0.7 and 1 leaves little idle
 
 
@@ -144,6 +146,6 @@ _gates_lock = Lock()  # protects `_gates`
 def shared_gate(endpoint: str, model: str, limits: Limits) -> Gate:
     """Return the gate of a model at an endpoint, one a process; the narrowest limits hold."""
     with _gates_lock:
-        gate = _gates.setdefault((endpoint, model), Gate(limits))
+        gate = _gates.setdefault((one_name(endpoint), model), Gate(limits))
     gate.narrow(limits)
     return gate

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future
 from queue import SimpleQueue
-from threading import Lock, Thread
+from threading import Lock, Thread, current_thread
 from typing import Any, Generic, TypeVar
 
 from mapcoder_lite.errors import EngineError
@@ -40,11 +40,20 @@ class LoopThread(Generic[T]):
             return [asyncio.run_coroutine_threadsafe(errand(), self._loop) for errand in errands]
 
     def close(self, last: Errand[None]) -> None:
-        """Call all errands off, run the last one, and end the thread; a second time is nothing."""
+        """Call all errands off, run the last one, and end the thread; a second time is nothing.
+
+        An errand may call it too; it returns at once then, for an errand cannot wait for its end.
+        """
         with self._lock:
             if self._is_closed:
                 return
             self._is_closed = True
+        if current_thread() is self._thread:
+            Thread(target=self._finish, args=(last,), daemon=True).start()
+        else:
+            self._finish(last)
+
+    def _finish(self, last: Errand[None]) -> None:
         asyncio.run_coroutine_threadsafe(self._end(last), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()

@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from functools import partial
 from time import monotonic
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
 
 from mapcoder_lite.config import ServerKind
 from mapcoder_lite.engine import servers
@@ -30,22 +29,16 @@ from mapcoder_lite.engine.chat import (
     Shown,
     StreamedReply,
     Trouble,
-    retry_after_seconds,
 )
+from mapcoder_lite.engine.connection import Connection
 from mapcoder_lite.engine.limits import Limits, Outcome, shared_gate
 from mapcoder_lite.engine.loop import LoopThread, closed, each_as_it_ends
 from mapcoder_lite.engine.truncation import check_after, check_before, likely_tokens
 from mapcoder_lite.errors import Cancelled, EngineError
 from mapcoder_lite.trajectory import Cancellation, Completion, Request, Watch
 
-if TYPE_CHECKING:
-    from httpx2 import Response
-    from openai import AsyncOpenAI
-
 _log = logging.getLogger(__name__)
 
-_NO_KEY = "none"  # the client insists on a key; servers without keys ignore it
-_CONNECT_SECONDS = 10.0
 _MAX_BACKOFF_SECONDS = 30.0
 _MAX_RETRY_AFTER_SECONDS = 300.0
 _FAREWELL_SECONDS = 1.0  # for the end of a response whose reply is whole; then it is dropped
@@ -82,17 +75,15 @@ class OpenAIEngine:
         names none; `context_tokens` is what prompt and reply may have together, if known.
 
         Raises:
-            EngineError: the `openai` package is not installed.
+            EngineError: the `openai` package is not installed, or key or proxy are not usable.
         """
         base_url = base_url.rstrip("/")
         self._served = servers.Served(kind, base_url, model, dict(adapters), context_tokens)
-        self._api_key = api_key
         self._patience = patience
-        self._client = _client(base_url, api_key)
+        self._connection = Connection(base_url, api_key)
         self._gate = shared_gate(base_url, model, limits)
-        self._loras: tuple[servers.Lora, ...] | None = None
-        self._changes: dict[str, str | None] = {}
-        """Fields that the server refuses, and their new names."""
+        self._changes: dict[str, servers.Change] = {}
+        """By the field that the server refuses."""
         self._is_counting = True
         self._loop = LoopThread[Completion]("openai-engine")
 
@@ -111,9 +102,9 @@ class OpenAIEngine:
 
         Raises:
             UnknownAdapter: an adapter has no name here, or the server does not know it.
-            PromptTooLong: prompt and reply do not fit, or the server cut one of them.
+            PromptTooLong: prompt and reply do not fit, as is known before or the server says.
             Cancelled: the watch's cancellation was used.
-            EngineError: the server failed for good, or its reply is not sound.
+            EngineError: the server failed for good, or its reply is not sound or was cut.
         """
         watch = watch or Watch()
         cancellation = watch.cancellation or Cancellation()
@@ -133,24 +124,28 @@ class OpenAIEngine:
 
     def close(self) -> None:
         """Call everything off and end the connections."""
-        self._loop.close(self._client.close)
+        self._loop.close(self._connection.close)
 
     async def _ask(self, request: Request, on_text: Callable[[str], None] | None) -> Completion:
-        """Send one request until it is answered or fails for good."""
+        """Send one request until it is answered or fails for good; no failure tells the key."""
+        try:
+            completion = await self._answer(request, Shown(on_text))
+        except EngineError as error:
+            raise type(error)(self._connection.hidden(str(error))) from None
+        check_after(request, completion, self._served.context_tokens)
+        return completion
+
+    async def _answer(self, request: Request, shown: Shown) -> Completion:
         check_before(request, self._served.context_tokens)
         started = monotonic()
-        shown = Shown(on_text)
         num_tries = 1
         while True:
             try:
                 async with self._admitted(likely_tokens(request)):
-                    completion = await self._try(request, shown, started)
-                break
+                    return await self._try(request, shown, started)
             except Trouble as trouble:
                 await self._wait(trouble, num_tries)
                 num_tries += 1
-        check_after(request, completion, self._served.context_tokens)
-        return completion
 
     @asynccontextmanager
     async def _admitted(self, tokens: int) -> AsyncGenerator[None]:
@@ -172,17 +167,20 @@ class OpenAIEngine:
 
     async def _try(self, request: Request, shown: Shown, started: float) -> Completion:
         """Ask once; a field that the server refuses is reworded, which is no new try."""
-        body: servers.Body = {}
+        changes: dict[str, servers.Change] = dict(self._changes)
+        loras = await self._known_loras()
         while True:
+            body = servers.body_of(request, self._served, loras)
+            body = servers.reworded(body, changes)
             try:
-                body = servers.body_of(request, self._served, await self._known_loras())
-                body = servers.reworded(body, self._changes)
-                reply = await self._read_reply(body, shown)
+                reply = await self._read_reply(body, request.sampling.max_tokens, shown)
                 break
             except Complaint as complaint:
-                if not self._change(complaint, body):
-                    asked = str(body.get("model", self._served.model))
-                    raise complaint.fault(self._served.base_url, asked) from None
+                change = self._change(complaint, body)
+                if change is None:
+                    raise self._fault(complaint, body) from None
+                changes[change.field] = change
+        self._keep(changes)
         completion = reply.completion(monotonic() - started)
         shown.end()
         if not reply.has_usage and self._is_counting:
@@ -194,30 +192,31 @@ class OpenAIEngine:
             )
         return completion
 
-    def _change(self, complaint: Complaint, body: servers.Body) -> bool:
-        """Note the field that a hosted model refuses; False when that cannot help."""
-        if self._served.kind is not ServerKind.OPENAI or complaint.status not in (400, 422):
-            return False
-        change = servers.change_for(str(complaint), body)
-        if change is None:
-            return False
-        field, name = change
-        if field not in self._changes:
-            self._changes[field] = name
-            what = f"is sent as {name}" if name else "is left out from now on"
-            _log.warning(
-                "%s refuses %s, which %s: %s", self._served.base_url, field, what, complaint
-            )
-        return True
+    def _fault(self, complaint: Complaint, body: servers.Body) -> EngineError | Trouble:
+        return complaint.fault(self._served.base_url, str(body.get("model", self._served.model)))
 
-    async def _read_reply(self, body: servers.Body, shown: Shown) -> StreamedReply:
-        model = str(body["model"])
-        is_ollama = self._served.kind is ServerKind.OLLAMA
-        reply = OllamaReply(model) if is_ollama else EventReply(model)
+    def _change(self, complaint: Complaint, body: servers.Body) -> servers.Change | None:
+        """Return what may please a hosted model; None when that cannot help."""
+        if self._served.kind is not ServerKind.OPENAI or complaint.status not in (400, 422):
+            return None
+        return servers.change_for(str(complaint), complaint.field, body)
+
+    def _keep(self, changes: Mapping[str, servers.Change]) -> None:
+        """Keep the changes that led to an answer for all later requests."""
+        for field in changes.keys() - self._changes.keys():
+            change = self._changes[field] = changes[field]
+            what = f"is sent as {change.name}" if change.name else "is left out from now on"
+            _log.warning(
+                "%s refuses %s, which %s: %s", self._served.base_url, field, what, change.reason
+            )
+
+    async def _read_reply(self, body: servers.Body, max_tokens: int, shown: Shown) -> StreamedReply:
+        kind = OllamaReply if self._served.kind is ServerKind.OLLAMA else EventReply
+        reply = kind(str(body["model"]), max_tokens)
         shown.restart()
         lines = Lines()
         async with self._exchange(reply) as silence:
-            response = await self._post(self._served.url, body)
+            response = await self._connection.post(self._served.url, body)
             try:
                 async for piece in response.aiter_bytes():
                     for line in lines.feed(piece):
@@ -244,102 +243,64 @@ class OpenAIEngine:
     ) -> AsyncGenerator[asyncio.Timeout]:
         """Turn what goes wrong on the way into trouble or a complaint."""
         from httpx2 import HTTPError
-        from openai import APIConnectionError, APIStatusError, APITimeoutError
+        from openai import APIConnectionError, APITimeoutError
 
+        hidden = self._connection.hidden
         try:
             async with asyncio.timeout(self._patience.first_token_seconds) as silence:
                 yield silence
         except TimeoutError:
             if reply is None or not reply.is_over:
                 raise Trouble("the server fell silent and timed out", is_overload=True) from None
-        except APIStatusError as error:
-            raise Complaint(
-                self._redacted(f"HTTP {error.status_code}: {error.response.text}"),
-                status=error.status_code,
-                retry_after_seconds=retry_after_seconds(error.response.headers),
-            ) from None
         except (APIConnectionError, HTTPError) as error:
-            self._loras = None  # who restarts a server may number its adapters anew
-            is_overload = isinstance(error, APITimeoutError)
-            raise Trouble(
-                self._redacted(f"{error} ({error.__cause__})"), is_overload=is_overload
-            ) from None
+            if reply is None or not reply.is_over:
+                is_overload = isinstance(error, APITimeoutError)
+                raise Trouble(
+                    hidden(f"{error} ({error.__cause__})"), is_overload=is_overload
+                ) from None
         except Complaint as complaint:
-            raise Complaint(self._redacted(complaint), status=complaint.status) from None
-
-    async def _post(self, url: str, body: servers.Body) -> "Response":
-        from httpx2 import Response
-        from openai import AsyncStream
-
-        answer: Any = await self._client.post(  # with this cast it is the response itself
-            url, cast_to=Response, body=body, stream=True, stream_cls=AsyncStream[object]
-        )
-        return answer
+            raise Complaint(
+                hidden(str(complaint)),
+                status=complaint.status,
+                retry_after_seconds=complaint.retry_after_seconds,
+                field=complaint.field,
+            ) from None
 
     async def _known_loras(self) -> tuple[servers.Lora, ...]:
-        """Return the adapters of a llama-server, which it calls by number."""
-        from httpx2 import Response
-
+        """Return the adapters of a llama-server, which it calls by number, anew each time."""
         url = self._served.loras_url
         if url is None:
             return ()
-        if self._loras is None:
-            try:
-                async with self._exchange():
-                    response = await self._client.get(url, cast_to=Response)
-            except Complaint as complaint:
-                if complaint.status == 404:
-                    raise servers.no_llama_server(str(complaint)) from None
-                raise
-            self._loras = servers.read_loras(response.text)
-        return self._loras
+        try:
+            async with self._exchange():
+                text = await self._connection.page(url)
+        except Complaint as complaint:
+            if complaint.status == 404:
+                raise servers.no_llama_server(str(complaint)) from None
+            raise self._fault(complaint, {}) from None
+        return servers.read_loras(text)
 
     async def _wait(self, trouble: Trouble, num_tries: int) -> None:
         """Wait as the server asks, else ever longer; raise when tries or patience are used up."""
-        base_url, reason = self._served.base_url, self._redacted(trouble)
+        base_url, reason = self._served.base_url, self._connection.hidden(str(trouble))
         most_tries = self._patience.max_retries + 1
         if num_tries >= most_tries:
             raise EngineError(
                 f"{base_url} did not answer in {num_tries} tries; the last: {reason}"
             ) from None
-        seconds = trouble.retry_after_seconds
-        if seconds is None:
-            ceiling = min(_MAX_BACKOFF_SECONDS, 0.5 * 2 ** (num_tries - 1))
-            seconds = ceiling * random.uniform(0.5, 1.0)  # spread, lest all come back together
-        if seconds > _MAX_RETRY_AFTER_SECONDS:
+        told = trouble.retry_after_seconds or 0.0
+        if told > _MAX_RETRY_AFTER_SECONDS:
             raise EngineError(
-                f"{base_url} asks to wait {seconds:.0f} s, longer than the "
-                f"{_MAX_RETRY_AFTER_SECONDS:.0f} s we wait: {reason}; try again later"
+                f"{base_url} asks to wait {told:.0f} s, longer than the "
+                f"{_MAX_RETRY_AFTER_SECONDS:.0f} s we wait; try again later: {reason}"
             ) from None
+        ceiling = min(_MAX_BACKOFF_SECONDS, 0.5 * 2 ** (num_tries - 1))
+        # Spread, lest all come back together; a server that says 0 is not besieged either.
+        seconds = max(told, ceiling * random.uniform(0.5, 1.0))
         _log.warning(
             "try %d of %d failed, next in %.1f s: %s", num_tries, most_tries, seconds, reason
         )
         await asyncio.sleep(seconds)
-
-    def _redacted(self, error: object) -> str:
-        """Return an error's text without the key, which some servers repeat."""
-        text = str(error)
-        if self._api_key:
-            text = text.replace(self._api_key, "***")
-        return text[:1000]
-
-
-def _client(base_url: str, api_key: str | None) -> "AsyncOpenAI":
-    try:
-        from openai import AsyncOpenAI
-        from openai import Timeout as Timeouts
-    except ImportError as error:
-        raise EngineError(
-            "the openai engine needs the package `openai`: install mapcoder-lite[openai]"
-        ) from error
-    client = AsyncOpenAI(
-        base_url=base_url,
-        api_key=api_key or _NO_KEY,
-        timeout=Timeouts(None, connect=_CONNECT_SECONDS),  # silence is measured here, in tokens
-        max_retries=0,  # ours are logged
-    )
-    client.organization = client.project = None  # the client took them from the environment
-    return client
 
 
 def _text_of(watch: Watch, index: int) -> Callable[[str], None] | None:

@@ -37,6 +37,17 @@ class Lora(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """How a field that a server refuses is sent."""
+
+    field: str
+    name: str | None
+    """None: not at all."""
+    reason: str
+    """The server's own words."""
+
+
+@dataclass(frozen=True, slots=True)
 class Served:
     """A backbone and its adapters as a server names them."""
 
@@ -85,16 +96,22 @@ def read_loras(text: str) -> tuple[Lora, ...]:
         EngineError: it is no such list.
     """
     try:
-        return tuple(TypeAdapter(list[Lora]).validate_json(text))
+        loras = tuple(TypeAdapter(list[Lora]).validate_json(text))
     except ValidationError:
-        raise no_llama_server(text[:200]) from None
+        raise no_llama_server(text) from None
+    if len({lora.id for lora in loras}) < len(loras):
+        raise EngineError(
+            "llama-server lists two adapters under one id, so that neither can be chosen: start "
+            f"it anew; it listed {text}"
+        )
+    return loras
 
 
 def no_llama_server(answer: str) -> EngineError:
     """Return what is raised when adapters cannot be listed."""
     return EngineError(
-        f"GET /lora-adapters did not give a list of adapters but {answer!r}: "
-        "engine.server=llama is for llama-server only"
+        "engine.server=llama is for llama-server only, but GET /lora-adapters did not give a list "
+        f"of adapters: {answer!r}"
     )
 
 
@@ -108,19 +125,23 @@ def body_of(request: Request, served: Served, loras: Sequence[Lora] = ()) -> Bod
     return _BODIES[served.kind](request, served, loras)
 
 
-def reworded(body: Body, changes: Mapping[str, str | None]) -> Body:
-    """Rename the fields of a body, or leave those out whose new name is None."""
-    named = {changes.get(field, field): value for field, value in body.items()}
+def reworded(body: Body, changes: Mapping[str, Change]) -> Body:
+    """Rename the fields of a body, or leave them out."""
+    named = {changes[key].name if key in changes else key: body[key] for key in body}
     return {field: value for field, value in named.items() if field is not None}
 
 
-def change_for(complaint: str, body: Body) -> tuple[str, str | None] | None:
-    """Return the field that a hosted model refuses and its new name; None if nothing helps."""
+def change_for(complaint: str, about: str | None, body: Body) -> Change | None:
+    """Return how a hosted model may be pleased; None if nothing helps.
+
+    `about` is the field that the complaint names by itself: then it is about no other.
+    """
     if "max_tokens" in body and "max_completion_tokens" in complaint:
-        return "max_tokens", "max_completion_tokens"
+        return Change("max_tokens", "max_completion_tokens", complaint)
     for field in _DISPENSABLE:
-        if field in body and re.search(rf"\b{field}\b", complaint):
-            return field, None
+        is_named = re.search(rf"\b{field}\b", complaint) if about is None else about == field
+        if field in body and is_named:
+            return Change(field, None, complaint)
     return None
 
 

@@ -4,7 +4,7 @@ Knows: requests, completions, the context of a server.
 Does not know: tokenizers, servers, connections.
 """
 
-from mapcoder_lite.errors import PromptTooLong
+from mapcoder_lite.errors import EngineError, PromptTooLong
 from mapcoder_lite.trajectory import Completion, Request
 
 
@@ -41,10 +41,11 @@ def check_before(request: Request, context_tokens: int | None) -> None:
 def check_after(request: Request, completion: Completion, context_tokens: int | None) -> None:
     """Refuse a reply to a prompt that was cut, or that was cut short itself.
 
-    A completion without counts passes.
+    A completion without counts passes. What a server cut, another may not: it is a fault of the
+    server, no limit that is known for good.
 
     Raises:
-        PromptTooLong: the counts cannot be those of the whole prompt and reply.
+        EngineError: the counts cannot be those of the whole prompt and reply.
     """
     prompt, reply = completion.usage.prompt_tokens, completion.usage.completion_tokens
     if prompt == reply == 0:
@@ -65,7 +66,7 @@ def check_after(request: Request, completion: Completion, context_tokens: int | 
         raise _cut(f"more was said than a context of {context_tokens} tokens holds: {counts}")
 
 
-def _cut(reason: str) -> PromptTooLong:
-    return PromptTooLong(
+def _cut(reason: str) -> EngineError:
+    return EngineError(
         f"{reason}; shorten the prompt or traversal.max_tokens, or give the server more context"
     )
