@@ -10,7 +10,7 @@ pytest.importorskip("openai")
 from fake_server import USAGE, Exchange, FakeServer, echoes, ends, event, fails, says, streams
 from mapcoder_lite.engine.limits import Limits
 from mapcoder_lite.engine.openai import OpenAIEngine, Patience
-from mapcoder_lite.errors import EngineError, PromptTooLong, UnknownAdapter
+from mapcoder_lite.errors import EngineError, PromptTooLong, Truncated, UnknownAdapter
 from mapcoder_lite.grammar import Fixed, Grammar
 from mapcoder_lite.trajectory import Completion, Message, Request, Sampling, Watch
 
@@ -265,7 +265,11 @@ def test_a_known_context_is_kept_before_and_after(server: FakeServer) -> None:
         engine.complete([ask("word " * 30, sampling=Sampling(max_tokens=10))])
     assert server.bodies == []
     server.manners = [says("a", usage=USAGE | {"prompt_tokens": 38, "total_tokens": 41})]
-    with pytest.raises(EngineError, match=r"more was said than a context of 40 tokens holds"):
+    with pytest.raises(Truncated, match=r"more was said than a context of 40 tokens holds"):
+        engine.complete([ask(sampling=Sampling(max_tokens=10))])
+    usage = USAGE | {"prompt_tokens": 34, "completion_tokens": 6, "total_tokens": 40}
+    server.manners = [says("half", finish="length", usage=usage)]
+    with pytest.raises(PromptTooLong, match=r"34 tokens, the reply 6 .* context of 40 tokens"):
         engine.complete([ask(sampling=Sampling(max_tokens=10))])
     engine.close()
 

@@ -6,6 +6,7 @@ MapCoderError                 exit 70   a fault of ours, with cause and remedy
 ├── StoreError                exit 6    a run directory that does not fit the command
 ├── EngineError               exit 3    no completion could be had
 │   ├── PromptTooLong         exit 3    prompt and reply do not fit the context
+│   ├── Truncated             exit 3    a server cut a prompt or a reply in silence
 │   ├── UnknownAdapter        exit 3    a request names an adapter that is not loaded
 │   ├── ReplayMiss            exit 3    the recording holds no answer to this request
 │   └── Cancelled             exit 130  the caller called its requests off
@@ -49,6 +50,10 @@ class EngineError(MapCoderError):
 
 class PromptTooLong(EngineError):
     """Prompt and requested reply do not fit the context; nothing was cut."""
+
+
+class Truncated(EngineError):
+    """A server cut a prompt or a reply in silence; another, or more context, may not."""
 
 
 class UnknownAdapter(EngineError, LookupError):

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from mapcoder_lite.errors import EngineError, PromptTooLong
+from mapcoder_lite.errors import EngineError, PromptTooLong, Truncated
 from mapcoder_lite.grammar import Fixed, Grammar, Whole
 from mapcoder_lite.trajectory import Completion, Engine, Message, Request, Sampling
 
@@ -199,6 +199,8 @@ def _whole_prompts(engine: Engine, context_tokens: int | None) -> Finding:
         counted = _num_prompt_tokens(engine, num_words)
     except PromptTooLong as error:
         return Finding(name, True, f"a prompt of {expected} tokens is refused: {error}")
+    except Truncated as error:
+        return Finding(name, False, f"of {expected} prompt tokens: {error}")
     if counted < 0.95 * expected:
         return Finding(
             name, False, f"of {expected} prompt tokens {counted} were counted: prompts are cut"

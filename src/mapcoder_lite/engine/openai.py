@@ -318,7 +318,7 @@ def _await(futures: Sequence[Future[Completion]], watch: Watch) -> None:
 
 
 def _cancel(futures: Sequence[Future[Completion]]) -> None:
-    for future in futures:
+    for future in reversed(futures):  # who waits last first: else a freed place would go to it
         future.cancel()
 
 

@@ -4,7 +4,7 @@ Knows: requests, completions, the context of a server.
 Does not know: tokenizers, servers, connections.
 """
 
-from mapcoder_lite.errors import EngineError, PromptTooLong
+from mapcoder_lite.errors import PromptTooLong, Truncated
 from mapcoder_lite.trajectory import Completion, Request
 
 
@@ -42,10 +42,11 @@ def check_after(request: Request, completion: Completion, context_tokens: int | 
     """Refuse a reply to a prompt that was cut, or that was cut short itself.
 
     A completion without counts passes. What a server cut, another may not: it is a fault of the
-    server, no limit that is known for good.
+    server, no limit that is known for good; a context that is known is such a limit.
 
     Raises:
-        EngineError: the counts cannot be those of the whole prompt and reply.
+        PromptTooLong: the reply ended where the known context did, before it had all it may.
+        Truncated: the counts cannot be those of the whole prompt and reply.
     """
     prompt, reply = completion.usage.prompt_tokens, completion.usage.completion_tokens
     if prompt == reply == 0:
@@ -61,12 +62,14 @@ def check_after(request: Request, completion: Completion, context_tokens: int | 
             f"lacks, as Ollama 0.30 did: {counts}"
         )
     if completion.finish_reason == "length" and reply < longest:
+        if context_tokens is not None and prompt + longest > context_tokens:
+            raise PromptTooLong(f"{counts}, and the context of {context_tokens} held no more")
         raise _cut(f"the server cut the reply short for lack of context: {counts}")
     if context_tokens is not None and prompt + reply > context_tokens:
         raise _cut(f"more was said than a context of {context_tokens} tokens holds: {counts}")
 
 
-def _cut(reason: str) -> EngineError:
-    return EngineError(
+def _cut(reason: str) -> Truncated:
+    return Truncated(
         f"{reason}; shorten the prompt or traversal.max_tokens, or give the server more context"
     )
