@@ -10,6 +10,7 @@ Does not know: how rows are decoded, how adapters are read, threads, roles, prob
 import sys
 import time
 from collections.abc import Generator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -73,10 +74,19 @@ class LocalEngine:
             check_origin(name, folder, digest)
         self._name = backbone.name
         self._tokenizer = _load_tokenizer(backbone)
-        model = _load_model(backbone, dtype, device)
-        _check_fit(backbone, model, len(self._tokenizer))
-        mix = fuse_adapters(model, adapters)
-        self._digests = {name: adapter_digest(folder) for name, folder in adapters.items()}
+        self._digests: dict[str, str] = {}
+
+        def opened() -> tuple[PreTrainedModel, Decoder]:
+            model = _load_model(backbone, dtype, device)
+            _check_fit(backbone, model, len(self._tokenizer))
+            mix = fuse_adapters(model, adapters)
+            self._digests = {name: adapter_digest(folder) for name, folder in adapters.items()}
+            return model, Decoder(model, mix, self._digests, room, num_threads)
+
+        # In a thread that ends: OpenMP gives each thread a team of its own and, with more of them
+        # than processors, puts a team to sleep at every product (half the tokens a second).
+        with ThreadPoolExecutor(1, thread_name_prefix="loading") as passing:
+            model, self._decoder = passing.submit(opened).result()
         self._identity = _identity(backbone.name, digest, dtype, self._digests)
         self._end_tokens = _end_tokens(model, self._tokenizer)
         num_logits = int(model.config.vocab_size)
@@ -84,7 +94,6 @@ class LocalEngine:
         self._context = int(model.config.max_position_embeddings)
         self._tokenizer_lock = Lock()  # encoding is not safe from several threads
         self._cache_bytes = room.cache_bytes
-        self._decoder = Decoder(model, mix, self._digests, room, num_threads)
         self._batcher = Batcher[Row](self._decoder)
 
     @property
