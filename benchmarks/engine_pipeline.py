@@ -15,7 +15,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -75,18 +75,14 @@ def compare(*, quick: bool, threads: int) -> list[str]:
     """Solve the problems in every way; return the tables."""
     count = 8 if quick else 32
     warm_up, *problems = (puzzle.problem for puzzle in islice(problem_set("test"), count + 1))
-    with ExitStack() as stack:
-        ways = {
-            ORIGINAL: Way(stack.enter_context(opened(threads, PLAIN, is_one_call=True))),
-            ORDER_ONLY: Way(stack.enter_context(opened(threads, (), is_one_call=True))),
-            OURS: Way(stack.enter_context(opened(threads, (), is_one_call=False))),
-        }
-        for way in ways.values():
-            way.solve(warm_up)
-        for turn, problem in enumerate(problems):  # the ways take turns, each first as often
-            names = list(ways)
-            for name in names[turn % 3 :] + names[: turn % 3]:
-                ways[name].work(problem)
+    ways = {
+        name: one_by_one(warm_up, problems, threads, settings, is_one_call=is_one_call)
+        for name, settings, is_one_call in (
+            (ORIGINAL, PLAIN, True),
+            (ORDER_ONLY, (), True),
+            (OURS, (), False),
+        )
+    }
     seconds, together = at_once(warm_up, problems, threads)
     check(ways, together)
     return [*table(ways, seconds), *calls(ways[OURS])]
@@ -100,6 +96,27 @@ def opened(threads: int, settings: Sequence[str], *, is_one_call: bool) -> Itera
     with engines.opened_engine(chosen) as engine, engines.opened_judge(chosen) as judge:
         asked = OneCallAtATime(engine) if is_one_call else engine
         yield lambda problem: pipeline.solve(problem, asked, judge, dials)
+
+
+def one_by_one(
+    warm_up: Problem,
+    problems: Sequence[Problem],
+    threads: int,
+    settings: Sequence[str],
+    *,
+    is_one_call: bool,
+) -> Way:
+    """Solve one problem after another, with an engine that has the process for itself.
+
+    Ways do not take turns: the threads of several engines would outnumber the processors, which
+    puts them to sleep at every product.
+    """
+    with opened(threads, settings, is_one_call=is_one_call) as solve:
+        solve(warm_up)
+        way = Way(solve)
+        for problem in problems:
+            way.work(problem)
+    return way
 
 
 def at_once(
