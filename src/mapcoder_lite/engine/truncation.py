@@ -63,7 +63,10 @@ def check_after(request: Request, completion: Completion, context_tokens: int | 
         )
     if completion.finish_reason == "length" and reply < longest:
         if context_tokens is not None and prompt + longest > context_tokens:
-            raise PromptTooLong(f"{counts}, and the context of {context_tokens} held no more")
+            raise PromptTooLong(
+                f"{counts}, and the context of {context_tokens} tokens held no more; shorten the "
+                "prompt or traversal.max_tokens, or start the server with a longer context"
+            )
         raise _cut(f"the server cut the reply short for lack of context: {counts}")
     if context_tokens is not None and prompt + reply > context_tokens:
         raise _cut(f"more was said than a context of {context_tokens} tokens holds: {counts}")
