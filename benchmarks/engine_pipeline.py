@@ -6,7 +6,7 @@ prompts and its drafts switched off; beside it the same order of calls with both
 that the table says what comes from the order and what from the engine. All ways must ask and hear
 the same.
 
-Knows: the pocket world, the runner's threads, the original's way.
+Knows: the pocket world, the original's way.
 Does not know: how an engine works, how programs are judged.
 """
 
@@ -15,15 +15,15 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 
-from mapcoder_lite import config, pipeline, runner
+from mapcoder_lite import config, pipeline
 from mapcoder_lite.cli import engines
 from mapcoder_lite.pocket.world import problem_set
 from mapcoder_lite.problem import Problem
-from mapcoder_lite.store import Unit
 from mapcoder_lite.trajectory import Completion, Engine, Request, StopReason, Trajectory, Watch
 
 ORIGINAL = "the original's way: one problem, one call, one token at a time"
@@ -128,8 +128,8 @@ def at_once(
         way = Way(solve)
         solve(warm_up)
         started = time.perf_counter()
-        units = [Unit(id, 0) for id in by_id]
-        runner.Threads(len(units)).run(lambda unit: way.work(by_id[unit.problem_id]), units)
+        with ThreadPoolExecutor(len(by_id)) as pool:
+            list(pool.map(way.work, by_id.values()))
         return time.perf_counter() - started, way.solved
 
 

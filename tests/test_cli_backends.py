@@ -15,9 +15,10 @@ import pytest
 import model_servers as fake
 from mapcoder_lite import config
 from mapcoder_lite.cli.badges import badge, carried_roles
-from mapcoder_lite.config import Config, ServerKind
+from mapcoder_lite.config import Config
 from mapcoder_lite.engine.backend import Backend
 from mapcoder_lite.engine.probe import named_endpoint, probe
+from mapcoder_lite.settings import ServerKind
 from mapcoder_lite.trajectory import Message, Request, Role
 from model_servers import ROLES, ModelServer, Route, serving
 from source_tree import PACKAGE

@@ -10,10 +10,10 @@ import pytest
 import model_servers as fake
 from mapcoder_lite import config
 from mapcoder_lite.cli import preflight, terminal
-from mapcoder_lite.config import ServerKind
 from mapcoder_lite.errors import EngineError, UnknownAdapter
 from mapcoder_lite.jsonl import read_record, write_lines
 from mapcoder_lite.problem import HiddenTests, Test
+from mapcoder_lite.settings import ServerKind
 from mapcoder_lite.store import RunHeader
 from mapcoder_lite.trajectory import Request, Usage
 from model_servers import ROLES, ModelServer, Route, serving

@@ -11,6 +11,7 @@ from mapcoder_lite import config
 from mapcoder_lite.cli import engines, options, serve_cmd
 from mapcoder_lite.engine.folders import adapter_digest
 from mapcoder_lite.pocket.world import WEIGHTS
+from mapcoder_lite.settings import ServerKind
 from mapcoder_lite.trajectory import Role
 from test_cli_main import Done, mapcoder
 
@@ -85,7 +86,7 @@ def test_the_printed_settings_ask_that_server(tmp_path: Path) -> None:
     settings = config.load((), settings_of(done))
     assert settings.engine.base_url == "http://127.0.0.1:8000/v1"
     assert settings.engine.adapters is True
-    assert settings.engine.server is config.ServerKind.VLLM
+    assert settings.engine.server is ServerKind.VLLM
     assert settings.engine.context_tokens == 2048
     assert settings.traversal.max_tokens == 512
     with engines.opened_engine(settings) as engine:

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mapcoder_lite import config
-from mapcoder_lite.config import Config, EngineKind
+from mapcoder_lite.config import Config
 from mapcoder_lite.errors import ConfigError
+from mapcoder_lite.settings import EngineKind
 from mapcoder_lite.trajectory import Role
 from source_tree import PACKAGE
 

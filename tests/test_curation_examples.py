@@ -8,13 +8,13 @@ from mapcoder_lite import pipeline, runner
 from mapcoder_lite.config import Config
 from mapcoder_lite.curation.examples import DatasetManifest, steps_that_count, write_dataset
 from mapcoder_lite.errors import InputError
+from mapcoder_lite.example import Example
 from mapcoder_lite.jsonl import read_lines, read_record
 from mapcoder_lite.judge.judge import SandboxJudge
 from mapcoder_lite.pocket.problems import puzzles
 from mapcoder_lite.pocket.teacher import MistakeRates, TeacherEngine
-from mapcoder_lite.runner import Work
 from mapcoder_lite.store import RunDirectory, RunHeader
-from mapcoder_lite.trajectory import Call, CallKind, Example, Grade, Role, Trajectory
+from mapcoder_lite.trajectory import Call, CallKind, Grade, Role, Trajectory
 
 RATES = MistakeRates(0.1, 0.1, 0.3, 0.3, 0.5, 0.2, 0.2)
 """Many mistakes, so that every kind of step is dropped somewhere."""
@@ -26,7 +26,7 @@ def run_path(tmp_path_factory):
     path = tmp_path_factory.mktemp("runs") / "teacher"
     known = list(islice(puzzles("train", 11), 36))
     teacher = TeacherEngine(known, RATES)
-    work = Work(
+    work = runner.samples_of(
         tuple(puzzle.problem for puzzle in known),
         {puzzle.problem.id: puzzle.hidden for puzzle in known},
         1,
@@ -41,14 +41,12 @@ def run_path(tmp_path_factory):
     )
     dials = pipeline.Dials(k=2, t=2)
     with SandboxJudge(2) as judge, RunDirectory(path, header, work.facts()) as directory:
-        runner.run(
+        worker = runner.Worker(
             work,
             lambda problem, sample: pipeline.solve(problem, teacher, judge, dials, sample=sample),
             judge,
-            directory,
-            executor=runner.Threads(2),
-            max_errors=1,
         )
+        runner.run(work, runner.Threads(worker, 2), directory, max_errors=1)
     return path
 
 

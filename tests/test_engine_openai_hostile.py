@@ -14,9 +14,9 @@ import pytest
 pytest.importorskip("openai")
 
 from fake_server import Exchange, FakeServer, Manner, cuts, ends, event, fails, says, streams
-from mapcoder_lite.config import ServerKind
 from mapcoder_lite.engine.openai import OpenAIEngine, Patience
 from mapcoder_lite.errors import EngineError, PromptTooLong
+from mapcoder_lite.settings import ServerKind
 from mapcoder_lite.trajectory import Message, Request, Sampling, Watch
 from source_tree import ROOT
 

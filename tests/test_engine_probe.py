@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import model_servers as fake
-from mapcoder_lite.config import ServerKind
 from mapcoder_lite.engine.backend import (
     Answer,
     Backend,
@@ -31,6 +30,7 @@ from mapcoder_lite.engine.probe import (
     with_ollama_adapters,
 )
 from mapcoder_lite.errors import ConfigError
+from mapcoder_lite.settings import ServerKind
 from model_servers import ROLES, Route, serving, talking
 from source_tree import PACKAGE
 

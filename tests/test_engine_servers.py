@@ -6,11 +6,11 @@ import pytest
 pytest.importorskip("openai")
 
 from fake_server import Exchange, FakeServer, ends, event, fails, says, streams
-from mapcoder_lite.config import ServerKind
 from mapcoder_lite.engine.grammar import to_gbnf
 from mapcoder_lite.engine.openai import OpenAIEngine, Patience
 from mapcoder_lite.errors import EngineError, PromptTooLong, Truncated, UnknownAdapter
 from mapcoder_lite.grammar import Fixed, Grammar
+from mapcoder_lite.settings import ServerKind
 from mapcoder_lite.trajectory import Message, Request, Sampling, Watch
 
 ROLES = ("retrieval", "planning", "coding", "debugging")

@@ -12,10 +12,23 @@ from threading import Lock
 import pytest
 
 from mapcoder_lite import config
-from mapcoder_lite.errors import InputError, SandboxError, StoreError
+from mapcoder_lite.errors import BudgetSpent, InputError, SandboxError, StoreError
 from mapcoder_lite.jsonl import read_lines
 from mapcoder_lite.problem import Checker, HiddenTests, Io, Language, Limits, Problem, Test
-from mapcoder_lite.runner import Outcome, Progress, Threads, Work, owed, run
+from mapcoder_lite.runner import (
+    Executor,
+    Outcome,
+    Progress,
+    Result,
+    SolveUnit,
+    Task,
+    Threads,
+    Work,
+    Worker,
+    owed,
+    run,
+    samples_of,
+)
 from mapcoder_lite.store import Manifest, RunDirectory, RunHeader, RunProblem, Unit
 from mapcoder_lite.trajectory import Grade, StopReason, Trajectory
 from mapcoder_lite.verdict import Isolation, Judgement, Verdict
@@ -69,7 +82,11 @@ def work(num_problems: int = 3, num_samples: int = 1) -> Work:
         p.id: HiddenTests(problem_id=p.id, tests=(Test(input="", outputs=(p.id,)),))
         for p in problems
     }
-    return Work(problems, hidden, num_samples)
+    return samples_of(problems, hidden, num_samples)
+
+
+def threads(todo: Work, solve: SolveUnit, judge: FunctionJudge, num_threads: int = 1) -> Executor:
+    return Threads(Worker(todo, solve, judge), num_threads)
 
 
 def opened(path: Path, todo: Work) -> RunDirectory:
@@ -99,7 +116,7 @@ def grades(path: Path) -> dict[Unit, Grade]:
 def test_every_unit_is_solved_and_graded_once(tmp_path: Path):
     todo, seen = work(3, 2), list[Progress]()
     with opened(tmp_path, todo) as directory:
-        outcome = run(todo, name_it, EQUAL, directory, executor=Threads(3), on_unit=seen.append)
+        outcome = run(todo, threads(todo, name_it, EQUAL, 3), directory, on_unit=seen.append)
     assert outcome == Outcome(num_units=6, num_done=6, num_errors=0)
     found = grades(tmp_path)
     assert set(found) == set(todo.units)
@@ -108,7 +125,7 @@ def test_every_unit_is_solved_and_graded_once(tmp_path: Path):
     assert found[Unit("p2", 0)].judgement is None
     assert sorted(p.num_ended for p in seen) == [1, 2, 3, 4, 5, 6]
     manifest = Manifest.model_validate_json((tmp_path / "manifest.json").read_bytes())
-    assert (manifest.num_units, manifest.num_samples) == (6, 2)
+    assert (manifest.num_problems, manifest.num_units) == (3, 6)
 
 
 def test_a_second_call_does_nothing_again(tmp_path: Path):
@@ -120,7 +137,7 @@ def test_a_second_call_does_nothing_again(tmp_path: Path):
 
     for _ in range(2):
         with opened(tmp_path, todo) as directory:
-            run(todo, counted, EQUAL, directory)
+            run(todo, threads(todo, counted, EQUAL), directory)
     assert Counter(asked) == {"p0": 1, "p1": 1, "p2": 1}
 
 
@@ -133,7 +150,7 @@ def test_a_failed_unit_is_counted_said_and_owed_again_never_scored(tmp_path: Pat
         return name_it(problem, sample)
 
     with opened(tmp_path, todo) as directory:
-        outcome = run(todo, shaky, EQUAL, directory)
+        outcome = run(todo, threads(todo, shaky, EQUAL), directory)
         assert outcome == Outcome(num_units=3, num_done=2, num_errors=1)
         assert not outcome.is_complete
     assert not (tmp_path / "manifest.json").exists()
@@ -146,7 +163,7 @@ def test_a_failed_unit_is_counted_said_and_owed_again_never_scored(tmp_path: Pat
     is_down[0] = False
     with opened(tmp_path, todo) as directory:
         assert owed(todo, directory).to_solve == (Unit("p1", 0),)
-        assert run(todo, shaky, EQUAL, directory).is_complete
+        assert run(todo, threads(todo, shaky, EQUAL), directory).is_complete
     assert (tmp_path / "manifest.json").exists()
 
 
@@ -161,10 +178,10 @@ def test_a_judge_that_broke_owes_the_grade_but_not_the_solution(tmp_path: Path):
         raise SandboxError("no isolation")
 
     with opened(tmp_path, todo) as directory:
-        outcome = run(todo, counted, FunctionJudge(broken), directory)
+        outcome = run(todo, threads(todo, counted, FunctionJudge(broken)), directory)
     assert outcome.num_errors == 2  # p2 holds no program, so nothing is judged
     with opened(tmp_path, todo) as directory:
-        assert run(todo, counted, EQUAL, directory).is_complete
+        assert run(todo, threads(todo, counted, EQUAL), directory).is_complete
     assert Counter(solved) == {"p0": 1, "p1": 1, "p2": 1}
     assert grades(tmp_path)[Unit("p0", 0)].is_passed
 
@@ -176,7 +193,7 @@ def test_a_trajectory_that_ended_in_an_error_is_owed_too(tmp_path: Path):
         return Trajectory(problem_id=problem.id, stop=StopReason.ERROR, error="server gone")
 
     with opened(tmp_path, todo) as directory:
-        assert run(todo, failed, EQUAL, directory).num_errors == 1
+        assert run(todo, threads(todo, failed, EQUAL), directory).num_errors == 1
         assert list(directory.trajectories.read()) == []
 
 
@@ -187,7 +204,7 @@ def test_too_many_errors_end_the_run(tmp_path: Path):
         raise OSError("the machine is gone")
 
     with opened(tmp_path, todo) as directory:
-        outcome = run(todo, broken, EQUAL, directory, max_errors=4)
+        outcome = run(todo, threads(todo, broken, EQUAL), directory, max_errors=4)
     assert (outcome.num_errors, outcome.num_done) == (4, 0)
 
 
@@ -198,13 +215,13 @@ def test_results_that_cannot_be_written_end_the_run(tmp_path: Path):
         raise StoreError("disk full")
 
     with opened(tmp_path, todo) as directory, pytest.raises(StoreError, match="disk full"):
-        run(todo, full_disk, EQUAL, directory, executor=Threads(2))
+        run(todo, threads(todo, full_disk, EQUAL, 2), directory)
 
 
 def test_without_hidden_tests_nothing_is_graded(tmp_path: Path):
-    todo = Work(work().problems)
+    todo = samples_of(work().problems)
     with opened(tmp_path, todo) as directory:
-        assert run(todo, name_it, EQUAL, directory).is_complete
+        assert run(todo, threads(todo, name_it, EQUAL), directory).is_complete
     assert grades(tmp_path) == {}
     facts = list(read_lines(tmp_path / "problems.jsonl", RunProblem))
     assert [f.num_hidden_tests for f in facts] == [None, None, None]
@@ -214,7 +231,7 @@ def test_missing_hidden_tests_are_refused_at_once():
     complete = work()
     assert complete.hidden is not None
     with pytest.raises(InputError, match="1 of 3 problems have no hidden tests, first p2"):
-        Work(complete.problems, {k: v for k, v in complete.hidden.items() if k != "p2"})
+        samples_of(complete.problems, {k: v for k, v in complete.hidden.items() if k != "p2"})
 
 
 def test_the_digest_follows_problems_and_hidden_tests():
@@ -222,31 +239,84 @@ def test_the_digest_follows_problems_and_hidden_tests():
     assert todo.hidden is not None
     other = {k: v.model_copy(update={"defect": "cut"}) for k, v in todo.hidden.items()}
     assert todo.digest == work().digest
-    assert len({todo.digest, Work(todo.problems).digest, Work(todo.problems, other).digest}) == 3
+    ungraded, defective = samples_of(todo.problems), samples_of(todo.problems, other)
+    assert len({todo.digest, ungraded.digest, defective.digest}) == 3
 
 
-def test_threads_do_every_unit_and_raise_what_the_work_raises():
-    done, lock = list[Unit](), Lock()
+def test_threads_do_every_task_and_raise_what_the_work_raises():
+    todo, taken, lock = work(7), list[Result](), Lock()
 
-    def note(unit: Unit) -> None:
+    def take(result: Result) -> bool:
         with lock:
-            done.append(unit)
-        if unit.problem_id == "p7":
-            raise StoreError("full")
+            taken.append(result)
+        return True
 
-    units = [Unit(f"p{n}", 0) for n in range(7)]
-    Threads(3).run(note, units)
-    assert sorted(done) == units
+    threads(todo, name_it, EQUAL, 3).run([*map(Task, todo.units)], take)
+    assert sorted(result.unit for result in taken) == list(todo.units)
+
+    def full(problem: Problem, sample: int) -> Trajectory:
+        raise StoreError("full")
+
     with pytest.raises(StoreError, match="full"):
-        Threads(3).run(note, [Unit("p7", 0)])
+        threads(todo, full, EQUAL, 3).run([Task(todo.units[0])], take)
+
+
+def test_no_further_task_begins_once_the_results_are_refused():
+    todo, taken = work(30), list[Result]()
+
+    def take(result: Result) -> bool:
+        taken.append(result)
+        return len(taken) < 4
+
+    threads(todo, name_it, EQUAL).run([*map(Task, todo.units)], take)
+    assert len(taken) == 4
+
+
+def test_a_spent_budget_ends_the_run_and_keeps_what_is_done(tmp_path: Path):
+    todo = work(5)
+
+    def until_spent(problem: Problem, sample: int) -> Trajectory:
+        if problem.id == "p3":
+            raise BudgetSpent("nothing is left")
+        return name_it(problem, sample)
+
+    with opened(tmp_path, todo) as directory, pytest.raises(BudgetSpent):
+        run(todo, threads(todo, until_spent, EQUAL), directory)
+    with opened(tmp_path, todo) as directory:
+        assert owed(todo, directory).to_solve == (Unit("p3", 0), Unit("p4", 0))
+        assert list(directory.errors.read()) == []
+
+
+def test_units_that_follow_are_done_and_a_resume_finds_the_same(tmp_path: Path):
+    todo, shown = work(3), list[tuple[int, int]]()
+
+    def again_for_the_failed(units: Sequence[Unit], grades: Sequence[Grade]) -> list[Unit]:
+        shown.append((len(units), len(grades)))
+        passed = {g.problem_id for g in grades if g.is_passed}
+        later = {(problem, sample + 1) for problem, sample in units if problem not in passed}
+        return sorted(Unit(*unit) for unit in later - set(units) if unit[1] < 3)
+
+    def right_on_the_second(problem: Problem, sample: int) -> Trajectory:
+        found = name_it(problem, 1 - sample) if problem.id == "p1" else name_it(problem, sample)
+        return found.model_copy(update={"sample": sample})
+
+    for _ in range(2):
+        with opened(tmp_path, todo) as directory:
+            executor = threads(todo, right_on_the_second, EQUAL)
+            outcome = run(todo, executor, directory, follow_up=again_for_the_failed)
+        assert outcome == Outcome(num_units=6, num_done=6, num_errors=0)
+    assert shown == [(3, 3), (5, 5), (6, 6)] * 2
+    assert set(grades(tmp_path)) == {*todo.units, Unit("p1", 1), Unit("p2", 1), Unit("p2", 2)}
+    manifest = Manifest.model_validate_json((tmp_path / "manifest.json").read_bytes())
+    assert manifest.num_units == 6
 
 
 KILLED = """
 import sys, time, os
 from pathlib import Path
 sys.path.insert(0, {tests!r})
-from test_runner import FunctionJudge, opened, work, read_lines
-from mapcoder_lite.runner import Threads, run
+from test_runner import FunctionJudge, opened, threads, work, read_lines
+from mapcoder_lite.runner import run
 from mapcoder_lite.trajectory import Completion, Message, Request, StopReason, Trajectory
 from mapcoder_lite.verdict import Verdict
 
@@ -272,7 +342,7 @@ with opened(path, todo) as directory:
                 directory.calls.put(request.key, request, complete(request))
         unit = {{'problem_id': problem.id, 'sample': sample, 'program': problem.id}}
         return Trajectory(**unit, stop=StopReason.UNTESTED)
-    run(todo, solve, FunctionJudge(judged), directory, executor=Threads(4))
+    run(todo, threads(todo, solve, FunctionJudge(judged), 4), directory)
 """
 
 

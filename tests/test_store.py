@@ -176,7 +176,7 @@ def test_two_processes_cannot_write_one_run(tmp_path: Path):
 def test_the_manifest_comes_last_and_is_taken_back(tmp_path: Path):
     with opened(tmp_path, 2) as run:
         assert not (tmp_path / "manifest.json").exists()
-        run.finish(num_problems=2, num_samples=3, isolation=None)
+        run.finish(num_problems=2, num_units=6, isolation=None)
         manifest = Manifest.model_validate_json((tmp_path / "manifest.json").read_bytes())
         assert manifest.num_units == 6
         assert set(manifest.digests) >= {"trajectories.jsonl", "grades.jsonl"}

@@ -13,20 +13,13 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoTokenizer
 
-from mapcoder_lite.config import TrainConfig
 from mapcoder_lite.engine.local import LocalEngine
 from mapcoder_lite.errors import InputError, StoreError
+from mapcoder_lite.example import Example, Provenance
 from mapcoder_lite.jsonl import write_lines, write_text
+from mapcoder_lite.settings import TrainConfig
 from mapcoder_lite.training import rows, train
-from mapcoder_lite.trajectory import (
-    CallKind,
-    Example,
-    Message,
-    Provenance,
-    Request,
-    Role,
-    Sampling,
-)
+from mapcoder_lite.trajectory import CallKind, Message, Request, Role, Sampling
 from tiny_model import tiny_backbone
 
 
@@ -167,7 +160,7 @@ def test_a_finished_role_is_left_and_other_settings_are_refused(backbone, datase
 COMMAND = """
 import json, sys
 from pathlib import Path
-from mapcoder_lite.config import TrainConfig
+from mapcoder_lite.settings import TrainConfig
 from mapcoder_lite.training.train import train
 from mapcoder_lite.trajectory import Role
 settings, dataset, folder = json.loads(sys.argv[1])

@@ -6,182 +6,32 @@ Does not know: what a setting does; engines, judges, run directories.
 
 import difflib
 import os
+import re
 import tomllib
-from collections.abc import Mapping, Sequence
-from enum import StrEnum
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Literal, TypeGuard
+from typing import Literal, TypeGuard
 
 from pydantic import Field, ValidationError
 
 from mapcoder_lite.errors import ConfigError
-from mapcoder_lite.problem import Language, Record
-from mapcoder_lite.trajectory import Role, Sampling, digest
+from mapcoder_lite.problem import Record
+from mapcoder_lite.settings import (
+    BudgetConfig,
+    DatasetConfig,
+    EngineConfig,
+    EngineKind,
+    JudgeConfig,
+    RepairConfig,
+    RunConfig,
+    TrainConfig,
+    TraversalConfig,
+)
+from mapcoder_lite.trajectory import Role, digest
 
 SCHEMA_VERSION = 1
 
 Tree = dict[str, object]
-
-
-class EngineKind(StrEnum):
-    """Who answers the requests."""
-
-    POCKET = "pocket"
-    """The bundled miniature backbone with its four adapters."""
-    LOCAL = "local"
-    """A transformers folder and PEFT adapters, in this process."""
-    OPENAI = "openai"
-    """Any OpenAI-compatible server."""
-    TEACHER = "teacher"
-    """The scripted teacher of the pocket world."""
-    REPLAY = "replay"
-    """The recorded calls of a run directory, nothing else."""
-
-
-class ServerKind(StrEnum):
-    """What kind of server listens at engine.base_url: how adapters, grammars and contexts go."""
-
-    OPENAI = "openai"
-    """Any OpenAI-compatible server, a hosted one too."""
-    VLLM = "vllm"
-    SGLANG = "sglang"
-    LLAMA = "llama"
-    """llama-server of llama.cpp."""
-    OLLAMA = "ollama"
-
-
-class EngineConfig(Record):
-    """Backbone, adapters and how to reach them."""
-
-    kind: EngineKind = EngineKind.POCKET
-    backbone: str | None = None
-    """Folder of the backbone (local)."""
-    adapters: bool | dict[Role, str] = True
-    """Folder, or name on the server, of each role's adapter; false = the untuned backbone."""
-    base_url: str | None = None
-    """Where the server listens, with /v1 (openai)."""
-    model: str | None = None
-    """Name of the backbone on the server (openai)."""
-    server: ServerKind | None = None
-    """What kind of server it is (openai); None = it is asked."""
-    context_tokens: Annotated[int, Field(gt=0)] | None = None
-    """Prompt and reply together, at most (openai); None = the server is asked."""
-    api_key_env: str | None = None
-    """Name of the environment variable that holds the key (openai); the key is never stored."""
-    recording: str | None = None
-    """Run directory whose calls are replayed (replay)."""
-    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
-    device: str | None = None
-    max_batch_rows: Annotated[int, Field(gt=0)] = 32
-    """Requests answered at the same time."""
-    cache_bytes: Annotated[int, Field(gt=0)] = 4 * 2**30
-    """Of keys and values of the requests being answered (pocket, local); others wait."""
-    prefix_cache_bytes: Annotated[int, Field(ge=0)] = 2**30
-    """Of prompts' keys and values, kept for prompts that begin alike (pocket, local); 0 = none."""
-    draft_tokens: Annotated[int, Field(ge=0)] = 8
-    """Guessed ahead a reply and step (pocket, local); 0 = none. Changes no token in float32; in
-    bfloat16 rounding depends on what is computed together, neighbours and guesses alike."""
-    num_threads: Annotated[int, Field(gt=0)] | None = None
-    """Processor threads of a forward at most (pocket, local); None = as many as torch takes."""
-    timeout_seconds: Annotated[float, Field(gt=0)] = 300.0
-    """Longest wait for a reply's first token (openai)."""
-    idle_seconds: Annotated[float, Field(gt=0)] = 60.0
-    """Longest silence within a reply (openai)."""
-    max_retries: Annotated[int, Field(ge=0)] = 5
-    max_in_flight: Annotated[int, Field(gt=0)] = 32
-    """Most requests at a time; fewer while the server says that it is too many (openai)."""
-    max_tokens_in_flight: Annotated[int, Field(gt=0)] | None = None
-    """Most tokens of prompts and replies at a time, roughly; None = no limit (openai)."""
-
-
-class TraversalConfig(Record):
-    """How a problem is worked on; k and t as in MapCoder 2405.11403."""
-
-    name: Literal["mapcoder"] = "mapcoder"
-    k: Annotated[int, Field(gt=0)] = 3
-    """Exemplars recalled, hence plans."""
-    t: Annotated[int, Field(ge=0)] = 5
-    """Debug rounds a plan."""
-    temperature: Annotated[float, Field(ge=0, le=100)] = 0.0
-    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
-    max_tokens: Annotated[int, Field(gt=0)] = 4096
-    seed: int = 0
-    retry_temperature: Annotated[float, Field(ge=0, le=100)] = 0.8
-    """Least temperature of a second ask; at 0 the same unreadable reply would return."""
-    structured: bool = False
-    """Hold replies that are XML to their layout; off = format failures are counted, as in the
-    paper."""
-
-    @property
-    def sampling(self) -> Sampling:
-        """How every reply is drawn."""
-        return Sampling(
-            temperature=self.temperature,
-            top_p=self.top_p,
-            max_tokens=self.max_tokens,
-            seed=self.seed,
-        )
-
-
-class JudgeConfig(Record):
-    """How programs are judged."""
-
-    workers: Annotated[int, Field(gt=0)] | None = None
-    """None = one a physical core."""
-    unsafe: bool = False
-    """Run programs without isolation; every judgement says so."""
-    tier: Literal["auto", "bubblewrap", "landlock"] = "auto"
-    speed_factor: Annotated[float, Field(gt=0, le=32)] | Literal["auto"] = "auto"
-    """What CPU limits are multiplied by. auto = measured when the judge is opened: 1 on any machine
-    as fast as the reference, more on a slower one; every judgement records it."""
-
-
-class RunConfig(Record):
-    """What a run works on."""
-
-    problems: str | None = None
-    """problems.jsonl."""
-    hidden_tests: str | None = None
-    """hidden_tests.jsonl; None = nothing is graded."""
-    limit: Annotated[int, Field(gt=0)] | None = None
-    """Only the first problems of the file."""
-    samples: Annotated[int, Field(gt=0)] = 1
-    """Attempts a problem."""
-    concurrency: Annotated[int, Field(gt=0)] = 4
-    """Problems worked on at the same time."""
-    max_errors: Annotated[int, Field(gt=0)] = 20
-    """Units that may fail through the house's fault before the run stops."""
-    language: Language = Language.PYTHON
-
-
-class TrainConfig(Record):
-    """How adapters are trained; rank and alpha as in MapCoder-Lite 2509.17489."""
-
-    backbone: str | None = None
-    """Folder of the backbone; frozen, never written."""
-    rank: Annotated[int, Field(gt=0)] = 32
-    alpha: Annotated[int, Field(gt=0)] = 64
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    target_modules: str | list[str] = "all-linear"
-    learning_rate: Annotated[float, Field(gt=0)] = 2e-4
-    epochs: Annotated[float, Field(gt=0)] = 3.0
-    batch_rows: Annotated[int, Field(gt=0)] = 4
-    accumulation_steps: Annotated[int, Field(gt=0)] = 4
-    warmup_steps: Annotated[int, Field(ge=0)] = 20
-    weight_decay: Annotated[float, Field(ge=0)] = 0.0
-    max_tokens: Annotated[int, Field(gt=0)] = 4096
-    """Longest row, reply included; a longer one is refused, never cut."""
-    max_dropped: Annotated[int, Field(ge=0)] = 0
-    """Rows a role that may be left out, by name, for being too long."""
-    dtype: Literal["float32", "bfloat16"] = "bfloat16"
-    """Of the frozen backbone; adapters always train in float32."""
-    save_dtype: Literal["float32", "bfloat16"] = "bfloat16"
-    autocast: bool = True
-    """Compute in bfloat16."""
-    gradient_checkpointing: bool = True
-    checkpoint_steps: Annotated[int, Field(gt=0)] = 50
-    seed: int = 0
-    num_threads: Annotated[int, Field(gt=0)] | None = None
 
 
 class Config(Record):
@@ -189,9 +39,16 @@ class Config(Record):
 
     schema_version: Literal[1] = SCHEMA_VERSION
     engine: EngineConfig = EngineConfig()
+    roles: dict[Role, EngineConfig] = Field(default_factory=dict[Role, EngineConfig])
+    """Roles that another engine answers."""
+    supervisor: EngineConfig | None = None
+    """Who names the agent responsible for a failed trajectory (repair)."""
     traversal: TraversalConfig = TraversalConfig()
     judge: JudgeConfig = JudgeConfig()
     run: RunConfig = RunConfig()
+    budget: BudgetConfig = BudgetConfig()
+    repair: RepairConfig = RepairConfig()
+    dataset: DatasetConfig = DatasetConfig()
     train: TrainConfig = TrainConfig()
 
     @property
@@ -200,8 +57,11 @@ class Config(Record):
         return digest(_flat(self))
 
 
-# Settings that change how fast or how patiently, never what a run brings; free to differ on
-# resume. Training has no part in a run.
+# Of sections without a part in a run.
+_NO_PART_IN_A_RUN = ("train.", "dataset.", "budget.")
+# The settings of any engine are named after the one in [engine].
+_ENGINE = re.compile(r"^(roles\.\w+|supervisor)\.")
+# Settings that change how fast or how patiently, never what a run brings; free to differ on resume.
 _WITHOUT_EFFECT = frozenset(
     {
         "engine.cache_bytes",
@@ -351,17 +211,22 @@ def _is_tree(value: object) -> TypeGuard[Tree]:
 
 
 def _flat(config: Config) -> dict[str, object]:
-    flat: dict[str, object] = {}
-    for section, settings in config.model_dump(mode="json").items():
-        if not _is_tree(settings):
-            flat[section] = settings
-            continue
-        flat |= {f"{section}.{key}": value for key, value in settings.items()}
+    """Every setting that may change a result, by its full key."""
+    leaves = dict(_leaves(config.model_dump(mode="json"), ""))
     return {
         key: value
-        for key, value in flat.items()
-        if key not in _WITHOUT_EFFECT and not key.startswith("train.")
+        for key, value in leaves.items()
+        if not key.startswith(_NO_PART_IN_A_RUN)
+        and _ENGINE.sub("engine.", key) not in _WITHOUT_EFFECT
     }
+
+
+def _leaves(tree: Tree, prefix: str) -> Iterator[tuple[str, object]]:
+    for key, value in tree.items():
+        if _is_tree(value):
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
 
 
 def _explain(error: ValidationError) -> str:

@@ -4,6 +4,7 @@ MapCoderError                 exit 70   a fault of ours, with cause and remedy
 ├── InputError                exit 6    a file or text that cannot be understood
 ├── ConfigError               exit 2    a setting that does not exist or does not fit
 ├── StoreError                exit 6    a run directory that does not fit the command
+├── BudgetSpent               exit 7    the calls, tokens, money or time that were allowed are used
 ├── EngineError               exit 3    no completion could be had
 │   ├── PromptTooLong         exit 3    prompt and reply do not fit the context
 │   ├── Truncated             exit 3    a server cut a prompt or a reply in silence
@@ -40,6 +41,12 @@ class StoreError(MapCoderError):
     """A run directory that is damaged or belongs to another command."""
 
     exit_code = 6
+
+
+class BudgetSpent(MapCoderError):
+    """What a run may use up is used up; all that was paid for is kept."""
+
+    exit_code = 7
 
 
 class EngineError(MapCoderError):

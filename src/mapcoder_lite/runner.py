@@ -6,16 +6,16 @@ Does not know: how one problem is solved, engines, statistics.
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
-from threading import Lock
+from dataclasses import dataclass, field, replace
+from threading import Event, Lock
 from typing import Protocol
 
-from mapcoder_lite.errors import InputError, MapCoderError, StoreError
+from mapcoder_lite.errors import BudgetSpent, InputError, MapCoderError, StoreError
 from mapcoder_lite.judge.selftest import SelftestReport, refuse_untrusted, run_selftest
 from mapcoder_lite.problem import HiddenTests, Language, Problem
 from mapcoder_lite.store import RunDirectory, RunProblem, Unit
 from mapcoder_lite.trajectory import Grade, StopReason, Trajectory, digest
-from mapcoder_lite.verdict import Judge
+from mapcoder_lite.verdict import Isolation, Judge
 
 SolveUnit = Callable[[Problem, int], Trajectory]
 """Attempts a problem; the number is the sample. Hidden tests have no way in."""
@@ -23,12 +23,12 @@ SolveUnit = Callable[[Problem, int], Trajectory]
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a run does: these problems, so many samples of each, graded if tests are given."""
+    """What a run does: these units of these problems, graded if hidden tests are given."""
 
     problems: tuple[Problem, ...]
-    hidden: Mapping[str, HiddenTests] | None = None
+    hidden: Mapping[str, HiddenTests] | None
     """Hidden tests by problem id; None = nothing is graded."""
-    num_samples: int = 1
+    units: tuple[Unit, ...]
 
     def __post_init__(self) -> None:
         """Refuse a problem that would go ungraded unnoticed."""
@@ -40,15 +40,6 @@ class Work:
                 f"{len(missing)} of {len(self.problems)} problems have no hidden tests, first "
                 f"{missing[0]}: give the hidden tests of these problems, or none to run ungraded"
             )
-
-    @property
-    def units(self) -> tuple[Unit, ...]:
-        """Every unit, sample by sample, so that an early look covers all problems."""
-        return tuple(
-            Unit(problem.id, sample)
-            for sample in range(self.num_samples)
-            for problem in self.problems
-        )
 
     @property
     def digest(self) -> str:
@@ -66,6 +57,128 @@ class Work:
         return [_facts(problem, (self.hidden or {}).get(problem.id)) for problem in self.problems]
 
 
+def samples_of(
+    problems: Sequence[Problem],
+    hidden: Mapping[str, HiddenTests] | None = None,
+    num_samples: int = 1,
+) -> Work:
+    """Return the work of so many attempts at every problem.
+
+    Units go sample by sample, so that an early look covers all problems.
+    """
+    units = [Unit(problem.id, n) for n in range(num_samples) for problem in problems]
+    return Work(tuple(problems), hidden, tuple(units))
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One unit that is owed."""
+
+    unit: Unit
+    solved: Trajectory | None = None
+    """Solved before; only its grade is owed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of a task."""
+
+    unit: Unit
+    trajectory: Trajectory | None = None
+    """None: it could not be had, see `fault`."""
+    grade: Grade | None = None
+    fault: str | None = None
+    """The house's fault; what is missing is owed again, and never scored."""
+
+
+class Executor(Protocol):
+    """Carries out tasks, here or on other machines."""
+
+    def run(self, tasks: Sequence[Task], take: Callable[[Result], bool]) -> None:
+        """Do every task and hand over each result as it comes, until `take` says False.
+
+        Raises:
+            StoreError: nothing can be recorded any more.
+            BudgetSpent: the run's budget is used up.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """Does one task at a time, on any thread: solves its unit and grades it."""
+
+    work: Work
+    solve: SolveUnit
+    judge: Judge
+    _problems: dict[str, Problem] = field(init=False)
+
+    def __post_init__(self) -> None:
+        problems = {problem.id: problem for problem in self.work.problems}
+        object.__setattr__(self, "_problems", problems)
+
+    def do(self, task: Task) -> Result:
+        """Solve and grade; a fault of the house ends the unit, not the run.
+
+        Raises:
+            StoreError: nothing can be recorded any more.
+            BudgetSpent: the run's budget is used up.
+        """
+        trajectory = task.solved
+        try:
+            if trajectory is None:
+                trajectory = self._solved(task.unit)
+            return Result(task.unit, trajectory, self._graded(trajectory))
+        except (StoreError, BudgetSpent):
+            raise
+        except Exception as error:  # noqa: BLE001 - the single blanket handler of the house
+            return Result(task.unit, trajectory, fault=f"{type(error).__name__}: {error}")
+
+    def _solved(self, unit: Unit) -> Trajectory:
+        trajectory = self.solve(self._problems[unit.problem_id], unit.sample)
+        if trajectory.stop is StopReason.ERROR:
+            raise MapCoderError(trajectory.error or "the traversal failed and gave no reason")
+        return trajectory
+
+    def _graded(self, trajectory: Trajectory) -> Grade | None:
+        if self.work.hidden is None:
+            return None
+        id = trajectory.problem_id
+        return grade(trajectory, self._problems[id], self.work.hidden[id], self.judge)
+
+
+@dataclass(frozen=True, slots=True)
+class Threads:
+    """Carries out tasks on threads of this process; engines and judges release the lock."""
+
+    worker: Worker
+    num_threads: int = 1
+
+    def run(self, tasks: Sequence[Task], take: Callable[[Result], bool]) -> None:
+        """Do every task; those under way end before an exception is raised."""
+        is_over = Event()
+
+        def do(task: Task) -> None:
+            if is_over.is_set():
+                return
+            goes_on = False
+            try:
+                goes_on = take(self.worker.do(task))
+            finally:
+                if not goes_on:
+                    is_over.set()
+
+        with ThreadPoolExecutor(self.num_threads, thread_name_prefix="unit") as pool:
+            try:
+                futures = [pool.submit(do, task) for task in tasks]
+                ended = wait(futures, return_when=FIRST_EXCEPTION).done
+                for future in ended:
+                    future.result()
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+
+
 @dataclass(frozen=True, slots=True)
 class Owed:
     """What a run still has to do."""
@@ -75,20 +188,19 @@ class Owed:
     """Solved before, not graded."""
 
     @property
-    def num_units(self) -> int:
-        """Units that are owed anything."""
-        return len(self.to_solve) + len(self.to_grade)
+    def tasks(self) -> list[Task]:
+        """All of it, grades first."""
+        solved = [Task(_unit(trajectory), trajectory) for trajectory in self.to_grade]
+        return [*solved, *map(Task, self.to_solve)]
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
     """One unit that has just ended."""
 
-    unit: Unit
+    result: Result
     num_ended: int
     num_owed: int
-    trajectory: Trajectory
-    grade: Grade | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,79 +219,58 @@ class Outcome:
         return self.num_done == self.num_units
 
 
-class Executor(Protocol):
-    """Carries out units, here or on other machines."""
-
-    def run(self, work: Callable[[Unit], None], units: Sequence[Unit]) -> None:
-        """Do the work for every unit; an exception of the work ends the run and is raised."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Threads:
-    """Carries out units on threads of this process; engines and judges release the lock."""
-
-    num_threads: int = 1
-
-    def run(self, work: Callable[[Unit], None], units: Sequence[Unit]) -> None:
-        """Do the work for every unit; units under way end before an exception is raised."""
-        with ThreadPoolExecutor(self.num_threads, thread_name_prefix="unit") as pool:
-            try:
-                futures = [pool.submit(work, unit) for unit in units]
-                ended = wait(futures, return_when=FIRST_EXCEPTION).done
-                for future in ended:
-                    future.result()
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
-
-
 def owed(work: Work, directory: RunDirectory) -> Owed:
     """Compare what the run shall hold with what it holds."""
     solved = {_unit(t) for t in directory.trajectories.read()}
     graded = {_unit(g) for g in directory.grades.read()}
-    units = work.units
-    ungraded = (solved - graded).intersection(units) if work.hidden is not None else set[Unit]()
+    is_graded = work.hidden is not None
+    ungraded = (solved - graded).intersection(work.units if is_graded else ())
     return Owed(
-        to_solve=tuple(unit for unit in units if unit not in solved),
+        to_solve=tuple(unit for unit in work.units if unit not in solved),
         to_grade=tuple(t for t in directory.trajectories.read() if _unit(t) in ungraded),
     )
 
 
 def run(
     work: Work,
-    solve: SolveUnit,
-    judge: Judge,
+    executor: Executor,
     directory: RunDirectory,
     *,
-    executor: Executor | None = None,
+    isolation: Isolation | None = None,
     max_errors: int = 20,
     on_unit: Callable[[Progress], None] | None = None,
+    follow_up: Callable[[Sequence[Unit], Sequence[Grade]], Sequence[Unit]] | None = None,
 ) -> Outcome:
     """Do every unit that is owed; the same call again resumes.
 
     A unit that fails through the house's fault is written to errors.jsonl, counted, and owed
-    again: it is never scored. After `max_errors` of them the run stops.
+    again: it is never scored. After `max_errors` of them the run stops. When all units are done,
+    `follow_up` is shown them with their grades and may name more, until it names none; it must
+    answer the same question the same way, since a resume asks it again from the start.
 
     Raises:
         StoreError: results cannot be written.
+        BudgetSpent: the run's budget is used up; what is done is kept.
     """
-    rest = owed(work, directory)
-    directory.log(f"{len(work.units)} units, {rest.num_units} owed")
-    if rest.num_units:
-        directory.reopen()
-    sitting = _Sitting(work, solve, judge, directory, rest, max_errors, on_unit)
-    units = [_unit(t) for t in rest.to_grade] + list(rest.to_solve)
-    (executor or Threads()).run(sitting.do, units)
-    outcome = Outcome(
-        num_units=len(work.units),
-        num_done=len(work.units) - rest.num_units + sitting.num_ended - sitting.num_errors,
-        num_errors=sitting.num_errors,
-    )
+    num_errors = 0
+    while True:
+        sitting = _Sitting(directory, owed(work, directory).tasks, max_errors - num_errors, on_unit)
+        directory.log(f"{len(work.units)} units, {len(sitting.tasks)} owed")
+        if sitting.tasks:
+            directory.reopen()
+            executor.run(sitting.tasks, sitting.take)
+        num_errors += sitting.num_errors
+        num_done = len(work.units) - len(sitting.tasks) + sitting.num_ended - sitting.num_errors
+        outcome = Outcome(len(work.units), num_done, num_errors)
+        if not outcome.is_complete:
+            break
+        more = follow_up(work.units, _grades(work, directory)) if follow_up else ()
+        if not more:
+            break
+        work = replace(work, units=(*work.units, *more))
     directory.log(f"{outcome.num_done} of {outcome.num_units} done, {outcome.num_errors} errors")
     if outcome.is_complete and not directory.is_finished:
-        isolation = None if work.hidden is None else judge.isolation
-        directory.finish(len(work.problems), work.num_samples, isolation)
+        directory.finish(len(work.problems), len(work.units), isolation)
     return outcome
 
 
@@ -218,69 +309,49 @@ def grade(trajectory: Trajectory, problem: Problem, hidden: HiddenTests, judge: 
 
 @dataclass(slots=True)
 class _Sitting:
-    """One process's share of a run: does units and counts them."""
+    """Records the results of the tasks that are owed, and counts them."""
 
-    work: Work
-    solve: SolveUnit
-    judge: Judge
     directory: RunDirectory
-    rest: Owed
+    tasks: Sequence[Task]
     max_errors: int
     on_unit: Callable[[Progress], None] | None
     num_ended: int = 0
     num_errors: int = 0
-    _problems: dict[str, Problem] = field(init=False)
-    _solved: dict[Unit, Trajectory] = field(init=False)
     # protects the two counts and keeps the callback's calls apart
     _lock: Lock = field(init=False, default_factory=Lock)
+    _before: frozenset[Unit] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._problems = {problem.id: problem for problem in self.work.problems}
-        self._solved = {_unit(t): t for t in self.rest.to_grade}
+        self._before = frozenset(task.unit for task in self.tasks if task.solved is not None)
 
-    def do(self, unit: Unit) -> None:
-        """Solve and grade one unit; a fault of the house ends the unit, not the run."""
-        if self.num_errors >= self.max_errors:
-            return
-        try:
-            trajectory, grade = self._solve_and_grade(unit)
-        except StoreError:
-            raise  # nothing can be recorded any more
-        except Exception as error:  # noqa: BLE001 - the single blanket handler of the house
-            self._end(unit, self._record_error(unit, error), None)
-        else:
-            self._end(unit, trajectory, grade)
-
-    def _solve_and_grade(self, unit: Unit) -> tuple[Trajectory, Grade | None]:
-        problem = self._problems[unit.problem_id]
-        trajectory = self._solved.get(unit)
-        if trajectory is None:
-            trajectory = self.solve(problem, unit.sample)
-            if trajectory.stop is StopReason.ERROR:
-                raise MapCoderError(trajectory.error or "the traversal failed and gave no reason")
-            self.directory.trajectories.append(trajectory)
-        if self.work.hidden is None:
-            return trajectory, None
-        graded = grade(trajectory, problem, self.work.hidden[problem.id], self.judge)
-        self.directory.grades.append(graded)
-        return trajectory, graded
-
-    def _record_error(self, unit: Unit, error: Exception) -> Trajectory:
-        cause = f"{type(error).__name__}: {error}"
-        failed = Trajectory(
-            problem_id=unit.problem_id, sample=unit.sample, stop=StopReason.ERROR, error=cause
-        )
-        self.directory.errors.append(failed)
-        self.directory.log(f"{unit.problem_id} sample {unit.sample}: {cause}")
-        return failed
-
-    def _end(self, unit: Unit, trajectory: Trajectory, grade: Grade | None) -> None:
+    def take(self, result: Result) -> bool:
+        """Record a result; whether to go on."""
+        if result.trajectory is not None and result.unit not in self._before:
+            self.directory.trajectories.append(result.trajectory)
+        if result.grade is not None:
+            self.directory.grades.append(result.grade)
+        if result.fault is not None:
+            self._record(result.unit, result.fault)
         with self._lock:
             self.num_ended += 1
-            self.num_errors += trajectory.stop is StopReason.ERROR
+            self.num_errors += result.fault is not None
             if self.on_unit is not None:
-                progress = Progress(unit, self.num_ended, self.rest.num_units, trajectory, grade)
-                self.on_unit(progress)
+                self.on_unit(Progress(result, self.num_ended, len(self.tasks)))
+            return self.num_errors < self.max_errors
+
+    def _record(self, unit: Unit, fault: str) -> None:
+        self.directory.errors.append(
+            Trajectory(
+                problem_id=unit.problem_id, sample=unit.sample, stop=StopReason.ERROR, error=fault
+            )
+        )
+        self.directory.log(f"{unit.problem_id} sample {unit.sample}: {fault}")
+
+
+def _grades(work: Work, directory: RunDirectory) -> list[Grade]:
+    """The grades of the work's units alone: a later round's must not change an earlier one's."""
+    units = set(work.units)
+    return [grade for grade in directory.grades.read() if _unit(grade) in units]
 
 
 def _facts(problem: Problem, hidden: HiddenTests | None) -> RunProblem:

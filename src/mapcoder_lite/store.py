@@ -93,7 +93,6 @@ class Manifest(Record):
     schema_version: Literal[1] = SCHEMA_VERSION
     config_digest: str
     num_problems: int
-    num_samples: int
     num_units: int
     finished: str
     """ISO 8601, UTC."""
@@ -205,14 +204,13 @@ class RunDirectory:
         saved = self.path / "selftest.json"
         return saved.exists() and read_record(saved, Examination).is_trusted
 
-    def finish(self, num_problems: int, num_samples: int, isolation: Isolation | None) -> None:
+    def finish(self, num_problems: int, num_units: int, isolation: Isolation | None) -> None:
         """Write the manifest, the last file of a complete run."""
         names = ("problems.jsonl", "trajectories.jsonl", "grades.jsonl", "calls.jsonl")
         manifest = Manifest(
             config_digest=self.header.config_digest,
             num_problems=num_problems,
-            num_samples=num_samples,
-            num_units=num_problems * num_samples,
+            num_units=num_units,
             finished=_now(),
             isolation=isolation,
             digests={name: _file_digest(self.path / name) for name in names},

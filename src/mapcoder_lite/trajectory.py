@@ -245,37 +245,6 @@ class Grade(Record):
         return self.judgement is not None and self.judgement.is_accepted
 
 
-class Blame(Record):
-    """A supervisor's word on a failed trajectory (MapCoder-Lite 2509.17489)."""
-
-    call_index: int
-    role: Role
-    feedback: str
-    reason: str
-
-
-class Provenance(Record):
-    """Where a training row comes from."""
-
-    run: str
-    problem_id: str
-    sample: int
-    call_index: int
-    kept_by: str
-    """The filter that let the row pass."""
-
-
-class Example(Record):
-    """A training row in TRL's conversational prompt/completion form."""
-
-    schema_version: Literal[1] = SCHEMA_VERSION
-    prompt: tuple[Message, ...]
-    completion: tuple[Message, ...]
-    role: Role
-    kind: CallKind
-    provenance: Provenance
-
-
 class Cancellation:
     """Calls requests off, from any thread; whoever works on them hears of it at once."""
 

@@ -19,10 +19,10 @@ from mapcoder_lite.cli import options, terminal
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mapcoder_lite.config import EngineConfig
     from mapcoder_lite.engine.backend import Backend, ServedModel, Stranger
     from mapcoder_lite.engine.deep import Finding
     from mapcoder_lite.engine.probe import Endpoint
+    from mapcoder_lite.settings import EngineConfig
     from mapcoder_lite.trajectory import Role
 
 _SHOWN_NAMES = 8
@@ -139,8 +139,8 @@ def _described(
 ) -> Found:
     """Work out the roles and the settings that use a server."""
     from mapcoder_lite.cli.badges import badge, carried_roles
-    from mapcoder_lite.config import EngineKind, ServerKind
     from mapcoder_lite.engine.probe import with_ollama_adapters
+    from mapcoder_lite.settings import EngineKind, ServerKind
 
     roles = carried_roles(backend)
     if backend.server is ServerKind.OLLAMA:
@@ -200,7 +200,7 @@ def _examined(found: Found) -> Found:
 def _command(settings: "EngineConfig") -> str:
     """Write the command that solves a problem with a server."""
     from mapcoder_lite.cli.badges import role_names
-    from mapcoder_lite.config import ServerKind, TraversalConfig
+    from mapcoder_lite.settings import ServerKind, TraversalConfig
     from mapcoder_lite.trajectory import Role
 
     words = {

@@ -8,8 +8,8 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import PurePosixPath
 
-from mapcoder_lite.config import EngineConfig, EngineKind, ServerKind
 from mapcoder_lite.engine.backend import Backend
+from mapcoder_lite.settings import EngineConfig, EngineKind, ServerKind
 from mapcoder_lite.trajectory import Role
 
 PROMPTS_ONLY = "prompts only"

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 
 from mapcoder_lite.cli import terminal
 from mapcoder_lite.cli.badges import badge, explained, role_names
-from mapcoder_lite.config import Config, EngineConfig, EngineKind, ServerKind, api_key
+from mapcoder_lite.config import Config, api_key
 from mapcoder_lite.engine.truncation import least_tokens
 from mapcoder_lite.errors import EngineError, UnknownAdapter
 from mapcoder_lite.problem import Problem
+from mapcoder_lite.settings import EngineConfig, EngineKind, ServerKind
 from mapcoder_lite.trajectory import Engine, Request, Role
 
 if TYPE_CHECKING:

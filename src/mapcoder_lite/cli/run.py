@@ -64,7 +64,7 @@ def run(
 def _work(settings: "Config") -> "Work":
     from mapcoder_lite.data.problem_json import read_hidden_tests, read_problems
     from mapcoder_lite.errors import ConfigError
-    from mapcoder_lite.runner import Work
+    from mapcoder_lite.runner import samples_of
 
     wanted = settings.run
     if wanted.problems is None:
@@ -72,8 +72,8 @@ def _work(settings: "Config") -> "Work":
     problems = read_problems(Path(wanted.problems))[: wanted.limit]
     if wanted.hidden_tests is None:
         terminal.say("run.hidden_tests is not set: nothing will be graded", "yellow")
-        return Work(problems, None, wanted.samples)
-    return Work(problems, read_hidden_tests(Path(wanted.hidden_tests)), wanted.samples)
+        return samples_of(problems, None, wanted.samples)
+    return samples_of(problems, read_hidden_tests(Path(wanted.hidden_tests)), wanted.samples)
 
 
 def _forecast(settings: "Config", work: "Work", path: Path) -> str:
@@ -90,7 +90,7 @@ def _forecast(settings: "Config", work: "Work", path: Path) -> str:
             f"run           {path}",
             f"engine        {settings.engine.kind.value}",
             f"units         {len(work.units)} = {len(work.problems)} problems x "
-            f"{work.num_samples} samples, {num_owed} owed",
+            f"{settings.run.samples} samples, {num_owed} owed",
             f"hidden tests  {'no' if work.hidden is None else 'yes'}",
             f"no samples    {num_untested} problems",
             f"calls         {num_owed * (2 + 2 * k)} to {num_owed * (1 + 2 * k + k * (1 + t))}, "
@@ -113,22 +113,23 @@ def _carry_out(settings: "Config", work: "Work", path: Path) -> "Outcome":
         terminal.telling(directory.log),
     ):
         terminal.say(f"backbone  {engines.describe(settings.engine, engine)}")
-        num_owed = runner.owed(work, directory).num_units
-        if num_owed:
+        is_owed = bool(runner.owed(work, directory).tasks)
+        if is_owed:
             with terminal.waiting("the server is being tried"):
                 ready = preflight.tried(engine, ready)
             directory.name_adapters(ready.badge)
         preflight.say(ready, width=10)
         for line in ready.lines:
             directory.log(line)
-        if num_owed or not directory.is_judge_trusted:
+        if is_owed or not directory.is_judge_trusted:
             _examine(judge, settings, directory)
+        solve = _solver(settings, StoredEngine(engine, directory.calls), judge)
+        worker = runner.Worker(work, solve, judge)
         return runner.run(
             work,
-            _solver(settings, StoredEngine(engine, directory.calls), judge),
-            judge,
+            runner.Threads(worker, settings.run.concurrency),
             directory,
-            executor=runner.Threads(settings.run.concurrency),
+            isolation=None if work.hidden is None else judge.isolation,
             max_errors=settings.run.max_errors,
             on_unit=_show,
         )
@@ -169,19 +170,24 @@ def _header(settings: "Config", work: "Work", engine: "Engine") -> "RunHeader":
 
 
 def _show(progress: "Progress") -> None:
-    trajectory, grade = progress.trajectory, progress.grade
-    if trajectory.error is not None:
-        word, colour = f"ERROR, owed again: {trajectory.error}", "yellow"
+    result = progress.result
+    trajectory, grade = result.trajectory, result.grade
+    if result.fault is not None:
+        word, colour = f"ERROR, owed again: {result.fault}", "yellow"
     elif grade is None:
         word, colour = "not graded", None
     elif grade.judgement is None:
         word, colour = "no program", "red"
     else:
         word, colour = grade.judgement.verdict.value, "green" if grade.is_passed else "red"
-    sample = f" sample {progress.unit.sample}" if progress.unit.sample else ""
+    sample = f" sample {result.unit.sample}" if result.unit.sample else ""
+    facts = ""
+    if trajectory is not None:
+        stop, num_calls = trajectory.stop.value, len(trajectory.calls)
+        facts = f"  ({stop}, {num_calls} calls, {trajectory.seconds:.1f} s)"
     terminal.say(
-        f"[{progress.num_ended}/{progress.num_owed}] {progress.unit.problem_id}{sample}: {word}  "
-        f"({trajectory.stop.value}, {len(trajectory.calls)} calls, {trajectory.seconds:.1f} s)",
+        f"[{progress.num_ended}/{progress.num_owed}] {result.unit.problem_id}{sample}: "
+        f"{word}{facts}",
         colour,
     )
 

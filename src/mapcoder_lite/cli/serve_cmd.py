@@ -16,7 +16,7 @@ import typer
 from mapcoder_lite.cli import options, terminal
 
 if TYPE_CHECKING:
-    from mapcoder_lite.config import EngineConfig
+    from mapcoder_lite.settings import EngineConfig
     from mapcoder_lite.trajectory import Role
 
 Dtype = Literal["float32", "bfloat16", "float16"]

@@ -11,21 +11,11 @@ from typing import Literal
 
 from mapcoder_lite.agents import parse
 from mapcoder_lite.errors import InputError
+from mapcoder_lite.example import Example, Provenance
 from mapcoder_lite.jsonl import read_lines, read_record, write_lines, write_record
 from mapcoder_lite.problem import Record
 from mapcoder_lite.store import Manifest
-from mapcoder_lite.trajectory import (
-    Call,
-    CallKind,
-    Example,
-    Grade,
-    Message,
-    Provenance,
-    Role,
-    Trajectory,
-    Trial,
-    digest,
-)
+from mapcoder_lite.trajectory import Call, CallKind, Grade, Message, Role, Trajectory, Trial, digest
 
 PASS_FILTER = "passed all hidden tests"
 
@@ -184,6 +174,7 @@ def _examples(
                 problem_id=trajectory.problem_id,
                 sample=trajectory.sample,
                 call_index=position,
+                model=step.completion.model,
                 kept_by="no filter" if keep_failed else PASS_FILTER,
             ),
         )

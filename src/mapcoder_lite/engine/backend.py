@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import cast
 
-from mapcoder_lite.config import ServerKind
+from mapcoder_lite.settings import ServerKind
 
 
 @dataclass(frozen=True, slots=True)

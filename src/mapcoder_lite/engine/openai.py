@@ -19,7 +19,6 @@ from functools import partial
 from time import monotonic
 from types import MappingProxyType
 
-from mapcoder_lite.config import ServerKind
 from mapcoder_lite.engine import servers
 from mapcoder_lite.engine.chat import (
     Complaint,
@@ -35,6 +34,7 @@ from mapcoder_lite.engine.limits import Limits, Outcome, shared_gate
 from mapcoder_lite.engine.loop import LoopThread, closed, each_as_it_ends
 from mapcoder_lite.engine.truncation import check_after, check_before, likely_tokens
 from mapcoder_lite.errors import Cancelled, EngineError
+from mapcoder_lite.settings import ServerKind
 from mapcoder_lite.trajectory import Cancellation, Completion, Request, Watch
 
 _log = logging.getLogger(__name__)

@@ -14,11 +14,11 @@ from pathlib import PurePath
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from mapcoder_lite.config import ServerKind
 from mapcoder_lite.engine.grammar import to_gbnf
 from mapcoder_lite.engine.reply import row_seed
 from mapcoder_lite.errors import EngineError, UnknownAdapter
 from mapcoder_lite.grammar import Grammar
+from mapcoder_lite.settings import ServerKind
 from mapcoder_lite.trajectory import Request
 
 Body = dict[str, object]

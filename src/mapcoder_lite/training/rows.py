@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Protocol
 
 from mapcoder_lite.errors import InputError
+from mapcoder_lite.example import Example
 from mapcoder_lite.jsonl import read_lines
-from mapcoder_lite.trajectory import Example, Message, Role
+from mapcoder_lite.trajectory import Message, Role
 
 VALIDATION_BUCKETS = 20
 """One problem in so many goes to validation."""

@@ -20,12 +20,13 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenize
 from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
-from mapcoder_lite.config import TrainConfig
 from mapcoder_lite.engine.folders import backbone_digest
 from mapcoder_lite.errors import InputError, StoreError
+from mapcoder_lite.example import Example
 from mapcoder_lite.jsonl import write_text
+from mapcoder_lite.settings import TrainConfig
 from mapcoder_lite.training.rows import conversation, read_rows, split
-from mapcoder_lite.trajectory import Example, Role, digest
+from mapcoder_lite.trajectory import Role, digest
 
 log = logging.getLogger(__name__)
 

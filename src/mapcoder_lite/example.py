@@ -1,0 +1,72 @@
+"""What trajectories teach: whom a supervisor blames, and the rows that adapters are trained on.
+
+Knows: blames, corrections, rows and where they come from.
+Does not know: how blame is found, which step earns a row, training.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from mapcoder_lite.problem import Record
+from mapcoder_lite.trajectory import CallKind, FormatFailure, Message, Role
+
+SCHEMA_VERSION = 1
+
+
+class Blame(Record):
+    """A supervisor's word on a failed trajectory (MapCoder-Lite 2509.17489)."""
+
+    call_index: int
+    """Position of the blamed call among the trajectory's steps."""
+    role: Role
+    reason: str
+    feedback: str
+    """What the role is told when it answers again; never part of a trained prompt."""
+
+
+class Correction(Record):
+    """One round of repair: whom the supervisor blamed, and what came of asking again."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    problem_id: str
+    sample: int = 0
+    round: Annotated[int, Field(gt=0)]
+    supervisor: str
+    """Model that answered."""
+    blame: Blame | None = None
+    failure: FormatFailure | None = None
+    """Why the supervisor's reply was of no use; nobody was asked again then."""
+    is_changed: bool = False
+    """Whether the blamed role answered anything else than before."""
+    is_passed: bool = False
+    """Whether the corrected trajectory's program passed the hidden tests."""
+
+
+class Provenance(Record):
+    """Where a training row comes from."""
+
+    run: str
+    problem_id: str
+    sample: int
+    call_index: int
+    model: str
+    """The teacher: who wrote the completion."""
+    kept_by: str
+    """The filter that let the row pass."""
+    round: int = 0
+    """Corrections of the trajectory by a supervisor; 0 = none."""
+    is_guided: bool = False
+    """Whether the completion itself was written under a supervisor's feedback, which the prompt of
+    the row does not show."""
+
+
+class Example(Record):
+    """A training row in TRL's conversational prompt/completion form."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    prompt: tuple[Message, ...]
+    completion: tuple[Message, ...]
+    role: Role
+    kind: CallKind
+    provenance: Provenance
