@@ -9,12 +9,12 @@ import pytest
 
 from mapcoder_lite import config, pipeline
 from mapcoder_lite.agents import parse
+from mapcoder_lite.calls import CallStore
 from mapcoder_lite.cli import engines
 from mapcoder_lite.engine.replay import ReplayEngine, StoredEngine
 from mapcoder_lite.errors import ConfigError, EngineError
 from mapcoder_lite.jsonl import read_lines, write_lines
 from mapcoder_lite.problem import HiddenTests, Language, Problem, Test
-from mapcoder_lite.store import CallStore
 from mapcoder_lite.trajectory import (
     Completion,
     Exemplar,

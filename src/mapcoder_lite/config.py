@@ -59,6 +59,8 @@ class Config(Record):
 
 # Of sections without a part in a run.
 _NO_PART_IN_A_RUN = ("train.", "dataset.", "budget.")
+# Of any engine; set or not, they are leaves of different names.
+_PRICE = re.compile(r"^engine\.price\b")
 # The settings of any engine are named after the one in [engine].
 _ENGINE = re.compile(r"^(roles\.\w+|supervisor)\.")
 # Settings that change how fast or how patiently, never what a run brings; free to differ on resume.
@@ -75,6 +77,8 @@ _WITHOUT_EFFECT = frozenset(
         "judge.workers",
         "run.concurrency",
         "run.max_errors",
+        "run.max_error_share",
+        "run.reuse",
     }
 )
 
@@ -217,7 +221,8 @@ def _flat(config: Config) -> dict[str, object]:
         key: value
         for key, value in leaves.items()
         if not key.startswith(_NO_PART_IN_A_RUN)
-        and _ENGINE.sub("engine.", key) not in _WITHOUT_EFFECT
+        and (name := _ENGINE.sub("engine.", key)) not in _WITHOUT_EFFECT
+        and not _PRICE.match(name)
     }
 
 

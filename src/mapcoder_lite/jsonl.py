@@ -26,24 +26,60 @@ class JsonLines(Generic[RecordT]):
         self._kind = kind
         self.num_torn_bytes = _cut_torn_line(path)
         """Bytes of a half-written last line that were removed; its unit is owed again."""
-        self._file = path.open("ab", buffering=0)
+        self._file = path.open("a+b", buffering=0)
+        self._length = self._synced = os.fstat(self._file.fileno()).st_size
+        self._fault: OSError | None = None
         self._lock = Lock()  # protects the order of bytes in the file
+        self._sync_lock = Lock()  # one synchronisation at a time; protects `_synced`, `_fault`
 
-    def append(self, record: RecordT) -> None:
-        """Write one record; it is on disk when this returns.
+    def append(self, record: RecordT) -> int:
+        """Write one record and return its place; it is on disk when this returns.
+
+        Raises:
+            StoreError: the line could not be written whole or not be brought to the disk.
+        """
+        place = self.write(record)
+        self.sync(place)
+        return place
+
+    def write(self, record: RecordT) -> int:
+        """Write one record and return its place, which `sync` brings to the disk.
 
         Raises:
             StoreError: the line could not be written whole; the file is as it was before.
         """
         line = record.model_dump_json().encode() + b"\n"
         with self._lock:
-            length = os.fstat(self._file.fileno()).st_size
+            place = self._length
             try:
                 _write_all(self._file.fileno(), line)
+            except OSError as error:
+                os.ftruncate(self._file.fileno(), place)
+                raise self._failed(error) from error
+            self._length += len(line)
+        return place
+
+    def sync(self, place: int) -> None:
+        """Return when the line at this place is on disk.
+
+        Threads that wait meanwhile share one synchronisation. After one that failed nothing more
+        is believed to be on disk: the system forgets what it could not write.
+
+        Raises:
+            StoreError: it could not be brought there.
+        """
+        with self._sync_lock:
+            if self._synced > place:
+                return
+            if self._fault is not None:
+                raise self._failed(self._fault)
+            length = self._length
+            try:
                 os.fsync(self._file.fileno())
             except OSError as error:
-                os.ftruncate(self._file.fileno(), length)
-                raise StoreError(f"cannot write {self.path}: {error}; free the disk") from error
+                self._fault = error
+                raise self._failed(error) from error
+            self._synced = length
 
     def read(self) -> Iterator[RecordT]:
         """Yield every record in the order written.
@@ -53,9 +89,20 @@ class JsonLines(Generic[RecordT]):
         """
         return read_lines(self.path, self._kind)
 
+    def at(self, place: int) -> RecordT:
+        """Return the record at a place; safe to call from many threads.
+
+        Raises:
+            StoreError: the line there is not such a record.
+        """
+        return read_at(self._file.fileno(), place, self.path, self._kind)
+
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+    def _failed(self, error: OSError) -> StoreError:
+        return StoreError(f"cannot write {self.path}: {error}; free the disk")
 
 
 def read_lines(path: Path, kind: type[RecordT]) -> Iterator[RecordT]:
@@ -64,19 +111,41 @@ def read_lines(path: Path, kind: type[RecordT]) -> Iterator[RecordT]:
     Raises:
         StoreError: a line is not such a record; names file and line.
     """
+    return (record for _, record in read_placed(path, kind))
+
+
+def read_placed(path: Path, kind: type[RecordT]) -> Iterator[tuple[int, RecordT]]:
+    """Yield the whole lines of a file with the byte at which each begins.
+
+    Raises:
+        StoreError: a line is not such a record; names file and line.
+    """
     if not path.exists():
         return
+    place = 0
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             if not line.endswith(b"\n"):
                 return
-            try:
-                yield kind.model_validate_json(line)
-            except ValidationError as error:
-                raise StoreError(
-                    f"{path}, line {number}: not a {kind.__name__}: {_first(error)}; "
-                    "restore the file, or start another run with --name"
-                ) from error
+            yield place, _record(line, kind, f"{path}, line {number}")
+            place += len(line)
+
+
+def read_at(
+    descriptor: int, place: int, path: Path, kind: type[RecordT], block_bytes: int = 1 << 14
+) -> RecordT:
+    """Return the record that begins at a byte of an open file; its position stays as it is.
+
+    Raises:
+        StoreError: the line there is not such a record.
+    """
+    line = b""
+    while not line.endswith(b"\n"):
+        block = os.pread(descriptor, block_bytes, place + len(line))
+        if not block:
+            break
+        line += block[: block.find(b"\n") + 1 or None]
+    return _record(line, kind, f"{path}, byte {place}")
 
 
 def write_lines(path: Path, records: Iterable[Record]) -> int:
@@ -115,6 +184,16 @@ def write_text(path: Path, text: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
+
+
+def _record(line: bytes, kind: type[RecordT], where: str) -> RecordT:
+    try:
+        return kind.model_validate_json(line)
+    except ValidationError as error:
+        raise StoreError(
+            f"{where}: not a {kind.__name__}: {_first(error)}; "
+            "restore the file, or start another run with --name"
+        ) from error
 
 
 def _cut_torn_line(path: Path) -> int:

@@ -221,13 +221,13 @@ class Outcome:
 
 def owed(work: Work, directory: RunDirectory) -> Owed:
     """Compare what the run shall hold with what it holds."""
-    solved = {_unit(t) for t in directory.trajectories.read()}
-    graded = {_unit(g) for g in directory.grades.read()}
-    is_graded = work.hidden is not None
-    ungraded = (solved - graded).intersection(work.units if is_graded else ())
+    solved = directory.solved_units()
+    ungraded = set[Unit]()
+    if work.hidden is not None:
+        ungraded = (solved - directory.graded_units()).intersection(work.units)
     return Owed(
         to_solve=tuple(unit for unit in work.units if unit not in solved),
-        to_grade=tuple(t for t in directory.trajectories.read() if _unit(t) in ungraded),
+        to_grade=tuple(directory.trajectories_of(ungraded)) if ungraded else (),
     )
 
 
@@ -238,15 +238,17 @@ def run(
     *,
     isolation: Isolation | None = None,
     max_errors: int = 20,
+    max_error_share: float | None = None,
     on_unit: Callable[[Progress], None] | None = None,
     follow_up: Callable[[Sequence[Unit], Sequence[Grade]], Sequence[Unit]] | None = None,
 ) -> Outcome:
     """Do every unit that is owed; the same call again resumes.
 
     A unit that fails through the house's fault is written to errors.jsonl, counted, and owed
-    again: it is never scored. After `max_errors` of them the run stops. When all units are done,
-    `follow_up` is shown them with their grades and may name more, until it names none; it must
-    answer the same question the same way, since a resume asks it again from the start.
+    again: it is never scored. After `max_errors` of them the run stops, or when they are more than
+    `max_error_share` of those that ended, once 20 have. When all units are done, `follow_up` is
+    shown them with their grades and may name more, until it names none; it must answer the same
+    question the same way, since a resume asks it again from the start.
 
     Raises:
         StoreError: results cannot be written.
@@ -254,7 +256,8 @@ def run(
     """
     num_errors = 0
     while True:
-        sitting = _Sitting(directory, owed(work, directory).tasks, max_errors - num_errors, on_unit)
+        bounds = _Bounds(max_errors - num_errors, max_error_share)
+        sitting = _Sitting(directory, owed(work, directory).tasks, bounds, on_unit)
         directory.log(f"{len(work.units)} units, {len(sitting.tasks)} owed")
         if sitting.tasks:
             directory.reopen()
@@ -307,13 +310,32 @@ def grade(trajectory: Trajectory, problem: Problem, hidden: HiddenTests, judge: 
     return Grade(problem_id=trajectory.problem_id, sample=trajectory.sample, judgement=judgement)
 
 
+_LEAST_UNITS = 20
+"""Ended units before a share of errors says something: the first ones may just be unlucky."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Bounds:
+    """How many units may fail through the house's fault."""
+
+    max_errors: int
+    max_share: float | None
+
+    def allow(self, num_errors: int, num_ended: int) -> bool:
+        """Whether to go on."""
+        if num_errors >= self.max_errors:
+            return False
+        is_early = self.max_share is None or num_ended < _LEAST_UNITS
+        return is_early or num_errors <= (self.max_share or 1.0) * num_ended
+
+
 @dataclass(slots=True)
 class _Sitting:
     """Records the results of the tasks that are owed, and counts them."""
 
     directory: RunDirectory
     tasks: Sequence[Task]
-    max_errors: int
+    bounds: _Bounds
     on_unit: Callable[[Progress], None] | None
     num_ended: int = 0
     num_errors: int = 0
@@ -337,7 +359,7 @@ class _Sitting:
             self.num_errors += result.fault is not None
             if self.on_unit is not None:
                 self.on_unit(Progress(result, self.num_ended, len(self.tasks)))
-            return self.num_errors < self.max_errors
+            return self.bounds.allow(self.num_errors, self.num_ended)
 
     def _record(self, unit: Unit, fault: str) -> None:
         self.directory.errors.append(

@@ -40,6 +40,18 @@ class ServerKind(StrEnum):
     OLLAMA = "ollama"
 
 
+class PriceConfig(Record):
+    """What a server takes, in dollars a million tokens.
+
+    No prices are built in: the same model name has had several, some by the hour of the day.
+    """
+
+    prompt: Annotated[float, Field(ge=0)]
+    cached: Annotated[float, Field(ge=0)] | None = None
+    """Of prompt tokens that the server had read before; None = as any other."""
+    completion: Annotated[float, Field(ge=0)]
+
+
 class EngineConfig(Record):
     """Backbone, adapters and how to reach them."""
 
@@ -82,6 +94,8 @@ class EngineConfig(Record):
     """Most requests at a time; fewer while the server says that it is too many (openai)."""
     max_tokens_in_flight: Annotated[int, Field(gt=0)] | None = None
     """Most tokens of prompts and replies at a time, roughly; None = no limit (openai)."""
+    price: PriceConfig | None = None
+    """None = unknown, which is never taken for nothing."""
 
 
 class TraversalConfig(Record):
@@ -141,13 +155,21 @@ class RunConfig(Record):
     """Problems worked on at the same time."""
     max_errors: Annotated[int, Field(gt=0)] = 20
     """Units that may fail through the house's fault before the run stops."""
+    max_error_share: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Share of a sitting's units that may fail so, once 20 have ended; None = any."""
+    reuse: tuple[str, ...] = ()
+    """Earlier runs whose stored completions answer equal requests to the same engine."""
     language: Language = Language.PYTHON
 
 
 class BudgetConfig(Record):
-    """What a command may use up before it stops with its state saved; None = no bound."""
+    """What a command may use up before it stops with its state saved; None = no bound.
+
+    What earlier sittings of the same run were answered counts, hours excepted.
+    """
 
     calls: Annotated[int, Field(gt=0)] | None = None
+    """Completions that are had, not tries."""
     tokens: Annotated[int, Field(gt=0)] | None = None
     """Of prompts and replies together."""
     dollars: Annotated[float, Field(gt=0)] | None = None

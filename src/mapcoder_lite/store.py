@@ -6,17 +6,26 @@ Does not know: how a unit is solved, graded or counted.
 
 import fcntl
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from threading import Lock
 from typing import IO, Literal, NamedTuple
 
+from pydantic import ConfigDict
+
+from mapcoder_lite.calls import CallStore, EarlierCalls
 from mapcoder_lite.config import Config, differences
 from mapcoder_lite.errors import SandboxError, StoreError
-from mapcoder_lite.jsonl import JsonLines, read_lines, read_record, write_lines, write_record
+from mapcoder_lite.jsonl import (
+    JsonLines,
+    read_lines,
+    read_placed,
+    read_record,
+    write_lines,
+    write_record,
+)
 from mapcoder_lite.problem import Language, Record
-from mapcoder_lite.trajectory import Completion, Grade, Request, Trajectory
+from mapcoder_lite.trajectory import Grade, Trajectory
 from mapcoder_lite.verdict import Isolation
 
 SCHEMA_VERSION = 1
@@ -29,13 +38,13 @@ class Unit(NamedTuple):
     sample: int
 
 
-class StoredCall(Record):
-    """One completion under the key of its request."""
+class UnitLine(Record):
+    """What the lines of trajectories and grades have in common; the rest of a line is not kept."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
-    key: str
-    request: Request
-    completion: Completion
+    model_config = ConfigDict(extra="ignore")
+
+    problem_id: str
+    sample: int = 0
 
 
 class RunProblem(Record):
@@ -102,39 +111,6 @@ class Manifest(Record):
     """Hex SHA-256 of each result file."""
 
 
-class CallStore:
-    """Completions under their requests' keys; a stored one is never asked for again."""
-
-    def __init__(self, path: Path) -> None:
-        self._lines = JsonLines(path, StoredCall)
-        self._completions = {call.key: call.completion for call in self._lines.read()}
-        self._lock = Lock()  # protects `_completions` against a second writer of the same key
-
-    def __len__(self) -> int:
-        return len(self._completions)
-
-    @property
-    def num_torn_bytes(self) -> int:
-        """Bytes of a half-written call that were removed at opening."""
-        return self._lines.num_torn_bytes
-
-    def get(self, key: str) -> Completion | None:
-        """Return the stored completion, or None when there is none."""
-        return self._completions.get(key)
-
-    def put(self, key: str, request: Request, completion: Completion) -> None:
-        """Store a completion durably; the first one of a key stays."""
-        with self._lock:
-            if key in self._completions:
-                return
-            self._lines.append(StoredCall(key=key, request=request, completion=completion))
-            self._completions[key] = completion
-
-    def close(self) -> None:
-        """Close the file."""
-        self._lines.close()
-
-
 class RunDirectory:
     """One run on disk, held by one writer; opening it again resumes it."""
 
@@ -155,7 +131,7 @@ class RunDirectory:
             self._drop_grades_without_trajectory()
             self.grades = JsonLines(path / "grades.jsonl", Grade)
             self.errors = JsonLines(path / "errors.jsonl", Trajectory)
-            self.calls = CallStore(path / "calls.jsonl")
+            self.calls = CallStore(path / "calls.jsonl", self._earlier_calls())
         except BaseException:
             self._lock_file.close()
             raise
@@ -226,6 +202,32 @@ class RunDirectory:
         """Take back the manifest: units are owed."""
         (self.path / "manifest.json").unlink(missing_ok=True)
 
+    def solved_units(self) -> set[Unit]:
+        """Return the units with a trajectory, most of each line unread.
+
+        Raises:
+            StoreError: a line is not JSON or names no unit.
+        """
+        return _units(self.path / "trajectories.jsonl")
+
+    def graded_units(self) -> set[Unit]:
+        """Return the units with a grade.
+
+        Raises:
+            StoreError: a line is not JSON or names no unit.
+        """
+        return _units(self.path / "grades.jsonl")
+
+    def trajectories_of(self, units: Container[Unit]) -> Iterator[Trajectory]:
+        """Yield the trajectories of these units alone, in the order written.
+
+        Raises:
+            StoreError: a line is damaged.
+        """
+        for place, line in read_placed(self.path / "trajectories.jsonl", UnitLine):
+            if Unit(line.problem_id, line.sample) in units:
+                yield self.trajectories.at(place)
+
     def close(self) -> None:
         """Close all files and let another process in."""
         for lines in (self.trajectories, self.grades, self.errors, self.calls):
@@ -238,12 +240,26 @@ class RunDirectory:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _earlier_calls(self) -> list[EarlierCalls]:
+        """The runs whose answers may be used: those of the same engine."""
+        usable: list[EarlierCalls] = []
+        for name in self.header.config.run.reuse:
+            identity = read_record(Path(name) / "config.json", RunHeader).engine_identity
+            if identity != self.header.engine_identity:
+                self.log(
+                    f"reuse {name}: not used, its completions are of another engine {identity}"
+                )
+                continue
+            usable.append(EarlierCalls(Path(name)))
+            self.log(f"reuse {name}: {len(usable[-1])} stored completions")
+        return usable
+
     def _drop_grades_without_trajectory(self) -> None:
         """Forget grades of units that are owed again: they speak of a program that is gone."""
         path = self.path / "grades.jsonl"
-        solved = {(record.problem_id, record.sample) for record in self.trajectories.read()}
+        solved = self.solved_units()
         grades = list(read_lines(path, Grade))
-        kept = [grade for grade in grades if (grade.problem_id, grade.sample) in solved]
+        kept = [grade for grade in grades if Unit(grade.problem_id, grade.sample) in solved]
         if len(kept) < len(grades):
             write_lines(path, kept)
             self.log(f"grades.jsonl: dropped {len(grades) - len(kept)} without a trajectory")
@@ -324,6 +340,10 @@ def _changes(old: RunHeader, new: RunHeader) -> list[str]:
     if None not in (old.adapters, new.adapters) and old.adapters != new.adapters:
         changes.append(f"the adapters on the server: {old.adapters} -> {new.adapters}")
     return changes
+
+
+def _units(path: Path) -> set[Unit]:
+    return {Unit(line.problem_id, line.sample) for line in read_lines(path, UnitLine)}
 
 
 def _lock(path: Path) -> IO[str]:

@@ -10,6 +10,7 @@ from functools import cache
 from itertools import chain
 from pathlib import Path
 
+from mapcoder_lite.calls import StoredCall
 from mapcoder_lite.config import Config, api_key
 from mapcoder_lite.errors import ConfigError, EngineError
 from mapcoder_lite.jsonl import read_lines
@@ -21,7 +22,6 @@ from mapcoder_lite.pocket.problems import Puzzle
 from mapcoder_lite.pocket.world import LABEL, WEIGHTS
 from mapcoder_lite.problem import Problem
 from mapcoder_lite.settings import EngineConfig, EngineKind, ServerKind
-from mapcoder_lite.store import StoredCall
 from mapcoder_lite.trajectory import Completion, Engine, Request, Role, Watch
 
 
