@@ -261,7 +261,11 @@ def run(
         directory.log(f"{len(work.units)} units, {len(sitting.tasks)} owed")
         if sitting.tasks:
             directory.reopen()
-            executor.run(sitting.tasks, sitting.take)
+            try:
+                executor.run(sitting.tasks, sitting.take)
+            except BudgetSpent as error:
+                directory.log(str(error))
+                raise
         num_errors += sitting.num_errors
         num_done = len(work.units) - len(sitting.tasks) + sitting.num_ended - sitting.num_errors
         outcome = Outcome(len(work.units), num_done, num_errors)

@@ -63,7 +63,10 @@ class RunProblem(Record):
 
 
 class RunHeader(Record):
-    """config.json: everything that decides a run's results; a resume must bring the same."""
+    """config.json: everything that decides a run's results; a resume must bring the same.
+
+    Settings that decide nothing, such as prices, are those of the last sitting.
+    """
 
     schema_version: Literal[1] = SCHEMA_VERSION
     config: Config
@@ -208,7 +211,7 @@ class RunDirectory:
         Raises:
             StoreError: a line is not JSON or names no unit.
         """
-        return _units(self.path / "trajectories.jsonl")
+        return units_in(self.path / "trajectories.jsonl")
 
     def graded_units(self) -> set[Unit]:
         """Return the units with a grade.
@@ -216,7 +219,7 @@ class RunDirectory:
         Raises:
             StoreError: a line is not JSON or names no unit.
         """
-        return _units(self.path / "grades.jsonl")
+        return units_in(self.path / "grades.jsonl")
 
     def trajectories_of(self, units: Container[Unit]) -> Iterator[Trajectory]:
         """Yield the trajectories of these units alone, in the order written.
@@ -318,7 +321,10 @@ def _claim(path: Path, header: RunHeader) -> bool:
     if not saved.exists():
         write_record(saved, header)
         return False
-    _refuse_changes(path, read_record(saved, RunHeader), header)
+    old = read_record(saved, RunHeader)
+    _refuse_changes(path, old, header)
+    if old.config != header.config:  # prices, patience: what may differ is as it was last
+        write_record(saved, old.model_copy(update={"config": header.config}))
     return True
 
 
@@ -342,7 +348,12 @@ def _changes(old: RunHeader, new: RunHeader) -> list[str]:
     return changes
 
 
-def _units(path: Path) -> set[Unit]:
+def units_in(path: Path) -> set[Unit]:
+    """Return the units of a file of trajectories or grades; one that is not there has none.
+
+    Raises:
+        StoreError: a line is not JSON or names no unit.
+    """
     return {Unit(line.problem_id, line.sample) for line in read_lines(path, UnitLine)}
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mapcoder_lite.cli import options, terminal
+from mapcoder_lite.errors import BudgetSpent
 
 if TYPE_CHECKING:
     from mapcoder_lite.config import Config
@@ -28,13 +29,15 @@ def run(
         str | None, typer.Option("--name", help="Name of the run; by default engine and digest.")
     ] = None,
     out: Annotated[Path, typer.Option("--out", help="Folder of all runs.")] = Path("runs"),
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Count, and do nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what it will take, and do nothing.")
+    ] = False,
     json: options.Json = False,
 ) -> None:
     """Solve many problems, grade them on hidden tests and report; the same command resumes.
 
-    Exit code 0 = complete, 5 = the judge failed its self-test, 9 = units are owed (the same command
-    goes on), 130 = interrupted.
+    Exit code 0 = complete, 5 = the judge failed its self-test, 7 = the budget is spent, 9 = units
+    are owed (the same command goes on), 130 = interrupted.
 
     Example: mapcoder run --name first -s run.problems=data/xcodeeval/problems.jsonl
     -s run.hidden_tests=data/xcodeeval/hidden_tests.jsonl -s run.limit=10
@@ -43,13 +46,17 @@ def run(
     work = _work(settings)
     path = out / (name or f"{settings.engine.kind.value}-{settings.digest[:8]}")
     if dry_run:
-        terminal.result(_forecast(settings, work, path))
+        _foresee(settings, work, path, json)
         return
     try:
         outcome = _carry_out(settings, work, path)
     except KeyboardInterrupt:
         terminal.say(f"interrupted; what is done stands in {path}: the same command goes on")
         sys.exit(130)
+    except BudgetSpent as spent:
+        _report(path, json)
+        terminal.say(f"{spent}; what is done stands in {path}, the same command goes on", "yellow")
+        sys.exit(spent.exit_code)
     _report(path, json)
     if not outcome.is_complete:
         owed = outcome.num_units - outcome.num_done
@@ -76,33 +83,17 @@ def _work(settings: "Config") -> "Work":
     return samples_of(problems, read_hidden_tests(Path(wanted.hidden_tests)), wanted.samples)
 
 
-def _forecast(settings: "Config", work: "Work", path: Path) -> str:
-    from mapcoder_lite.jsonl import read_lines
-    from mapcoder_lite.trajectory import Trajectory
+def _foresee(settings: "Config", work: "Work", path: Path, json: bool) -> None:
+    from mapcoder_lite.cli.forecast import forecast_of, forecast_text
 
-    trajectories = path / "trajectories.jsonl"
-    num_done = sum(1 for _ in read_lines(trajectories, Trajectory))
-    num_owed = len(work.units) - num_done
-    k, t = settings.traversal.k, settings.traversal.t
-    num_untested = sum(not problem.public_tests for problem in work.problems)
-    return "\n".join(
-        [
-            f"run           {path}",
-            f"engine        {settings.engine.kind.value}",
-            f"units         {len(work.units)} = {len(work.problems)} problems x "
-            f"{settings.run.samples} samples, {num_owed} owed",
-            f"hidden tests  {'no' if work.hidden is None else 'yes'}",
-            f"no samples    {num_untested} problems",
-            f"calls         {num_owed * (2 + 2 * k)} to {num_owed * (1 + 2 * k + k * (1 + t))}, "
-            "each unreadable reply asked once more",
-        ]
-    )
+    found = forecast_of(settings, work, path)
+    text = found.model_dump_json(indent=2) if json else None
+    terminal.result(text or forecast_text(found, settings, work, path))
 
 
 def _carry_out(settings: "Config", work: "Work", path: Path) -> "Outcome":
     from mapcoder_lite import runner
     from mapcoder_lite.cli import engines, preflight
-    from mapcoder_lite.engine.replay import StoredEngine
     from mapcoder_lite.store import RunDirectory
 
     ready = preflight.prepare(settings, work.problems)
@@ -123,7 +114,7 @@ def _carry_out(settings: "Config", work: "Work", path: Path) -> "Outcome":
             directory.log(line)
         if is_owed or not directory.is_judge_trusted:
             _examine(judge, settings, directory)
-        solve = _solver(settings, StoredEngine(engine, directory.calls), judge)
+        solve = _solver(settings, _stored(settings, engine, directory), judge)
         worker = runner.Worker(work, solve, judge)
         return runner.run(
             work,
@@ -131,8 +122,23 @@ def _carry_out(settings: "Config", work: "Work", path: Path) -> "Outcome":
             directory,
             isolation=None if work.hidden is None else judge.isolation,
             max_errors=settings.run.max_errors,
+            max_error_share=settings.run.max_error_share,
             on_unit=_show,
         )
+
+
+def _stored(settings: "Config", engine: "Engine", directory: "RunDirectory") -> "Engine":
+    """Ask nothing twice, and nothing that the budget may not hold."""
+    from mapcoder_lite.engine.budget import BudgetedEngine, spent_by
+    from mapcoder_lite.engine.prices import prices_of
+    from mapcoder_lite.engine.replay import StoredEngine
+    from mapcoder_lite.settings import BudgetConfig
+
+    if settings.budget != BudgetConfig():
+        prices = prices_of(settings)
+        spent = spent_by(directory.calls.read(), prices)
+        engine = BudgetedEngine(engine, settings.budget, prices, spent)
+    return StoredEngine(engine, directory.calls)
 
 
 def _solver(settings: "Config", engine: "Engine", judge: "SandboxJudge") -> "SolveUnit":

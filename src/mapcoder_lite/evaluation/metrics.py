@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from mapcoder_lite.calls import StoredCall
+from mapcoder_lite.engine.prices import Prices, prices_of
 from mapcoder_lite.errors import StoreError
 from mapcoder_lite.evaluation.statistics import wilson
 from mapcoder_lite.jsonl import read_lines, read_record
 from mapcoder_lite.problem import Record
 from mapcoder_lite.store import Examination, RunHeader, RunProblem, Unit, trusted_examination
-from mapcoder_lite.trajectory import Call, Grade, Role, StopReason, Trajectory
+from mapcoder_lite.trajectory import Call, Grade, Role, StopReason, Trajectory, Usage
 from mapcoder_lite.verdict import Verdict
 
 SCHEMA_VERSION = 1
@@ -51,7 +53,23 @@ class Costs(Record):
     calls: float = 0.0
     prompt_tokens: float = 0.0
     completion_tokens: float = 0.0
+    dollars: float | None = None
+    """None = an engine has no price, or its server counts no tokens; never taken for nothing."""
     seconds: float = 0.0
+
+
+class Spent(Record):
+    """What a run was answered in all its sittings, each stored answer once; units are not asked."""
+
+    calls: int
+    prompt_tokens: int
+    cached_tokens: int
+    """Of the prompt tokens: those that the server had read before."""
+    completion_tokens: int
+    dollars: float | None
+    """None = unknown, as above."""
+    num_reused: int
+    """Answers of earlier runs, which cost nothing again and are not in the sums."""
 
 
 class Metrics(Record):
@@ -83,6 +101,7 @@ class Metrics(Record):
     public: Rate
     """Units whose program passed all public tests."""
     costs: Costs
+    spent: Spent
     roles: dict[Role, RoleFailures]
     verdicts: dict[str, int]
     """Hidden-test verdicts; `no program` for units without one."""
@@ -118,7 +137,8 @@ def measure(path: Path, *, has_intervals: bool = True) -> Metrics:
         ConfigError: intervals are asked for and statsmodels is absent.
     """
     run = open_run(path)
-    tally = _Tally()
+    prices = prices_of(run.header.config)
+    tally = _Tally(prices)
     for trajectory in run.trajectories():
         tally.add(trajectory)
     settings = run.header.config.run
@@ -143,6 +163,7 @@ def measure(path: Path, *, has_intervals: bool = True) -> Metrics:
         num_defective=sum(p.defect is not None for p in run.problems.values()),
         public=rate(tally.num_public, len(tally.units), with_interval),
         costs=tally.costs,
+        spent=_spent(path, prices),
         roles=tally.roles(),
         verdicts=_counted(_verdict(grade) for grade in run.grades.values()),
         stops=dict(tally.stops.most_common()),
@@ -179,16 +200,61 @@ def is_internal(grade: Grade) -> bool:
     return grade.judgement is not None and grade.judgement.verdict is Verdict.IE
 
 
+@dataclass(slots=True)
+class _Bill:
+    """Sums over completions."""
+
+    prices: Prices
+    calls: int = 0
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    completion_tokens: int = 0
+    dollars: float | None = 0.0
+
+    def add(self, role: str | None, usage: Usage) -> None:
+        """Add one completion."""
+        self.calls += 1
+        self.prompt_tokens += usage.prompt_tokens
+        self.cached_tokens += usage.cached_tokens
+        self.completion_tokens += usage.completion_tokens
+        is_counted = usage.prompt_tokens > 0 or usage.completion_tokens > 0
+        dollars = self.prices.dollars(role, usage) if is_counted else None
+        is_known = self.dollars is not None and dollars is not None
+        self.dollars = (self.dollars or 0.0) + (dollars or 0.0) if is_known else None
+
+    @property
+    def known_dollars(self) -> float | None:
+        """The sum; None also where nothing was asked of engines without a price."""
+        return None if self.calls == 0 and self.prices.unknown_roles else self.dollars
+
+
+def _spent(path: Path, prices: Prices) -> Spent:
+    bill, num_reused = _Bill(prices), 0
+    for call in read_lines(path / "calls.jsonl", StoredCall):
+        if call.reused_from is not None:
+            num_reused += 1
+            continue
+        bill.add(call.request.adapter, call.completion.usage)
+    return Spent(
+        calls=bill.calls,
+        prompt_tokens=bill.prompt_tokens,
+        cached_tokens=bill.cached_tokens,
+        completion_tokens=bill.completion_tokens,
+        dollars=bill.known_dollars,
+        num_reused=num_reused,
+    )
+
+
 class _Tally:
     """Running counts over trajectories."""
 
-    def __init__(self) -> None:
+    def __init__(self, prices: Prices) -> None:
+        self._bill = _Bill(prices)
         self.units: set[Unit] = set()
         self.num_public = 0
         self.stops: Counter[str] = Counter()
         self._calls: Counter[Role] = Counter()
         self._failures: Counter[tuple[Role, str]] = Counter()
-        self._prompt_tokens = self._completion_tokens = 0
         self._seconds = 0.0
 
     def add(self, trajectory: Trajectory) -> None:
@@ -202,8 +268,7 @@ class _Tally:
 
     def _add_call(self, call: Call) -> None:
         self._calls[call.role] += 1
-        self._prompt_tokens += call.completion.usage.prompt_tokens
-        self._completion_tokens += call.completion.usage.completion_tokens
+        self._bill.add(call.request.adapter, call.completion.usage)
         if call.failure is not None:
             self._failures[call.role, call.failure.kind] += 1
 
@@ -211,10 +276,12 @@ class _Tally:
     def costs(self) -> Costs:
         """Means over units."""
         num_units = len(self.units) or 1
+        dollars = self._bill.known_dollars
         return Costs(
-            calls=self._calls.total() / num_units,
-            prompt_tokens=self._prompt_tokens / num_units,
-            completion_tokens=self._completion_tokens / num_units,
+            calls=self._bill.calls / num_units,
+            prompt_tokens=self._bill.prompt_tokens / num_units,
+            completion_tokens=self._bill.completion_tokens / num_units,
+            dollars=None if dollars is None else dollars / num_units,
             seconds=self._seconds / num_units,
         )
 

@@ -7,7 +7,7 @@ Does not know: where numbers come from, terminals, colours.
 from collections.abc import Iterable, Sequence
 
 from mapcoder_lite.evaluation.compare import Comparison, Pairs
-from mapcoder_lite.evaluation.metrics import Metrics, Rate
+from mapcoder_lite.evaluation.metrics import Metrics, Rate, Spent
 from mapcoder_lite.store import Examination
 
 
@@ -23,6 +23,7 @@ def run_report(metrics: Metrics) -> str:
             *_table([("", "passed", "of", "share", "95 % interval"), *_rates(metrics)]),
             "",
             *_table(_costs(metrics)),
+            _spent(metrics.spent),
             "",
             *_table(_roles(metrics)),
             "",
@@ -96,15 +97,33 @@ def _rate_row(name: str, rate: Rate) -> Sequence[str]:
 def _costs(metrics: Metrics) -> list[Sequence[str]]:
     costs = metrics.costs
     return [
-        ("a unit, on average", "calls", "prompt tokens", "reply tokens", "seconds"),
+        ("a unit, on average", "calls", "prompt tokens", "reply tokens", "dollars", "seconds"),
         (
             "",
             f"{costs.calls:.2f}",
             f"{costs.prompt_tokens:.0f}",
             f"{costs.completion_tokens:.0f}",
+            dollars(costs.dollars),
             f"{costs.seconds:.2f}",
         ),
     ]
+
+
+def _spent(spent: Spent) -> str:
+    parts = [
+        f"{spent.calls:,} calls",
+        f"{spent.prompt_tokens:,} prompt tokens ({spent.cached_tokens:,} cached)",
+        f"{spent.completion_tokens:,} reply tokens",
+        f"{dollars(spent.dollars)} dollars",
+    ]
+    if spent.num_reused:
+        parts.append(f"{spent.num_reused:,} more answers of earlier runs")
+    return f"spent by all sittings: {', '.join(parts)}"
+
+
+def dollars(amount: float | None) -> str:
+    """Write an amount to a hundredth of a cent; `-` = unknown."""
+    return "-" if amount is None else f"{amount:,.4f}"
 
 
 def _roles(metrics: Metrics) -> list[Sequence[str]]:

@@ -1,0 +1,69 @@
+"""What completions cost, as the settings price them; what has no price is unknown, never free.
+
+Knows: prices by role, tokens, the upper estimate of a request.
+Does not know: budgets, files, servers.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from mapcoder_lite.config import Config
+from mapcoder_lite.settings import PriceConfig
+from mapcoder_lite.trajectory import Completion, Request, Role, Usage
+
+_MILLION = 1_000_000
+_TEMPLATE_TOKENS = 32
+"""Of a chat template around one message, and more than any known one adds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """What each role's engine takes."""
+
+    default: PriceConfig | None = None
+    roles: Mapping[str, PriceConfig | None] = field(
+        default_factory=lambda: MappingProxyType[str, PriceConfig | None]({})
+    )
+    """Roles whose engine is another one."""
+
+    def of(self, role: str | None) -> PriceConfig | None:
+        """Return the price of the engine that answers a role; None = unknown."""
+        return self.default if role is None else self.roles.get(role, self.default)
+
+    @property
+    def unknown_roles(self) -> list[Role]:
+        """Roles whose engine has no price, in the order of the pipeline."""
+        return [role for role in Role if self.of(role.value) is None]
+
+    def dollars(self, role: str | None, usage: Usage) -> float | None:
+        """Return what a completion cost; None when its engine has no price."""
+        price = self.of(role)
+        if price is None:
+            return None
+        cached = price.prompt if price.cached is None else price.cached
+        return (
+            (usage.prompt_tokens - usage.cached_tokens) * price.prompt
+            + usage.cached_tokens * cached
+            + usage.completion_tokens * price.completion
+        ) / _MILLION
+
+
+def prices_of(settings: Config) -> Prices:
+    """Return the prices that a configuration gives."""
+    others = {role.value: engine.price for role, engine in settings.roles.items()}
+    return Prices(settings.engine.price, others)
+
+
+def most_usage(request: Request) -> Usage:
+    """Return tokens that an answer does not exceed: no token is shorter than a byte."""
+    said = sum(len(m.content.encode()) + _TEMPLATE_TOKENS for m in request.messages_sent)
+    return Usage(prompt_tokens=said, completion_tokens=request.sampling.max_tokens)
+
+
+def usage_of(request: Request, completion: Completion) -> Usage:
+    """Return what an answer used; of a server that counts nothing, the most it can have been."""
+    counted = completion.usage
+    if counted.prompt_tokens or counted.completion_tokens:
+        return counted
+    return most_usage(request)

@@ -1,0 +1,232 @@
+"""What a run will ask for before it asks: calls, tokens, dollars and hours, from low to high.
+
+Knows: how many calls a unit makes, what calls used so far, published means, prices.
+Does not know: how the numbers are shown, which units are owed, engines.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from mapcoder_lite.calls import StoredCall
+from mapcoder_lite.engine.prices import Prices
+from mapcoder_lite.problem import Record
+from mapcoder_lite.trajectory import Role, Usage
+
+SCHEMA_VERSION = 1
+_SECONDS_AN_HOUR = 3600
+
+
+class Range(Record):
+    """A number between two bounds."""
+
+    low: float
+    high: float
+
+
+class RoleForecast(Record):
+    """What one role will be asked."""
+
+    role: Role
+    calls: Range
+    prompt_tokens: Range
+    completion_tokens: Range
+    dollars: Range | None
+    """None = its engine has no price."""
+
+
+class Forecast(Record):
+    """What `run --dry-run` prints."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    num_owed: int
+    """Units without a trajectory."""
+    calls: Range
+    likely_calls: float | None
+    """As many a unit as so far; None = no unit is done."""
+    prompt_tokens: Range
+    completion_tokens: Range
+    dollars: Range | None
+    """None = an engine has no price."""
+    hours: Range | None
+    """None = it is not known how long a call takes."""
+    roles: tuple[RoleForecast, ...]
+    assumptions: tuple[str, ...]
+    """What the numbers rest on, one sentence each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mean:
+    """What one call uses on average."""
+
+    prompt_tokens: float
+    cached_tokens: float
+    completion_tokens: float
+    seconds: float | None = None
+
+
+PUBLISHED = (Mean(576, 0, 283), Mean(1029, 0, 234), Mean(1247, 0, 442), Mean(1266, 0, 466))
+"""Tokens a call in released runs of MapCoder (2405.11403): GPT-4 on HumanEval (8,551 / 4,197 tokens
+in 14.85 calls), ChatGPT on xCodeEval (19,635 / 4,463 in 19.08), GPT-4 on APPS (23,472 / 8,324 in
+18.83) and on xCodeEval (17,143 / 6,312 in 13.54)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the stored calls of a run used."""
+
+    num_calls: int
+    means: Mapping[str | None, Mean]
+    """By role; None = over all."""
+
+    def of(self, role: Role) -> Mean:
+        """Return a role's mean, or that of all calls where it was not asked yet."""
+        return self.means.get(role.value) or self.means[None]
+
+
+@dataclass(frozen=True, slots=True)
+class Owing:
+    """What the units that are owed need."""
+
+    num_tested: int
+    num_untested: int
+    """Of problems without public tests: they end with their first program."""
+    k: int
+    t: int
+
+    def calls(self, role: Role) -> Range:
+        """Return a role's calls without second asks (MapCoder 2405.11403: 2+2k to 1+2k+k(1+t))."""
+        num_units = self.num_tested + self.num_untested
+        match role:
+            case Role.RETRIEVAL:
+                return Range(low=num_units, high=num_units)
+            case Role.PLANNING:
+                return Range(low=2 * self.k * num_units, high=2 * self.k * num_units)
+            case Role.CODING:
+                return Range(low=num_units, high=self.k * self.num_tested + self.num_untested)
+            case Role.DEBUGGING:
+                return Range(low=0, high=self.k * self.t * self.num_tested)
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How many calls run at the same time."""
+
+    least: int
+    most: int
+
+
+def seen_in(calls: Iterable[StoredCall]) -> Seen | None:
+    """Return the means of stored calls whose tokens were counted; None without any."""
+    sums: dict[str | None, list[float]] = {}
+    counts: dict[str | None, int] = {}
+    for call in calls:
+        usage = call.completion.usage
+        if not (usage.prompt_tokens or usage.completion_tokens):
+            continue
+        numbers = (usage.prompt_tokens, usage.cached_tokens, usage.completion_tokens)
+        for role in dict.fromkeys((call.request.adapter, None)):
+            kept = sums.setdefault(role, [0.0] * 4)
+            counts[role] = counts.get(role, 0) + 1
+            for place, number in enumerate((*numbers, call.completion.seconds)):
+                kept[place] += number
+    if not counts:
+        return None
+    means = {role: Mean(*(one / counts[role] for one in kept)) for role, kept in sums.items()}
+    return Seen(counts[None], means)
+
+
+def forecast(
+    owing: Owing, seen: Seen | None, prices: Prices, pace: Pace, num_done: int = 0
+) -> Forecast:
+    """Multiply calls by means; `num_done` units made the calls that were seen."""
+    roles = tuple(_role(role, owing.calls(role), seen, prices) for role in Role)
+    num_owed = owing.num_tested + owing.num_untested
+    calls = _sum([one.calls for one in roles])
+    priced = [one.dollars for one in roles if one.dollars is not None]
+    hours = _hours(roles, seen, pace)
+    return Forecast(
+        num_owed=num_owed,
+        calls=calls,
+        likely_calls=seen.num_calls / num_done * num_owed if seen and num_done else None,
+        prompt_tokens=_sum([one.prompt_tokens for one in roles]),
+        completion_tokens=_sum([one.completion_tokens for one in roles]),
+        dollars=_sum(priced) if len(priced) == len(roles) else None,
+        hours=hours,
+        roles=roles,
+        assumptions=tuple(_assumptions(owing, seen, prices, pace, has_hours=hours is not None)),
+    )
+
+
+def _role(role: Role, calls: Range, seen: Seen | None, prices: Prices) -> RoleForecast:
+    means = [seen.of(role)] if seen else PUBLISHED
+    return RoleForecast(
+        role=role,
+        calls=calls,
+        prompt_tokens=_times(calls, [mean.prompt_tokens for mean in means]),
+        completion_tokens=_times(calls, [mean.completion_tokens for mean in means]),
+        dollars=_dollars(role, calls, means, prices),
+    )
+
+
+def _dollars(role: Role, calls: Range, means: Sequence[Mean], prices: Prices) -> Range | None:
+    # A price is linear in tokens: that of a million calls keeps the fractions of a mean.
+    each = [prices.dollars(role.value, _usage_of_a_million(mean)) for mean in means]
+    known = [dollars / 1e6 for dollars in each if dollars is not None]
+    return _times(calls, known) if known else None
+
+
+def _usage_of_a_million(mean: Mean) -> Usage:
+    return Usage(
+        prompt_tokens=round(1e6 * mean.prompt_tokens),
+        cached_tokens=round(1e6 * mean.cached_tokens),
+        completion_tokens=round(1e6 * mean.completion_tokens),
+    )
+
+
+def _hours(roles: Sequence[RoleForecast], seen: Seen | None, pace: Pace) -> Range | None:
+    if seen is None or not seen.means[None].seconds:
+        return None
+    seconds = _sum([_times(one.calls, [seen.of(one.role).seconds or 0.0]) for one in roles])
+    return Range(
+        low=seconds.low / pace.most / _SECONDS_AN_HOUR,
+        high=seconds.high / pace.least / _SECONDS_AN_HOUR,
+    )
+
+
+def _assumptions(
+    owing: Owing, seen: Seen | None, prices: Prices, pace: Pace, *, has_hours: bool
+) -> Iterable[str]:
+    k, t = owing.k, owing.t
+    yield (
+        f"calls a unit: retrieval 1, planning {2 * k}, coding 1 to {k}, debugging 0 to {k * t}; an "
+        "unreadable reply is asked for once more, which is not counted, nor are failed tries"
+    )
+    if owing.num_untested:
+        yield f"{owing.num_untested} units have no public tests and end with their first program"
+    if seen is None:
+        yield (
+            "tokens a call: 576 to 1,266 of prompts, 234 to 466 of replies, the means of published "
+            "runs of MapCoder with GPT-4 and ChatGPT; other models and prompts differ"
+        )
+    else:
+        yield f"tokens a call: the means of this run's {seen.num_calls:,} stored calls, by role"
+    unknown = prices.unknown_roles
+    if unknown:
+        yield f"dollars: unknown, engine.price is not set for {', '.join(unknown)}"
+    elif seen is None:
+        yield "dollars: engine.price, no prompt token cached"
+    else:
+        yield "dollars: engine.price, as many prompt tokens cached as so far"
+    if has_hours:
+        yield f"hours: {pace.least} to {pace.most} calls at a time, as slow as so far; no judging"
+    else:
+        yield "hours: unknown until a call has been timed"
+
+
+def _times(calls: Range, factors: Sequence[float]) -> Range:
+    return Range(low=calls.low * min(factors), high=calls.high * max(factors))
+
+
+def _sum(ranges: Sequence[Range]) -> Range:
+    return Range(low=sum(one.low for one in ranges), high=sum(one.high for one in ranges))
