@@ -84,6 +84,7 @@ class StoredEngine:
 
     def __init__(self, inner: Engine, store: Store) -> None:
         self._inner = inner
+        self._identity = inner.identity  # once: it may be the digest of all that an engine knows
         self._store = store
         self._asked: dict[str, Future[Completion]] = {}
         self._lock = Lock()  # protects `_asked`
@@ -91,7 +92,7 @@ class StoredEngine:
     @property
     def identity(self) -> str:
         """The inner engine's: a stored answer is that engine's answer."""
-        return self._inner.identity
+        return self._identity
 
     def complete(self, requests: Sequence[Request], watch: Watch | None = None) -> list[Completion]:
         """Answer every request, in order; equal questions, also of other threads, are asked once.
