@@ -239,7 +239,7 @@ def reopened(path: Path, size: int, options: argparse.Namespace) -> dict[str, fl
 
 
 def cut(path: Path, into: Path, size: int) -> None:
-    """Copy a run with its first trajectories alone, their grades, and as many calls as they made."""
+    """Copy a run with its first trajectories, their grades, and as many calls as they made."""
     into.mkdir()
     for name in ("config.json", "problems.jsonl", "selftest.json"):
         (into / name).write_bytes((path / name).read_bytes())

@@ -210,7 +210,12 @@ def _handler(server: FakeServer) -> type[BaseHTTPRequestHandler]:
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            length = int(self.headers["Content-Length"])
+            text = self.rfile.read(length)
+            if len(text) < length:  # the client died in the middle of its request
+                self.close_connection = True
+                return
+            body = json.loads(text)
             headers = {name.lower(): value for name, value in self.headers.items()}
             try:
                 server.answer(Exchange(body, self), self.path, headers)

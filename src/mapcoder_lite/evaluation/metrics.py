@@ -48,7 +48,10 @@ class RoleFailures(Record):
 
 
 class Costs(Record):
-    """What the units of a run cost, as means over solved units."""
+    """What the units of a run cost, as means over solved units.
+
+    An answer that served twice counts twice here, and once in what was spent.
+    """
 
     calls: float = 0.0
     prompt_tokens: float = 0.0
@@ -59,7 +62,7 @@ class Costs(Record):
 
 
 class Spent(Record):
-    """What a run was answered in all its sittings, each stored answer once; units are not asked."""
+    """What a run was answered in all its sittings, each stored answer once."""
 
     calls: int
     prompt_tokens: int
