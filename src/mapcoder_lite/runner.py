@@ -13,7 +13,7 @@ from typing import Protocol
 from mapcoder_lite.errors import BudgetSpent, InputError, MapCoderError, StoreError
 from mapcoder_lite.judge.selftest import SelftestReport, refuse_untrusted, run_selftest
 from mapcoder_lite.problem import HiddenTests, Language, Problem
-from mapcoder_lite.store import RunDirectory, RunProblem, Unit
+from mapcoder_lite.store import RunDirectory, RunProblem, Unit, light_grades
 from mapcoder_lite.trajectory import Grade, StopReason, Trajectory, digest
 from mapcoder_lite.verdict import Isolation, Judge
 
@@ -377,7 +377,7 @@ class _Sitting:
 def _grades(work: Work, directory: RunDirectory) -> list[Grade]:
     """The grades of the work's units alone: a later round's must not change an earlier one's."""
     units = set(work.units)
-    return [grade for grade in directory.grades.read() if _unit(grade) in units]
+    return [grade for grade in light_grades(directory.path) if _unit(grade) in units]
 
 
 def _facts(problem: Problem, hidden: HiddenTests | None) -> RunProblem:

@@ -260,12 +260,13 @@ class RunDirectory:
     def _drop_grades_without_trajectory(self) -> None:
         """Forget grades of units that are owed again: they speak of a program that is gone."""
         path = self.path / "grades.jsonl"
-        solved = self.solved_units()
+        orphans = self.graded_units() - self.solved_units()
+        if not orphans:
+            return
         grades = list(read_lines(path, Grade))
-        kept = [grade for grade in grades if Unit(grade.problem_id, grade.sample) in solved]
-        if len(kept) < len(grades):
-            write_lines(path, kept)
-            self.log(f"grades.jsonl: dropped {len(grades) - len(kept)} without a trajectory")
+        kept = [grade for grade in grades if Unit(grade.problem_id, grade.sample) not in orphans]
+        write_lines(path, kept)
+        self.log(f"grades.jsonl: dropped {len(grades) - len(kept)} without a trajectory")
 
     def _say_torn_lines(self) -> None:
         files = {
@@ -277,6 +278,20 @@ class RunDirectory:
         for name, lines in files.items():
             if lines.num_torn_bytes:
                 self.log(f"{name}: cut a torn last line of {lines.num_torn_bytes} bytes")
+
+
+def light_grades(run: Path) -> Iterator[Grade]:
+    """Yield the grades of a run without the single tests' results, which would fill the memory.
+
+    Raises:
+        StoreError: a line is damaged.
+    """
+    for grade in read_lines(run / "grades.jsonl", Grade):
+        if grade.judgement is None:
+            yield grade
+        else:
+            kept = grade.judgement.model_copy(update={"results": ()})
+            yield grade.model_copy(update={"judgement": kept})
 
 
 def trusted_examination(path: Path) -> Examination:

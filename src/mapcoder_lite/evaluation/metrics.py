@@ -16,7 +16,14 @@ from mapcoder_lite.errors import StoreError
 from mapcoder_lite.evaluation.statistics import wilson
 from mapcoder_lite.jsonl import read_lines, read_record
 from mapcoder_lite.problem import Record
-from mapcoder_lite.store import Examination, RunHeader, RunProblem, Unit, trusted_examination
+from mapcoder_lite.store import (
+    Examination,
+    RunHeader,
+    RunProblem,
+    Unit,
+    light_grades,
+    trusted_examination,
+)
 from mapcoder_lite.trajectory import Call, Grade, Role, StopReason, Trajectory, Usage
 from mapcoder_lite.verdict import Verdict
 
@@ -120,6 +127,7 @@ class RunFiles:
     examination: Examination
     problems: Mapping[str, RunProblem]
     grades: Mapping[Unit, Grade]
+    """Without the single tests' results, which would fill the memory."""
 
     def trajectories(self) -> Iterator[Trajectory]:
         """Every trajectory, one at a time."""
@@ -183,7 +191,7 @@ def open_run(path: Path) -> RunFiles:
     header = read_record(path / "config.json", RunHeader)
     examination = trusted_examination(path)
     problems = {p.problem_id: p for p in read_lines(path / "problems.jsonl", RunProblem)}
-    grades = {Unit(g.problem_id, g.sample): g for g in read_lines(path / "grades.jsonl", Grade)}
+    grades = {Unit(g.problem_id, g.sample): g for g in light_grades(path)}
     strange = [unit.problem_id for unit in grades if unit.problem_id not in problems]
     if strange:
         raise StoreError(f"{path}: grades.jsonl names {strange[0]}, which problems.jsonl does not")
