@@ -11,7 +11,7 @@ from mapcoder_lite.pocket.problems import puzzles
 from mapcoder_lite.pocket.teacher import TeacherEngine
 from test_cli_main import mapcoder
 
-NUM_PROBLEMS, CONCURRENCY, K = 6, 4, 3
+NUM_PROBLEMS, CONCURRENCY, K = 4, 4, 3
 
 
 def test_killed_in_a_storm_a_run_ends_as_if_undisturbed(tmp_path: Path):
@@ -32,7 +32,7 @@ def test_killed_in_a_storm_a_run_ends_as_if_undisturbed(tmp_path: Path):
             world,
             kill_after=(0.1, 1.5),
             seed=3,
-            most_kills=3,
+            most_kills=2,
         )
     finally:
         world.close()
