@@ -4,20 +4,26 @@ Knows: files of a run, durability, locks, who the unit of a line is.
 Does not know: how a unit is solved, graded or counted.
 """
 
-import fcntl
-import hashlib
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
-from typing import IO, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from mapcoder_lite.config import Config, differences
 from mapcoder_lite.errors import SandboxError, StoreError
-from mapcoder_lite.jsonl import JsonLines, read_lines, read_record, write_lines, write_record
+from mapcoder_lite.jsonl import (
+    JsonLines,
+    file_digest,
+    hold,
+    read_lines,
+    read_record,
+    write_lines,
+    write_record,
+)
 from mapcoder_lite.problem import Language, Record
 from mapcoder_lite.trajectory import Completion, Grade, Request, Trajectory
-from mapcoder_lite.verdict import Isolation
+from mapcoder_lite.verdict import JUDGE_VERSION, Isolation
 
 SCHEMA_VERSION = 1
 
@@ -80,6 +86,8 @@ class Examination(Record):
     """Those that were not right, one line each."""
     examined: str
     """ISO 8601, UTC."""
+    judge_version: int = 0
+    """Of the rules that its verdicts follow; 0: not recorded, the run is older."""
 
     @property
     def is_trusted(self) -> bool:
@@ -98,6 +106,8 @@ class Manifest(Record):
     """ISO 8601, UTC."""
     isolation: Isolation | None = None
     """How the judge kept programs in while grading."""
+    judge_version: int = 0
+    """Of the rules that the grades follow; 0: nothing was graded, or the run is older."""
     digests: dict[str, str]
     """Hex SHA-256 of each result file."""
 
@@ -147,7 +157,7 @@ class RunDirectory:
         path.mkdir(parents=True, exist_ok=True)
         self.path = path
         self.header = header
-        self._lock_file = _lock(path)
+        self._lock_file = hold(path)
         try:
             self.is_resumed = _claim(path, header)
             write_lines(path / "problems.jsonl", problems)
@@ -176,8 +186,17 @@ class RunDirectory:
 
     def log(self, text: str) -> None:
         """Append one line, with the time, to log.txt."""
-        with (self.path / "log.txt").open("a", encoding="utf-8") as file:
-            file.write(f"{_now()} {text}\n")
+        write_log(self.path, text)
+
+    def refuse_other_judge(self) -> None:
+        """Keep grades of two kinds of judges out of one run.
+
+        Raises:
+            StoreError: what is graded already was graded by other rules than today's.
+        """
+        saved = self.path / "selftest.json"
+        if saved.exists() and next(self.grades.read(), None) is not None:
+            _refuse_other_rules(self.path, read_record(saved, Examination))
 
     def examined(
         self,
@@ -187,13 +206,7 @@ class RunDirectory:
         wrong: Sequence[str],
     ) -> None:
         """Record how the judge of this sitting did in its self-test."""
-        examination = Examination(
-            isolation=isolation,
-            languages=tuple(languages),
-            num_verdicts=num_verdicts,
-            wrong=tuple(wrong),
-            examined=_now(),
-        )
+        examination = examination_of(isolation, languages, num_verdicts, wrong)
         write_record(self.path / "selftest.json", examination)
         num_right = num_verdicts - len(wrong)
         self.log(f"judge {isolation.tier}, self-test {num_right}/{num_verdicts}")
@@ -213,9 +226,14 @@ class RunDirectory:
             num_units=num_units,
             finished=_now(),
             isolation=isolation,
-            digests={name: _file_digest(self.path / name) for name in names},
+            judge_version=self._judge_version() if isolation is not None else 0,
+            digests={name: file_digest(self.path / name) for name in names},
         )
         write_record(self.path / "manifest.json", manifest)
+
+    def _judge_version(self) -> int:
+        saved = self.path / "selftest.json"
+        return read_record(saved, Examination).judge_version if saved.exists() else 0
 
     @property
     def is_finished(self) -> bool:
@@ -260,8 +278,37 @@ class RunDirectory:
                 self.log(f"{name}: cut a torn last line of {lines.num_torn_bytes} bytes")
 
 
+def examination_of(
+    isolation: Isolation,
+    languages: Sequence[Language],
+    num_verdicts: int,
+    wrong: Sequence[str],
+) -> Examination:
+    """Return the record of a self-test that this code's judge has just been through."""
+    return Examination(
+        isolation=isolation,
+        languages=tuple(languages),
+        num_verdicts=num_verdicts,
+        wrong=tuple(wrong),
+        examined=_now(),
+        judge_version=JUDGE_VERSION,
+    )
+
+
 def trusted_examination(path: Path) -> Examination:
-    """Return how the judge of a run did, if its word may be believed.
+    """Return how the judge of a run did, if its verdicts may be built on.
+
+    Raises:
+        SandboxError: the judge failed its self-test, or was never examined.
+        StoreError: it followed other rules than today's, or the record is damaged.
+    """
+    examination = passed_examination(path)
+    _refuse_other_rules(path, examination)
+    return examination
+
+
+def passed_examination(path: Path) -> Examination:
+    """Return how the judge of a run did, whichever rules it followed: say so where they are others.
 
     Raises:
         SandboxError: the judge failed its self-test, or was never examined.
@@ -296,6 +343,22 @@ def source_commit() -> str | None:
         return None
 
 
+def _refuse_other_rules(path: Path, examination: Examination) -> None:
+    if examination.judge_version != JUDGE_VERSION:
+        raise StoreError(
+            f"{path} was graded {rules_of(examination.judge_version)}, and this is version "
+            f"{JUDGE_VERSION}, so its verdicts may not be those of today: `mapcoder grade {path}` "
+            "judges its programs again, without a model"
+        )
+
+
+def rules_of(judge_version: int) -> str:
+    """Say which rules a judge followed."""
+    if judge_version == 0:
+        return "before the judge's version was recorded"
+    return f"by version {judge_version} of the judge"
+
+
 def _claim(path: Path, header: RunHeader) -> bool:
     """Save the header, or check that a resume brings the same; tell whether this is a resume."""
     saved = path / "config.json"
@@ -326,21 +389,10 @@ def _changes(old: RunHeader, new: RunHeader) -> list[str]:
     return changes
 
 
-def _lock(path: Path) -> IO[str]:
-    file = (path / ".lock").open("a")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        file.close()
-        raise StoreError(
-            f"{path} is being written by another process: wait for it, or take another --name"
-        ) from error
-    return file
-
-
-def _file_digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def write_log(path: Path, text: str) -> None:
+    """Append one line, with the time, to a run's log.txt."""
+    with (path / "log.txt").open("a", encoding="utf-8") as file:
+        file.write(f"{_now()} {text}\n")
 
 
 def _now() -> str:

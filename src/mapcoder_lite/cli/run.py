@@ -102,9 +102,11 @@ def _forecast(settings: "Config", work: "Work", path: Path) -> str:
 def _carry_out(settings: "Config", work: "Work", path: Path) -> "Outcome":
     from mapcoder_lite import runner
     from mapcoder_lite.cli import engines, preflight
+    from mapcoder_lite.curation import resampling
     from mapcoder_lite.engine.replay import StoredEngine
     from mapcoder_lite.store import RunDirectory
 
+    follow_up = resampling.follow_up(settings.run, work.facts())
     ready = preflight.prepare(settings, work.problems)
     with (
         engines.opened_judge(settings) as judge,
@@ -113,6 +115,7 @@ def _carry_out(settings: "Config", work: "Work", path: Path) -> "Outcome":
         terminal.telling(directory.log),
     ):
         terminal.say(f"backbone  {engines.describe(settings.engine, engine)}")
+        work = runner.with_rounds(work, directory, follow_up)
         is_owed = bool(runner.owed(work, directory).tasks)
         if is_owed:
             with terminal.waiting("the server is being tried"):
@@ -132,6 +135,7 @@ def _carry_out(settings: "Config", work: "Work", path: Path) -> "Outcome":
             isolation=None if work.hidden is None else judge.isolation,
             max_errors=settings.run.max_errors,
             on_unit=_show,
+            follow_up=follow_up,
         )
 
 
