@@ -8,7 +8,7 @@ from mapcoder_lite.evaluation.metrics import Metrics, measure
 from mapcoder_lite.evaluation.report import comparison_report, run_report
 from mapcoder_lite.evaluation.statistics import mcnemar, wilson
 from mapcoder_lite.problem import HiddenTests, Language, Problem, Test
-from mapcoder_lite.runner import Work, run
+from mapcoder_lite.runner import run, samples_of
 from mapcoder_lite.trajectory import (
     Call,
     CallKind,
@@ -22,7 +22,7 @@ from mapcoder_lite.trajectory import (
     Usage,
 )
 from mapcoder_lite.verdict import Verdict
-from test_runner import FunctionJudge, opened
+from test_runner import FunctionJudge, opened, threads
 
 JUDGE = FunctionJudge(lambda program, wanted: Verdict(program))
 
@@ -51,7 +51,7 @@ def make_run(path: Path, verdicts: list[Verdict | None], defective: int = 0) -> 
         )
         for n, p in enumerate(problems)
     }
-    todo = Work(problems, hidden)
+    todo = samples_of(problems, hidden)
 
     def solve(problem: Problem, sample: int) -> Trajectory:
         verdict = verdicts[int(problem.id[1:])]
@@ -72,7 +72,7 @@ def make_run(path: Path, verdicts: list[Verdict | None], defective: int = 0) -> 
 
     with opened(path, todo) as directory:
         directory.examined(JUDGE.isolation, (Language.PYTHON,), 1, ())
-        run(todo, solve, JUDGE, directory, max_errors=100)
+        run(todo, threads(todo, solve, JUDGE), directory, max_errors=100)
     return path
 
 

@@ -17,6 +17,7 @@ from threading import Lock
 from typing import Literal
 
 from mapcoder_lite.errors import InputError
+from mapcoder_lite.examination import Examination, examination_of
 from mapcoder_lite.jsonl import (
     JsonLines,
     file_digest,
@@ -29,13 +30,7 @@ from mapcoder_lite.judge.selftest import refuse_untrusted, run_selftest
 from mapcoder_lite.problem import Language, Record
 from mapcoder_lite.runner import Executor, Progress, Result, Task
 from mapcoder_lite.settings import JudgeConfig
-from mapcoder_lite.store import (
-    Examination,
-    Manifest,
-    Unit,
-    examination_of,
-    write_log,
-)
+from mapcoder_lite.store import Manifest, Unit, write_log
 from mapcoder_lite.trajectory import Grade, Trajectory
 from mapcoder_lite.verdict import JUDGE_VERSION, Judge
 

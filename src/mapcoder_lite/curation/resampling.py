@@ -1,9 +1,9 @@
 """Further attempts at the problems that lack passes, more of them the harder their kind is.
 
-A filter that keeps what passed keeps easy problems: at one attempt, a problem of a kind that passes
-one time in five is in the data one time in five. DART-Math (2407.13690) shows this bias of rejection
-sampling and draws until each problem has its passes. Here a round draws so many attempts as are
-likely to bring them, so that few rounds, each waiting for its last attempt, are needed.
+A filter that keeps what passed keeps easy problems: at one attempt, a problem of a kind that
+passes one time in five is in the data one time in five. DART-Math (2407.13690) shows this bias of
+rejection sampling, and draws until each problem has its passes. Here a round draws so many attempts
+as are likely to bring them: few rounds are needed, each of which waits for its last attempt.
 
 Knows: pass rates of tags and ratings, how many attempts are likely to be enough.
 Does not know: how an attempt is made or graded, when a round is over.
@@ -43,7 +43,7 @@ class Score:
     num_judged: int = 0
 
     def towards(self, rate: float, weight: float) -> float:
-        """The pass rate as the mean of a Beta posterior: `weight` attempts at `rate` came before."""
+        """The pass rate as a Beta posterior's mean: `weight` attempts at `rate` came before."""
         return (self.num_passed + weight * rate) / (self.num_judged + weight)
 
 

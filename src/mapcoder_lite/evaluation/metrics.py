@@ -12,9 +12,10 @@ from typing import Literal
 
 from mapcoder_lite.errors import StoreError
 from mapcoder_lite.evaluation.statistics import wilson
+from mapcoder_lite.examination import Examination, passed_examination
 from mapcoder_lite.jsonl import read_lines, read_record
 from mapcoder_lite.problem import Record
-from mapcoder_lite.store import Examination, RunHeader, RunProblem, Unit, passed_examination
+from mapcoder_lite.store import RunHeader, RunProblem, Unit
 from mapcoder_lite.trajectory import Call, Grade, Role, StopReason, Trajectory
 from mapcoder_lite.verdict import Verdict
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from mapcoder_lite.evaluation.compare import Comparison, Pairs
 from mapcoder_lite.evaluation.metrics import Metrics, Rate
-from mapcoder_lite.store import Examination, rules_of
+from mapcoder_lite.examination import Examination, rules_of
 from mapcoder_lite.verdict import JUDGE_VERSION
 
 
