@@ -11,6 +11,7 @@ from mapcoder_lite.evaluation.metrics import Metrics
 from mapcoder_lite.examination import Examination
 from mapcoder_lite.example import Example
 from mapcoder_lite.problem import HiddenTests, Problem, Record
+from mapcoder_lite.regrade import Beginning, Regrading
 from mapcoder_lite.store import Manifest, RunHeader, RunProblem, StoredCall
 from mapcoder_lite.trajectory import Call, Grade, Trajectory, Trial
 
@@ -27,6 +28,8 @@ KINDS: tuple[type[Record], ...] = (
     Grade,
     StoredCall,
     Examination,
+    Regrading,
+    Beginning,
     Metrics,
     Manifest,
     Example,
