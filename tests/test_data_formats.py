@@ -9,9 +9,11 @@ import pytest
 from mapcoder_lite.calls import StoredCall
 from mapcoder_lite.config import Config
 from mapcoder_lite.evaluation.metrics import Metrics
+from mapcoder_lite.examination import Examination
 from mapcoder_lite.example import Example
 from mapcoder_lite.problem import HiddenTests, Problem, Record
-from mapcoder_lite.store import Examination, Manifest, RunHeader, RunProblem
+from mapcoder_lite.regrade import Beginning, Regrading
+from mapcoder_lite.store import Manifest, RunHeader, RunProblem
 from mapcoder_lite.trajectory import Call, Grade, Trajectory, Trial
 
 PAGE = (Path(__file__).parents[1] / "docs" / "formats.md").read_text(encoding="utf-8")
@@ -27,6 +29,8 @@ KINDS: tuple[type[Record], ...] = (
     Grade,
     StoredCall,
     Examination,
+    Regrading,
+    Beginning,
     Metrics,
     Manifest,
     Example,

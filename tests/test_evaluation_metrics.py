@@ -97,6 +97,32 @@ def test_the_sound_subset_leaves_defective_problems_out(tmp_path: Path):
     assert metrics.num_defective == 2
 
 
+def test_further_samples_cost_but_are_no_part_of_pass_at_1(tmp_path: Path):
+    """The one problem that failed gets two more attempts, which pass; each costs three calls."""
+    path = make_run(tmp_path / "r", [AC, WA, AC])
+    for name in ("trajectories.jsonl", "grades.jsonl"):
+        failed, passed = (path / name).read_text().split("\n")[1:3]
+        more = passed.replace('"p2"', '"p1"')
+        extra = [more.replace('"sample":0', f'"sample":{n}') for n in (1, 2)]
+        assert failed != extra[0] != extra[1]
+        with (path / name).open("a") as file:
+            file.write("\n".join(extra) + "\n")
+    metrics = measure(path)
+    assert metrics.passed is not None and metrics.passed_sound is not None
+    assert (metrics.passed.num_passed, metrics.passed.num_total) == (2, 3)
+    assert metrics.passed.low is not None
+    assert metrics.passed_sound == metrics.passed
+    assert (metrics.public.num_passed, metrics.public.num_total) == (2, 3)
+    assert (metrics.num_extra, metrics.num_units, metrics.num_solved_units) == (2, 5, 5)
+    assert metrics.verdicts == {"AC": 4, "WA": 1}
+    assert metrics.roles[Role.PLANNING].num_calls == 10
+    text = run_report(metrics)
+    assert "3 problems x 1 samples = 3 units, 3 worked through" in text
+    assert "further samples where passes lacked: 2 units" in text
+    assert "incomplete" not in text
+    assert "further samples" not in run_report(measure(make_run(tmp_path / "s", [AC])))
+
+
 def test_costs_and_format_failures_a_role(tmp_path: Path):
     metrics = measure(make_run(tmp_path / "r", [AC, None]))
     assert metrics.costs.calls == 3

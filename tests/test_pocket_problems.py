@@ -1,5 +1,6 @@
 """The pocket generator: reproducible, split by composition and wording, tests that bite."""
 
+import hashlib
 from itertools import islice
 from random import Random
 
@@ -8,7 +9,7 @@ import pytest
 from mapcoder_lite.judge.judge import SandboxJudge
 from mapcoder_lite.pocket.problems import FAMILIES, Puzzle, puzzles, split_of
 from mapcoder_lite.pocket.words import Wording
-from mapcoder_lite.pocket.world import SIZES, write_problem_set
+from mapcoder_lite.pocket.world import SIZES, problem_set, write_problem_set
 from mapcoder_lite.problem import Language, Limits
 from mapcoder_lite.verdict import Verdict
 
@@ -88,3 +89,13 @@ def test_a_set_is_written_as_any_other_data(tmp_path):
     problems = read_problems(tmp_path / "problems.jsonl")
     hidden = read_hidden_tests(tmp_path / "hidden_tests.jsonl")
     assert [problem.id for problem in problems] == list(hidden)
+
+
+def test_the_training_set_is_large_and_its_first_problems_stay_the_same():
+    found = list(problem_set("train"))
+    assert len(found) == SIZES["train"] >= 2000
+    assert len({puzzle.problem.statement for puzzle in found}) == len(found)
+    assert len({puzzle.problem.id for puzzle in found}) == len(found)
+    # those that the packaged adapters learned from, in their order
+    first = "\n".join(puzzle.problem.id for puzzle in found[:1200])
+    assert hashlib.sha256(first.encode()).hexdigest().startswith("f40ff138b370a338")

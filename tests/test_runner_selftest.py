@@ -9,14 +9,14 @@ from mapcoder_lite.errors import SandboxError
 from mapcoder_lite.evaluation.compare import compare
 from mapcoder_lite.evaluation.metrics import measure
 from mapcoder_lite.evaluation.report import run_report
+from mapcoder_lite.examination import Examination
 from mapcoder_lite.jsonl import read_record
 from mapcoder_lite.judge.judge import SandboxJudge
 from mapcoder_lite.problem import Language
 from mapcoder_lite.runner import examine, run
-from mapcoder_lite.store import Examination
 from mapcoder_lite.verdict import Judgement, Verdict
 from test_cli_main import Done, mapcoder
-from test_runner import EQUAL, name_it, opened, work
+from test_runner import EQUAL, name_it, opened, threads, work
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def make_run(path: Path, judge: SandboxJudge | Gullible | None) -> None:
     with opened(path, todo) as directory:
         if judge is not None:
             examine(judge, Language.PYTHON, directory)
-        assert run(todo, name_it, EQUAL, directory).is_complete
+        assert run(todo, threads(todo, name_it, EQUAL), directory).is_complete
 
 
 def report(path: Path, *words: str) -> Done:
@@ -86,7 +86,7 @@ def test_a_broken_judge_stops_the_run_and_nothing_is_reported(tmp_path: Path, ju
     todo = work()
     with opened(path, todo) as directory:
         assert not directory.is_judge_trusted
-        run(todo, name_it, EQUAL, directory)
+        run(todo, threads(todo, name_it, EQUAL), directory)
     for words in ((), ("--json",)):
         done = report(path, *words)
         assert (done.code, done.stdout) == (5, "")

@@ -1,14 +1,16 @@
 """Records on disk: append-only JSON lines, and files replaced whole or not at all.
 
-Knows: durability, torn last lines, damaged lines.
+Knows: durability, torn last lines, damaged lines, one writer a folder.
 Does not know: which records there are, runs.
 """
 
+import fcntl
+import hashlib
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from threading import Lock
-from typing import Generic, TypeVar
+from typing import IO, Generic, TypeVar
 
 from pydantic import ValidationError
 
@@ -194,6 +196,29 @@ def _record(line: bytes, kind: type[RecordT], where: str) -> RecordT:
             f"{where}: not a {kind.__name__}: {_first(error)}; "
             "restore the file, or start another run with --name"
         ) from error
+
+
+def hold(path: Path) -> IO[str]:
+    """Keep other processes from writing a run until the file is closed.
+
+    Raises:
+        StoreError: another one is writing it.
+    """
+    file = (path / ".lock").open("a")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        file.close()
+        raise StoreError(
+            f"{path} is being written by another process: wait for it, or take another --name"
+        ) from error
+    return file
+
+
+def file_digest(path: Path) -> str:
+    """Hex SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _cut_torn_line(path: Path) -> int:

@@ -17,6 +17,10 @@ from mapcoder_lite.store import RunDirectory, RunProblem, Unit, light_grades
 from mapcoder_lite.trajectory import Grade, StopReason, Trajectory, digest
 from mapcoder_lite.verdict import Isolation, Judge
 
+FollowUp = Callable[[Sequence[Unit], Sequence[Grade]], Sequence[Unit]]
+"""Shown all units done and their grades, names the units of the next round; none ends the run. It
+must answer the same question the same way, since a resume asks it again from the start."""
+
 SolveUnit = Callable[[Problem, int], Trajectory]
 """Attempts a problem; the number is the sample. Hidden tests have no way in."""
 
@@ -231,6 +235,16 @@ def owed(work: Work, directory: RunDirectory) -> Owed:
     )
 
 
+def with_rounds(work: Work, directory: RunDirectory, follow_up: FollowUp | None) -> Work:
+    """Add every round that is known: those that earlier sittings finished, and the next one."""
+    while not owed(work, directory).tasks:
+        grown = _with_next_round(work, directory, follow_up)
+        if grown is work:
+            break
+        work = grown
+    return work
+
+
 def run(
     work: Work,
     executor: Executor,
@@ -240,15 +254,14 @@ def run(
     max_errors: int = 20,
     max_error_share: float | None = None,
     on_unit: Callable[[Progress], None] | None = None,
-    follow_up: Callable[[Sequence[Unit], Sequence[Grade]], Sequence[Unit]] | None = None,
+    follow_up: FollowUp | None = None,
 ) -> Outcome:
     """Do every unit that is owed; the same call again resumes.
 
     A unit that fails through the house's fault is written to errors.jsonl, counted, and owed
     again: it is never scored. After `max_errors` of them the run stops, or when they are more than
     `max_error_share` of those that ended, once 20 have. When all units are done, `follow_up` is
-    shown them with their grades and may name more, until it names none; it must answer the same
-    question the same way, since a resume asks it again from the start.
+    shown them with their grades and may name more, until it names none.
 
     Raises:
         StoreError: results cannot be written.
@@ -271,10 +284,10 @@ def run(
         outcome = Outcome(len(work.units), num_done, num_errors)
         if not outcome.is_complete:
             break
-        more = follow_up(work.units, _grades(work, directory)) if follow_up else ()
-        if not more:
+        grown = _with_next_round(work, directory, follow_up)
+        if grown is work:
             break
-        work = replace(work, units=(*work.units, *more))
+        work = grown
     directory.log(f"{outcome.num_done} of {outcome.num_units} done, {outcome.num_errors} errors")
     if outcome.is_complete and not directory.is_finished:
         directory.finish(len(work.problems), len(work.units), isolation)
@@ -288,7 +301,9 @@ def examine(judge: Judge, language: Language, directory: RunDirectory) -> Selfte
 
     Raises:
         SandboxError: it failed; recorded all the same.
+        StoreError: the run holds grades of a judge of other rules.
     """
+    directory.refuse_other_judge()
     languages = tuple(dict.fromkeys((Language.PYTHON, language)))
     report = run_selftest(judge, languages)
     wrong = [row.text for row in report.wrong_rows]
@@ -372,6 +387,12 @@ class _Sitting:
             )
         )
         self.directory.log(f"{unit.problem_id} sample {unit.sample}: {fault}")
+
+
+def _with_next_round(work: Work, directory: RunDirectory, follow_up: FollowUp | None) -> Work:
+    """The work with the units that follow; the same work when none do."""
+    more = follow_up(work.units, _grades(work, directory)) if follow_up else ()
+    return replace(work, units=(*work.units, *more)) if more else work
 
 
 def _grades(work: Work, directory: RunDirectory) -> list[Grade]:

@@ -151,6 +151,11 @@ class RunConfig(Record):
     """Only the first problems of the file."""
     samples: Annotated[int, Field(gt=0)] = 1
     """Attempts a problem."""
+    wanted_passes: Annotated[int, Field(ge=0)] = 0
+    """Passing attempts that a problem is to have: one that lacks them gets further attempts, more
+    the harder its kind is; 0 = none are made. pass@1 counts the first attempts alone."""
+    max_samples: Annotated[int, Field(gt=0)] = 16
+    """Attempts a problem at most, the first ones included, when passes are wanted."""
     concurrency: Annotated[int, Field(gt=0)] = 4
     """Problems worked on at the same time."""
     max_errors: Annotated[int, Field(gt=0)] = 20

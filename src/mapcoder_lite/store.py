@@ -4,20 +4,21 @@ Knows: files of a run, durability, locks, who the unit of a line is.
 Does not know: how a unit is solved, graded or counted.
 """
 
-import fcntl
-import hashlib
 from collections.abc import Container, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from pydantic import ConfigDict
 
 from mapcoder_lite.calls import CallStore, EarlierCalls
 from mapcoder_lite.config import Config, differences
-from mapcoder_lite.errors import SandboxError, StoreError
+from mapcoder_lite.errors import StoreError
+from mapcoder_lite.examination import Examination, examination_of, refuse_other_rules
 from mapcoder_lite.jsonl import (
     JsonLines,
+    file_digest,
+    hold,
     read_lines,
     read_placed,
     read_record,
@@ -80,25 +81,6 @@ class RunHeader(Record):
     commit: str | None = None
 
 
-class Examination(Record):
-    """selftest.json: the judge of the last sitting, examined before it graded anything."""
-
-    schema_version: Literal[1] = SCHEMA_VERSION
-    isolation: Isolation
-    languages: tuple[Language, ...]
-    num_verdicts: int
-    """Known verdicts that were asked for."""
-    wrong: tuple[str, ...]
-    """Those that were not right, one line each."""
-    examined: str
-    """ISO 8601, UTC."""
-
-    @property
-    def is_trusted(self) -> bool:
-        """Whether every verdict was right, and there was one."""
-        return self.num_verdicts > 0 and not self.wrong
-
-
 class Manifest(Record):
     """manifest.json: the run is complete."""
 
@@ -110,6 +92,8 @@ class Manifest(Record):
     """ISO 8601, UTC."""
     isolation: Isolation | None = None
     """How the judge kept programs in while grading."""
+    judge_version: int = 0
+    """Of the rules that the grades follow; 0: nothing was graded, or the run is older."""
     digests: dict[str, str]
     """Hex SHA-256 of each result file."""
 
@@ -126,7 +110,7 @@ class RunDirectory:
         path.mkdir(parents=True, exist_ok=True)
         self.path = path
         self.header = header
-        self._lock_file = _lock(path)
+        self._lock_file = hold(path)
         try:
             self.is_resumed = _claim(path, header)
             write_lines(path / "problems.jsonl", problems)
@@ -155,8 +139,17 @@ class RunDirectory:
 
     def log(self, text: str) -> None:
         """Append one line, with the time, to log.txt."""
-        with (self.path / "log.txt").open("a", encoding="utf-8") as file:
-            file.write(f"{_now()} {text}\n")
+        write_log(self.path, text)
+
+    def refuse_other_judge(self) -> None:
+        """Keep grades of two kinds of judges out of one run.
+
+        Raises:
+            StoreError: what is graded already was graded by other rules than today's.
+        """
+        saved = self.path / "selftest.json"
+        if saved.exists() and next(self.grades.read(), None) is not None:
+            refuse_other_rules(self.path, read_record(saved, Examination))
 
     def examined(
         self,
@@ -166,13 +159,7 @@ class RunDirectory:
         wrong: Sequence[str],
     ) -> None:
         """Record how the judge of this sitting did in its self-test."""
-        examination = Examination(
-            isolation=isolation,
-            languages=tuple(languages),
-            num_verdicts=num_verdicts,
-            wrong=tuple(wrong),
-            examined=_now(),
-        )
+        examination = examination_of(isolation, languages, num_verdicts, wrong)
         write_record(self.path / "selftest.json", examination)
         num_right = num_verdicts - len(wrong)
         self.log(f"judge {isolation.tier}, self-test {num_right}/{num_verdicts}")
@@ -192,9 +179,14 @@ class RunDirectory:
             num_units=num_units,
             finished=_now(),
             isolation=isolation,
-            digests={name: _file_digest(self.path / name) for name in names},
+            judge_version=self._judge_version() if isolation is not None else 0,
+            digests={name: file_digest(self.path / name) for name in names},
         )
         write_record(self.path / "manifest.json", manifest)
+
+    def _judge_version(self) -> int:
+        saved = self.path / "selftest.json"
+        return read_record(saved, Examination).judge_version if saved.exists() else 0
 
     @property
     def is_finished(self) -> bool:
@@ -294,30 +286,6 @@ def light_grades(run: Path) -> Iterator[Grade]:
             yield grade.model_copy(update={"judgement": kept})
 
 
-def trusted_examination(path: Path) -> Examination:
-    """Return how the judge of a run did, if its word may be believed.
-
-    Raises:
-        SandboxError: the judge failed its self-test, or was never examined.
-        StoreError: the record is damaged.
-    """
-    saved = path / "selftest.json"
-    if not saved.exists():
-        raise SandboxError(
-            f"{path} does not say whether its judge passed the self-test (no selftest.json: the "
-            "run is older, or was stopped before it), so no accuracy is printed; the same "
-            "`mapcoder run` command examines the judge and does only what is owed"
-        )
-    examination = read_record(saved, Examination)
-    if not examination.is_trusted:
-        wrong = "; ".join(examination.wrong) or "no program was judged"
-        raise SandboxError(
-            f"the judge of {path} failed its self-test, so no accuracy is printed: {wrong}; "
-            "see `mapcoder doctor`, then give the same `mapcoder run` command"
-        )
-    return examination
-
-
 def source_commit() -> str | None:
     """Return the commit of the checkout that this code runs from; None for an installed package."""
     git = Path(__file__).parents[2] / ".git"
@@ -372,21 +340,10 @@ def units_in(path: Path) -> set[Unit]:
     return {Unit(line.problem_id, line.sample) for line in read_lines(path, UnitLine)}
 
 
-def _lock(path: Path) -> IO[str]:
-    file = (path / ".lock").open("a")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        file.close()
-        raise StoreError(
-            f"{path} is being written by another process: wait for it, or take another --name"
-        ) from error
-    return file
-
-
-def _file_digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def write_log(path: Path, text: str) -> None:
+    """Append one line, with the time, to a run's log.txt."""
+    with (path / "log.txt").open("a", encoding="utf-8") as file:
+        file.write(f"{_now()} {text}\n")
 
 
 def _now() -> str:

@@ -12,6 +12,11 @@ from mapcoder_lite.problem import Checker, Io, Language, Limits, Record, Test
 
 SCHEMA_VERSION = 1
 
+JUDGE_VERSION = 1
+"""Of the rules by which the judge comes to its verdicts: checkers, limits, how each language is
+compiled and run. It is raised whenever any program could get another verdict than before;
+tests/test_judge_version.py notices when the rules change."""
+
 
 class Verdict(StrEnum):
     """The judge's word on a run or a program."""

@@ -94,8 +94,10 @@ def _foresee(settings: "Config", work: "Work", path: Path, json: bool) -> None:
 def _carry_out(settings: "Config", work: "Work", path: Path) -> "Outcome":
     from mapcoder_lite import runner
     from mapcoder_lite.cli import engines, preflight
+    from mapcoder_lite.curation import resampling
     from mapcoder_lite.store import RunDirectory
 
+    follow_up = resampling.follow_up(settings.run, work.facts())
     ready = preflight.prepare(settings, work.problems)
     with (
         engines.opened_judge(settings) as judge,
@@ -104,6 +106,7 @@ def _carry_out(settings: "Config", work: "Work", path: Path) -> "Outcome":
         terminal.telling(directory.log),
     ):
         terminal.say(f"backbone  {engines.describe(settings.engine, engine)}")
+        work = runner.with_rounds(work, directory, follow_up)
         is_owed = bool(runner.owed(work, directory).tasks)
         if is_owed:
             with terminal.waiting("the server is being tried"):
@@ -124,6 +127,7 @@ def _carry_out(settings: "Config", work: "Work", path: Path) -> "Outcome":
             max_errors=settings.run.max_errors,
             max_error_share=settings.run.max_error_share,
             on_unit=_show,
+            follow_up=follow_up,
         )
 
 

@@ -45,6 +45,8 @@ class Comparison(Record):
     """Problems that only one run graded, or that a judge failed on."""
     has_same_problems: bool
     """Whether both runs read the same problems and hidden tests, to the byte."""
+    has_same_judge: bool
+    """Whether both runs' verdicts follow the same rules."""
 
 
 def compare(first: Path, second: Path) -> Comparison:
@@ -67,6 +69,7 @@ def compare(first: Path, second: Path) -> Comparison:
         sound=_pairs(sound, passed_a, passed_b) if len(sound) < len(common) else None,
         num_left_out=len(a.problems.keys() | b.problems.keys()) - len(common),
         has_same_problems=a.header.problems_digest == b.header.problems_digest,
+        has_same_judge=a.examination.judge_version == b.examination.judge_version,
     )
 
 

@@ -14,16 +14,10 @@ from mapcoder_lite.calls import StoredCall
 from mapcoder_lite.engine.prices import Prices, prices_of
 from mapcoder_lite.errors import StoreError
 from mapcoder_lite.evaluation.statistics import wilson
+from mapcoder_lite.examination import Examination, passed_examination
 from mapcoder_lite.jsonl import read_lines, read_record
 from mapcoder_lite.problem import Record
-from mapcoder_lite.store import (
-    Examination,
-    RunHeader,
-    RunProblem,
-    Unit,
-    light_grades,
-    trusted_examination,
-)
+from mapcoder_lite.store import RunHeader, RunProblem, Unit, light_grades
 from mapcoder_lite.trajectory import Call, Grade, Role, StopReason, Trajectory, Usage
 from mapcoder_lite.verdict import Verdict
 
@@ -94,7 +88,12 @@ class Metrics(Record):
     """The judge's self-test; without one that was passed there are no metrics."""
     num_problems: int
     num_samples: int
+    """Attempts at every problem; pass@1 counts these alone."""
+    num_extra: int = 0
+    """Attempts beyond these, made where passes lacked; a pass rate that counted them would be that
+    of the hard problems above all. Costs, verdicts and failures count them."""
     num_units: int
+    """All attempts, the extra ones included."""
     num_solved_units: int
     """Units with a trajectory."""
     num_errors: int
@@ -104,12 +103,13 @@ class Metrics(Record):
     num_ungraded: int
     """Units with a trajectory and no grade."""
     passed: Rate | None
-    """pass@1 on the hidden tests; None when the run does not grade."""
+    """pass@1 on the hidden tests, of the attempts made at every problem; None when the run does
+    not grade."""
     passed_sound: Rate | None
     """The same over problems whose hidden tests have no known defect."""
     num_defective: int
     public: Rate
-    """Units whose program passed all public tests."""
+    """Of the same attempts, those whose program passed all public tests."""
     costs: Costs
     spent: Spent
     roles: dict[Role, RoleFailures]
@@ -148,14 +148,15 @@ def measure(path: Path, *, has_intervals: bool = True) -> Metrics:
         ConfigError: intervals are asked for and statsmodels is absent.
     """
     run = open_run(path)
+    settings = run.header.config.run
     prices = prices_of(run.header.config)
-    tally = _Tally(prices)
+    tally = _Tally(settings.samples, prices)
     for trajectory in run.trajectories():
         tally.add(trajectory)
-    settings = run.header.config.run
     # Samples of one problem depend on each other: the interval of independent units would lie.
     with_interval = has_intervals and settings.samples == 1
-    scored = {u: g for u, g in run.grades.items() if u in tally.units and not is_internal(g)}
+    scored = {u: g for u, g in run.grades.items() if u in tally.base and not is_internal(g)}
+    num_extra = len(tally.units) - len(tally.base)
     sound = {u: g for u, g in scored.items() if run.problems[u.problem_id].defect is None}
     return Metrics(
         run=path.name,
@@ -164,7 +165,8 @@ def measure(path: Path, *, has_intervals: bool = True) -> Metrics:
         examination=run.examination,
         num_problems=len(run.problems),
         num_samples=settings.samples,
-        num_units=len(run.problems) * settings.samples,
+        num_extra=num_extra,
+        num_units=len(run.problems) * settings.samples + num_extra,
         num_solved_units=len(tally.units),
         num_errors=len(_failed(path) - tally.units),
         num_internal=sum(map(is_internal, run.grades.values())),
@@ -172,7 +174,7 @@ def measure(path: Path, *, has_intervals: bool = True) -> Metrics:
         passed=_passed(scored.values(), with_interval) if run.is_graded else None,
         passed_sound=_passed(sound.values(), with_interval) if run.is_graded else None,
         num_defective=sum(p.defect is not None for p in run.problems.values()),
-        public=rate(tally.num_public, len(tally.units), with_interval),
+        public=rate(tally.num_public, len(tally.base), with_interval),
         costs=tally.costs,
         spent=_spent(path, prices),
         roles=tally.roles(),
@@ -189,7 +191,7 @@ def open_run(path: Path) -> RunFiles:
         SandboxError: its judge failed the self-test, or was never examined.
     """
     header = read_record(path / "config.json", RunHeader)
-    examination = trusted_examination(path)
+    examination = passed_examination(path)
     problems = {p.problem_id: p for p in read_lines(path / "problems.jsonl", RunProblem)}
     grades = {Unit(g.problem_id, g.sample): g for g in light_grades(path)}
     strange = [unit.problem_id for unit in grades if unit.problem_id not in problems]
@@ -259,9 +261,12 @@ def _spent(path: Path, prices: Prices) -> Spent:
 class _Tally:
     """Running counts over trajectories."""
 
-    def __init__(self, prices: Prices) -> None:
+    def __init__(self, num_samples: int, prices: Prices) -> None:
         self._bill = _Bill(prices)
         self.units: set[Unit] = set()
+        self.base: set[Unit] = set()
+        """Of the attempts made at every problem."""
+        self._num_samples = num_samples
         self.num_public = 0
         self.stops: Counter[str] = Counter()
         self._calls: Counter[Role] = Counter()
@@ -270,8 +275,11 @@ class _Tally:
 
     def add(self, trajectory: Trajectory) -> None:
         """Count one trajectory."""
-        self.units.add(Unit(trajectory.problem_id, trajectory.sample))
-        self.num_public += trajectory.stop is StopReason.SOLVED
+        unit = Unit(trajectory.problem_id, trajectory.sample)
+        self.units.add(unit)
+        if unit.sample < self._num_samples:
+            self.base.add(unit)
+            self.num_public += trajectory.stop is StopReason.SOLVED
         self.stops[trajectory.stop.value] += 1
         self._seconds += trajectory.seconds
         for call in trajectory.calls:

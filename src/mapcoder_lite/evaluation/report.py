@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 
 from mapcoder_lite.evaluation.compare import Comparison, Pairs
 from mapcoder_lite.evaluation.metrics import Metrics, Rate, Spent
-from mapcoder_lite.store import Examination
+from mapcoder_lite.examination import Examination, rules_of
+from mapcoder_lite.verdict import JUDGE_VERSION
 
 
 def run_report(metrics: Metrics) -> str:
@@ -18,6 +19,7 @@ def run_report(metrics: Metrics) -> str:
             f"run {metrics.run}   engine {metrics.engine}",
             f"roles: {metrics.adapters or 'adapters not recorded (the run is older)'}",
             _judge(metrics.examination),
+            *_rules(metrics),
             *_left_out(metrics),
             "",
             *_table([("", "passed", "of", "share", "95 % interval"), *_rates(metrics)]),
@@ -46,6 +48,9 @@ def comparison_report(comparison: Comparison) -> str:
         )
     if not comparison.has_same_problems:
         lines.append("the runs did not read the same files: problems are paired by id alone")
+    if not comparison.has_same_judge:
+        lines.append("the runs were judged by different versions of the judge: a difference may be")
+        lines.append("the judge's; `mapcoder grade RUN` judges a run again by today's")
     return "\n".join([*lines, "p: exact McNemar test, two-sided, on first samples"])
 
 
@@ -57,12 +62,28 @@ def _judge(examination: Examination) -> str:
     )
 
 
+def _rules(metrics: Metrics) -> list[str]:
+    version = metrics.examination.judge_version
+    if metrics.passed is None or version == JUDGE_VERSION:
+        return []
+    return [
+        f"judged {rules_of(version)}, not by today's version {JUDGE_VERSION}: `mapcoder grade RUN` "
+        "judges its programs again"
+    ]
+
+
 def _left_out(metrics: Metrics) -> list[str]:
     owed = metrics.num_units - metrics.num_solved_units
     lines = [
         f"{metrics.num_problems} problems x {metrics.num_samples} samples = "
-        f"{metrics.num_units} units, {metrics.num_solved_units} worked through"
+        f"{metrics.num_units - metrics.num_extra} units, "
+        f"{metrics.num_solved_units - metrics.num_extra} worked through"
     ]
+    if metrics.num_extra:
+        lines.append(
+            f"further samples where passes lacked: {metrics.num_extra} units, in costs, verdicts "
+            "and failures, not in pass@1"
+        )
     if owed:
         lines.append(f"incomplete: {owed} units are owed; the same command goes on with them")
     if metrics.num_errors:
