@@ -177,7 +177,7 @@ def known_puzzle(known: Mapping[str, Puzzle], question: str) -> Puzzle:
     puzzle = known.get(found[1]) if found else None
     if puzzle is None:
         raise EngineError(
-            "the scripts of the pocket world know only the problems of `mapcoder pocket problems`; "
+            "the pocket world's script knows only the problems of `mapcoder pocket problems`; "
             f"this prompt shows another one: {question[:80]!r}. Use a local or openai engine."
         )
     return puzzle
