@@ -1,4 +1,4 @@
-"""Repair: upstream replays, the blamed question is asked again, the rest is live, rows are clean."""
+"""Repair: upstream replays, the blamed question is asked again, rows hold no guidance."""
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import islice

@@ -1,4 +1,4 @@
-"""A repair that is killed again and again ends as one that was left alone, and asks nothing twice."""
+"""A repair that is killed again and again ends as one left alone, and asks nothing twice."""
 
 import json
 import os
@@ -25,7 +25,12 @@ from mapcoder_lite.trajectory import Completion, Engine, Grade, Request, Samplin
 from test_curation_repair import DIALS, HIDDEN, KNOWN, PUZZLES, WEAK, opened, repairer
 
 NUM_THREADS = 3
-REPAIR = "import sys; sys.path.insert(0, {tests!r}); import test_curation_repair_killed as t; t.carry_out(t.Path({folder!r}), 0.01)"
+REPAIR = """
+import sys
+sys.path.insert(0, {tests!r})
+from test_curation_repair_killed import Path, carry_out
+carry_out(Path({folder!r}), 0.005)
+"""
 
 
 class Noted:
@@ -117,8 +122,8 @@ def test_killed_again_and_again_it_ends_as_if_left_alone(tmp_path: Path):
     tests = str(Path(__file__).parent)
     command = [sys.executable, "-c", REPAIR.format(tests=tests, folder=str(killed))]
     num_kills = 0
-    for _ in range(4):
-        goal = len(asked_in(killed)) + chance.randint(1, num_calls // 5)
+    for _ in range(3):
+        goal = len(asked_in(killed)) + chance.randint(1, num_calls // 4)
         process = subprocess.Popen(command)
         while process.poll() is None and len(asked_in(killed)) < goal:
             time.sleep(0.003)

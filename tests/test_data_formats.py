@@ -8,7 +8,7 @@ import pytest
 
 from mapcoder_lite.config import Config
 from mapcoder_lite.evaluation.metrics import Metrics
-from mapcoder_lite.example import Example
+from mapcoder_lite.example import Correction, Example
 from mapcoder_lite.problem import HiddenTests, Problem, Record
 from mapcoder_lite.store import Examination, Manifest, RunHeader, RunProblem, StoredCall
 from mapcoder_lite.trajectory import Call, Grade, Trajectory, Trial
@@ -24,6 +24,7 @@ KINDS: tuple[type[Record], ...] = (
     Call,
     Trial,
     Grade,
+    Correction,
     StoredCall,
     Examination,
     Metrics,
