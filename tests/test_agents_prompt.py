@@ -64,6 +64,15 @@ def prompts() -> dict[str, tuple[Message, ...]]:
         "coding": prompt.coding(PROBLEM, "sums: add", PLAN, python),
         "coding_function": prompt.coding(BARE, "sums: add", PLAN, Language.CPP),
         "debugging": prompt.debugging(PROBLEM, "sums: add", PLAN, "print(5)\n", report, python),
+        "supervisor": prompt.supervisor(
+            PROBLEM,
+            [
+                prompt.TraceEntry(0, "retrieval", "oops\n", "no_root, the reply holds no <root>"),
+                prompt.TraceEntry(1, "coding, plan 0", "```python\nprint(5)\n```"),
+                prompt.TraceEntry(2, "test run of the program of step 1", report=report),
+            ],
+            "The attempt ended because all plans and debug rounds were used.",
+        ),
     }
 
 
@@ -74,6 +83,14 @@ def text(messages: tuple[Message, ...]) -> str:
 @pytest.mark.parametrize("name", sorted(prompts()))
 def test_prompt_is_as_in_its_golden_file(name: str):
     assert text(prompts()[name]) == (GOLDEN / f"prompt_{name}.txt").read_text()
+
+
+def test_guidance_names_its_source_and_holds_every_word_of_it():
+    said = prompt.guidance(["Line 1 is wrong.\n", "So is {{ line }} <2>."])
+    assert said == (
+        f"{prompt.GUIDANCE}\nLine 1 is wrong.\nSo is {{{{ line }}}} <2>.\n"
+        "Answer again, in the form that is asked for above."
+    )
 
 
 def test_layout_has_no_stray_blank_lines_and_keeps_what_does_not_vary_first():
@@ -135,7 +152,7 @@ def test_confidence_shows_no_public_tests_and_the_others_do():
     shown = {
         name for name, messages in prompts().items() if "Example input:" in messages[1].content
     }
-    assert shown == {"retrieval", "plan", "coding", "debugging"}
+    assert shown == {"retrieval", "plan", "coding", "debugging", "supervisor"}
 
 
 def test_statement_is_no_template():

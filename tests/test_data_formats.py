@@ -10,7 +10,7 @@ from mapcoder_lite.calls import StoredCall
 from mapcoder_lite.config import Config
 from mapcoder_lite.evaluation.metrics import Metrics
 from mapcoder_lite.examination import Examination
-from mapcoder_lite.example import Example
+from mapcoder_lite.example import Correction, Example
 from mapcoder_lite.problem import HiddenTests, Problem, Record
 from mapcoder_lite.regrade import Beginning, Regrading
 from mapcoder_lite.store import Manifest, RunHeader, RunProblem
@@ -27,6 +27,7 @@ KINDS: tuple[type[Record], ...] = (
     Call,
     Trial,
     Grade,
+    Correction,
     StoredCall,
     Examination,
     Regrading,

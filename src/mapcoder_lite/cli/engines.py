@@ -175,8 +175,19 @@ def _in_process(settings: EngineConfig, backbone: Path, adapters: Mapping[Role, 
 
 
 def _teacher(settings: EngineConfig, problems: Sequence[Problem]) -> Engine:
-    """Open the teacher; it learns only the sets that the problems come from, as far as needed."""
-    from mapcoder_lite.pocket.teacher import TeacherEngine
+    from mapcoder_lite.pocket.teacher import MistakeRates, TeacherEngine
+
+    return TeacherEngine(_puzzles_of(problems), MistakeRates().times(settings.mistakes))
+
+
+def _supervisor(settings: EngineConfig, problems: Sequence[Problem]) -> Engine:
+    from mapcoder_lite.pocket.supervisor import ErrorRates, SupervisorEngine
+
+    return SupervisorEngine(_puzzles_of(problems), ErrorRates().times(settings.mistakes))
+
+
+def _puzzles_of(problems: Sequence[Problem]) -> list[Puzzle]:
+    """Return the puzzles that these problems are; only the sets that they come from are drawn."""
     from mapcoder_lite.pocket.world import SIZES, problem_set
 
     wanted = {problem.statement for problem in problems}
@@ -188,7 +199,7 @@ def _teacher(settings: EngineConfig, problems: Sequence[Problem]) -> Engine:
             break
         if puzzle.problem.statement in wanted:
             known.append(puzzle)
-    return TeacherEngine(known)
+    return known
 
 
 def _openai(settings: EngineConfig, problems: Sequence[Problem]) -> Engine:
@@ -240,5 +251,6 @@ _OPENERS: dict[EngineKind, Callable[[EngineConfig, Sequence[Problem]], Engine]] 
     EngineKind.LOCAL: _local,
     EngineKind.OPENAI: _openai,
     EngineKind.TEACHER: _teacher,
+    EngineKind.SUPERVISOR: _supervisor,
     EngineKind.REPLAY: _replay,
 }

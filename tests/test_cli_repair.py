@@ -1,0 +1,247 @@
+"""`mapcoder repair`: a weak student repaired by the scripted supervisor; what is refused."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from mapcoder_lite import config
+from mapcoder_lite.calls import StoredCall
+from mapcoder_lite.errors import ConfigError
+from mapcoder_lite.example import Correction
+from mapcoder_lite.jsonl import read_lines, read_record, write_lines, write_record
+from mapcoder_lite.pocket.world import problem_set
+from mapcoder_lite.store import RunHeader
+from mapcoder_lite.trajectory import Grade, StopReason, Trajectory
+from mapcoder_lite.verdict import Verdict
+from test_cli_main import Done, mapcoder
+
+STUDENT = [
+    "engine.kind=teacher", "engine.mistakes=3", "traversal.k=2", "traversal.t=1",
+    "run.problems=problems.jsonl", "run.hidden_tests=hidden_tests.jsonl",
+    "judge.workers=1", "judge.speed_factor=1.0",
+]  # fmt: skip
+SUPERVISOR = str(Path(__file__).parents[1] / "configs" / "pocket-repair.toml")
+
+
+def settings(*assignments: str) -> list[str]:
+    return [word for text in assignments for word in ("-s", text)]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with 40 pocket problems and a weak student's run over them."""
+    folder = tmp_path_factory.mktemp("world")
+    chosen = [puzzle for _, puzzle in zip(range(40), problem_set("train"), strict=False)]
+    write_lines(folder / "problems.jsonl", [puzzle.problem for puzzle in chosen])
+    write_lines(folder / "hidden_tests.jsonl", [puzzle.hidden for puzzle in chosen])
+    done = mapcoder(folder, "run", "--name", "student", *settings(*STUDENT))
+    assert done.code == 0, done.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def repaired(world: Path) -> Done:
+    return mapcoder(world, "repair", "runs/student", "-c", SUPERVISOR)
+
+
+def failed_of(run: Path) -> set[str]:
+    return {g.problem_id for g in read_lines(run / "grades.jsonl", Grade) if not g.is_passed}
+
+
+def test_failed_attempts_are_repaired_into_a_run_of_their_own(world: Path, repaired: Done):
+    assert repaired.code == 0, repaired.stderr
+    path = world / "runs" / "student-repaired"
+    failed, still = failed_of(world / "runs" / "student"), failed_of(path)
+    trajectories = list(read_lines(path / "trajectories.jsonl", Trajectory))
+    assert {t.problem_id for t in trajectories} == failed
+    assert still < failed
+    num_repaired = len(failed) - len(still)
+    assert f"{num_repaired} of {len(failed)} failed attempts are repaired" in repaired.stdout
+    assert num_repaired > len(failed) / 2
+    assert f"repairs   student: {len(failed)} of 40 attempts failed" in repaired.stderr
+    assert all(call.request.guidance is None for t in trajectories for call in t.calls)
+    manifest = json.loads((path / "manifest.json").read_text())
+    assert manifest["num_units"] == len(failed)
+    assert "corrections.jsonl" in manifest["digests"]
+
+
+def test_the_new_run_says_what_it_repairs_and_who_blames(world: Path, repaired: Done):
+    header = read_record(world / "runs" / "student-repaired" / "config.json", RunHeader)
+    manifest = json.loads((world / "runs" / "student" / "manifest.json").read_text())
+    assert header.source is not None
+    assert header.source.run == "student"
+    assert header.source.trajectories == manifest["digests"]["trajectories.jsonl"]
+    assert header.supervisor_identity is not None
+    assert header.supervisor_identity.startswith("pocket-supervisor/")
+    assert header.config.engine.mistakes == 3, "the engine is the run's own"
+
+
+def test_the_same_command_asks_nothing_twice(world: Path, repaired: Done):
+    path = world / "runs" / "student-repaired"
+    before = {name: (path / name).read_bytes() for name in ("calls.jsonl", "corrections.jsonl")}
+    again = mapcoder(world, "repair", "runs/student", "-c", SUPERVISOR, "--json")
+    assert again.code == 0, again.stderr
+    assert {name: (path / name).read_bytes() for name in before} == before
+    keys = [call.key for call in read_lines(path / "calls.jsonl", StoredCall)]
+    assert len(keys) == len(set(keys))
+    found = json.loads(again.stdout)
+    corrections = list(read_lines(path / "corrections.jsonl", Correction))
+    assert found["num_repaired"] == sum(c.is_passed for c in corrections)
+    assert set(found["roles"]) == {"retrieval", "planning", "coding", "debugging"}
+    num_rounds = sum(blamed["num_rounds"] for blamed in found["roles"].values())
+    assert num_rounds + sum(found["unusable"].values()) == len(corrections)
+
+
+@pytest.mark.parametrize(
+    ("more", "word"),
+    [
+        (["supervisor.mistakes=0"], "the supervisor: pocket-supervisor/"),
+        (["repair.rounds=3"], "repair.rounds: 2 -> 3"),
+        (["engine.mistakes=1"], "engine.mistakes: 3.0 -> 1.0"),
+    ],
+)
+def test_another_command_may_not_write_into_the_repair(
+    world: Path, repaired: Done, more: list[str], word: str
+):
+    done = mapcoder(world, "repair", "runs/student", "-c", SUPERVISOR, *settings(*more))
+    assert done.code == 6
+    assert "belongs to another command" in done.stderr
+    assert word in done.stderr
+
+
+def test_a_repair_can_be_reported_and_made_into_rows(world: Path, repaired: Done):
+    assert "pass@1" in mapcoder(world, "report", "runs/student-repaired").stdout
+    done = mapcoder(world, "dataset", "runs/student-repaired", "--name", "rows")
+    assert done.code == 0, done.stderr
+
+
+def copied(world: Path, tmp_path: Path) -> Path:
+    run = tmp_path / "student"
+    shutil.copytree(world / "runs" / "student", run)
+    return run
+
+
+def refused(world: Path, run: Path, *more: str) -> Done:
+    done = mapcoder(world, "repair", str(run), "--name", "refused", *more)
+    assert not (world / "runs" / "refused").exists()
+    return done
+
+
+def test_without_a_supervisor_it_is_refused(world: Path):
+    done = refused(world, world / "runs" / "student")
+    assert done.code == 2
+    assert "no supervisor is set" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("file", "code", "words"),
+    [
+        ("manifest.json", 6, "not a complete run"),
+        ("grades.jsonl", 6, "not graded"),
+        ("selftest.json", 5, "passed the self-test"),
+        ("config.json", 6, "is this a run directory"),
+    ],
+)
+def test_a_run_that_lacks_something_is_refused(
+    world: Path, tmp_path: Path, file: str, code: int, words: str
+):
+    run = copied(world, tmp_path)
+    (run / file).unlink()
+    done = refused(world, run, "-c", SUPERVISOR)
+    assert done.code == code
+    assert words in done.stderr
+
+
+def test_other_problems_and_other_questions_are_refused(world: Path, tmp_path: Path):
+    lines = (world / "hidden_tests.jsonl").read_text().splitlines(keepends=True)
+    text = lines[0].replace('"outputs":["', '"outputs":["1', 1)
+    (tmp_path / "hidden.jsonl").write_text("".join([text, *lines[1:]]))
+    student = world / "runs" / "student"
+    moved = settings(f"run.hidden_tests={tmp_path / 'hidden.jsonl'}")
+    done = refused(world, student, "-c", SUPERVISOR, *moved)
+    assert done.code == 6
+    assert "no longer what" in done.stderr
+    done = refused(world, student, "-c", SUPERVISOR, *settings("traversal.k=3"))
+    assert done.code == 2
+    assert "traversal would differ" in done.stderr
+
+
+def test_a_run_without_failures_is_refused(world: Path, tmp_path: Path):
+    run = copied(world, tmp_path)
+    grades = list(read_lines(run / "grades.jsonl", Grade))
+    passed = next(grade.judgement for grade in grades if grade.is_passed)
+    write_lines(run / "grades.jsonl", [g.model_copy(update={"judgement": passed}) for g in grades])
+    done = refused(world, run, "-c", SUPERVISOR)
+    assert done.code == 6
+    assert "none failed that can be repaired" in done.stderr
+
+
+def test_what_cannot_be_repaired_is_left_out_and_counted(world: Path, tmp_path: Path):
+    run = copied(world, tmp_path)
+    failed = sorted(failed_of(run))
+    grades = list(read_lines(run / "grades.jsonl", Grade))
+    broken = next(g.judgement for g in grades if g.judgement)
+    broken = broken.model_copy(update={"verdict": Verdict.IE})
+    write_lines(
+        run / "grades.jsonl",
+        [
+            g.model_copy(update={"judgement": broken}) if g.problem_id == failed[0] else g
+            for g in grades
+        ],
+    )
+    changes = {failed[1]: {"stop": StopReason.TOO_LONG}, failed[2]: {"steps": (), "program": None}}
+    write_lines(
+        run / "trajectories.jsonl",
+        [
+            t.model_copy(update=changes.get(t.problem_id, {}))
+            for t in read_lines(run / "trajectories.jsonl", Trajectory)
+        ],
+    )
+    done = mapcoder(world, "repair", str(run), "-c", SUPERVISOR, "--name", "partial")
+    assert done.code == 0, done.stderr
+    log = (world / "runs" / "partial" / "log.txt").read_text()
+    assert f"repairs student: {len(failed) - 3} of 40 attempts failed" in log
+    for reason in ("the judge failed on it", "a prompt was too long", "no call was made"):
+        assert f"1 left out: {reason}" in log
+    solved = {
+        t.problem_id for t in read_lines(world / "runs/partial/trajectories.jsonl", Trajectory)
+    }
+    assert solved == set(failed[3:])
+
+
+def test_a_supervisor_that_cannot_be_used_leaves_all_as_it_was(world: Path):
+    done = mapcoder(
+        world,
+        *("repair", "runs/student", "-c", SUPERVISOR, "--name", "useless"),
+        *settings("supervisor.mistakes=100"),
+    )
+    assert done.code == 0, done.stderr
+    path = world / "runs" / "useless"
+    assert failed_of(path) == failed_of(world / "runs" / "student")
+    corrections = list(read_lines(path / "corrections.jsonl", Correction))
+    assert len(corrections) == len(failed_of(path))
+    assert all(c.failure and not c.blame for c in corrections)
+    assert "supervisor of no use, " in done.stdout
+
+
+def test_settings_stand_over_the_run_s_own(world: Path):
+    made = read_record(world / "runs" / "student" / "config.json", RunHeader).config
+    assert config.load([], [], made) == made
+    more = config.load([], ["engine.mistakes=1", "run.concurrency=9"], made)
+    assert more.engine == made.engine.model_copy(update={"mistakes": 1.0})
+    assert more.traversal == made.traversal
+    other = config.load([], ["engine.kind=pocket"], made)
+    assert other.engine == config.load().engine, "another kind takes nothing of the old one"
+    assert other.traversal == made.traversal
+    with pytest.raises(ConfigError, match="no such setting"):
+        config.load([], ["engine.mistake=1"], made)
+
+
+def test_a_header_without_a_source_is_read_as_before(world: Path, tmp_path: Path):
+    header = read_record(world / "runs" / "student" / "config.json", RunHeader)
+    assert (header.source, header.supervisor_identity) == (None, None)
+    write_record(tmp_path / "config.json", header)
+    assert read_record(tmp_path / "config.json", RunHeader) == header
+    assert not (world / "runs" / "student" / "corrections.jsonl").exists()
