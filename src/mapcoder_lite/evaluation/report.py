@@ -7,7 +7,8 @@ Does not know: where numbers come from, terminals, colours.
 from collections.abc import Iterable, Sequence
 
 from mapcoder_lite.evaluation.compare import Comparison, Pairs
-from mapcoder_lite.evaluation.metrics import Metrics, Rate
+from mapcoder_lite.evaluation.metrics import Metrics
+from mapcoder_lite.statistics import Rate
 from mapcoder_lite.store import Examination
 
 
