@@ -1,12 +1,12 @@
 """The statistics that every rate and every comparison needs, from statsmodels where it has them.
 
-Knows: rates with Wilson intervals, the exact McNemar test, Holm's correction, Krippendorff's alpha,
-what to do when statsmodels is absent.
+Knows: rates with Wilson intervals, also of words that come in clusters, the exact McNemar test,
+Holm's correction, Krippendorff's alpha, what to do when statsmodels is absent.
 Does not know: runs, supervisors, what is counted.
 """
 
 from collections import defaultdict
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from itertools import permutations
@@ -51,7 +51,7 @@ def rate(num_passed: int, num_total: int, with_interval: bool) -> Rate:
     return Rate(num_passed=num_passed, num_total=num_total, low=low, high=high)
 
 
-def wilson(num_passed: int, num_total: int) -> Interval:
+def wilson(num_passed: float, num_total: float) -> Interval:
     """Return the Wilson score interval at 95 %; of nothing, nothing is known: 0 to 1.
 
     Raises:
@@ -63,6 +63,28 @@ def wilson(num_passed: int, num_total: int) -> Interval:
     proportion: Any = import_module("statsmodels.stats.proportion")  # Any: no type stubs
     low, high = proportion.proportion_confint(num_passed, num_total, alpha=0.05, method="wilson")
     return Interval(float(low), float(high))
+
+
+def clustered(words: Iterable[tuple[str, bool]]) -> Rate:
+    """Return the rate of words that come several a problem, as (problem, word).
+
+    Words of one problem resemble each other, so that n of them tell less than n: the interval is
+    Wilson's on the effective number, n over the design effect (Rao and Scott 1992).
+
+    Raises:
+        ConfigError: statsmodels is not installed.
+    """
+    by_problem: dict[str, list[bool]] = defaultdict(list)
+    for problem, word in words:
+        by_problem[problem].append(word)
+    clusters = list(by_problem.values())
+    num_total, num_passed = sum(map(len, clusters)), sum(map(sum, clusters))
+    if num_total == 0:
+        return rate(0, 0, with_interval=True)
+    share = num_passed / num_total
+    effective = num_total / _design_effect(clusters, share)
+    low, high = wilson(share * effective, effective)
+    return Rate(num_passed=num_passed, num_total=num_total, low=low, high=high)
 
 
 def mcnemar(num_only_first: int, num_only_second: int) -> float:
@@ -111,6 +133,16 @@ def alpha(answers: Sequence[Sequence[Hashable | None]]) -> float | None:
         return None
     unlike = sum(count for (first, second), count in pairs.items() if first != second)
     return 1 - (sum(pairs.values()) - 1) * unlike / by_chance
+
+
+def _design_effect(clusters: Sequence[Sequence[bool]], share: float) -> float:
+    """How many times larger the variance is than that of independent words; never below 1."""
+    m, n = len(clusters), sum(map(len, clusters))
+    alone = share * (1 - share) / n
+    if alone == 0 or m == 1:  # nothing to estimate it from: as if a problem's words were one
+        return n / m
+    strays = sum((sum(words) - share * len(words)) ** 2 for words in clusters)
+    return min(max(1.0, strays * m / (m - 1) / n**2 / alone), float(n))
 
 
 def _demand() -> None:
