@@ -22,6 +22,7 @@ from mapcoder_lite.cli import (
     run,
     serve_cmd,
     solve,
+    supervisors,
     terminal,
     train,
 )
@@ -32,6 +33,7 @@ VERBS: tuple[Callable[..., None], ...] = (
     judge.judge,
     run.run,
     report.report,
+    supervisors.supervisors,
     train.dataset,
     train.train,
     demo.demo,

@@ -174,9 +174,8 @@ def _in_process(settings: EngineConfig, backbone: Path, adapters: Mapping[Role, 
     return RoleAdapters(engine, frozenset(role.value for role in adapters))
 
 
-def _teacher(settings: EngineConfig, problems: Sequence[Problem]) -> Engine:
-    """Open the teacher; it learns only the sets that the problems come from, as far as needed."""
-    from mapcoder_lite.pocket.teacher import TeacherEngine
+def known_puzzles(problems: Sequence[Problem]) -> list[Puzzle]:
+    """Return the puzzles behind pocket problems; sets are made only as far as needed."""
     from mapcoder_lite.pocket.world import SIZES, problem_set
 
     wanted = {problem.statement for problem in problems}
@@ -188,7 +187,13 @@ def _teacher(settings: EngineConfig, problems: Sequence[Problem]) -> Engine:
             break
         if puzzle.problem.statement in wanted:
             known.append(puzzle)
-    return TeacherEngine(known)
+    return known
+
+
+def _teacher(settings: EngineConfig, problems: Sequence[Problem]) -> Engine:
+    from mapcoder_lite.pocket.teacher import TeacherEngine
+
+    return TeacherEngine(known_puzzles(problems))
 
 
 def _openai(settings: EngineConfig, problems: Sequence[Problem]) -> Engine:

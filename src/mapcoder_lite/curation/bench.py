@@ -8,7 +8,6 @@ Does not know: settings, how engines are opened, how the table is counted or sho
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -247,9 +246,7 @@ class Bench:
             is_passed=is_passed,
         )
 
-    def _carried_out(
-        self, stage: "_Stage", solver: Callable[[Stored], SolveUnit]
-    ) -> AbstractContextManager[RunDirectory]:
+    def _carried_out(self, stage: "_Stage", solver: Callable[[Stored], SolveUnit]) -> RunDirectory:
         """Do all that a stage owes and return its directory, still open.
 
         Raises:
@@ -262,7 +259,7 @@ class Bench:
         work = Work(problems, {id: self.run.hidden[id] for id in ids}, stage.units)
         directory = RunDirectory(self.folder / stage.name, self._header(stage, work), work.facts())
         try:
-            if runner.owed(work, directory).tasks or not directory.is_judge_trusted:
+            if not (directory.is_finished and directory.is_judge_trusted):
                 runner.examine(self.judge, self.dials.language, directory)
             solve = solver(lambda engine: StoredEngine(engine, directory.calls))
             outcome = runner.run(
