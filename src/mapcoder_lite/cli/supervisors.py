@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from mapcoder_lite.curation.injection import Faults
     from mapcoder_lite.curation.label import Label
     from mapcoder_lite.example import Blame
+    from mapcoder_lite.judge.judge import SandboxJudge
+    from mapcoder_lite.judge.selftest import SelftestReport
     from mapcoder_lite.problem import Problem
     from mapcoder_lite.runner import Progress
     from mapcoder_lite.settings import EngineConfig
@@ -175,11 +177,20 @@ def _measured(wish: Wish, folder: Path) -> "SupervisorTable":
             engine,
             judge,
             engines.dials(student),
+            _examined(judge, student),
             num_threads=wish.settings.run.concurrency,
             max_errors=wish.settings.run.max_errors,
             on_unit=_show,
         )
         return _table(wish, bench, stack, problems)
+
+
+def _examined(judge: "SandboxJudge", student: "Config") -> "SelftestReport":
+    """No accuracy comes from a judge that failed its self-test; each stage says so."""
+    from mapcoder_lite.judge.selftest import run_selftest
+    from mapcoder_lite.problem import Language
+
+    return run_selftest(judge, tuple(dict.fromkeys((Language.PYTHON, student.run.language))))
 
 
 def _read(wish: Wish) -> "tuple[Graded, Sequence[Problem]]":

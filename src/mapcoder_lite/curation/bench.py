@@ -23,6 +23,7 @@ from mapcoder_lite.engine.replay import StoredEngine
 from mapcoder_lite.errors import InputError
 from mapcoder_lite.example import Blame, Correction
 from mapcoder_lite.jsonl import read_lines, read_record, write_lines
+from mapcoder_lite.judge.selftest import SelftestReport, refuse_untrusted
 from mapcoder_lite.pipeline import Dials
 from mapcoder_lite.problem import HiddenTests, Problem
 from mapcoder_lite.runner import Progress, SolveUnit, Threads, Work, Worker
@@ -84,6 +85,8 @@ class Bench:
     student: Engine
     judge: Judge
     dials: Dials
+    examined: SelftestReport
+    """The judge's self-test of this sitting; every stage records it."""
     num_threads: int = 4
     max_errors: int = 20
     on_unit: Callable[[str, Progress], None] = field(default=lambda _stage, _progress: None)
@@ -252,7 +255,7 @@ class Bench:
         Raises:
             Unfinished: units are owed.
             StoreError: the directory belongs to another command.
-            SandboxError: the judge failed its self-test.
+            SandboxError: the judge failed its self-test; recorded all the same.
         """
         ids = dict.fromkeys(unit.problem_id for unit in stage.units)
         problems = tuple(self.run.problems[id] for id in ids)
@@ -260,7 +263,7 @@ class Bench:
         directory = RunDirectory(self.folder / stage.name, self._header(stage, work), work.facts())
         try:
             if not (directory.is_finished and directory.is_judge_trusted):
-                runner.examine(self.judge, self.dials.language, directory)
+                self._record_examination(directory)
             solve = solver(lambda engine: StoredEngine(engine, directory.calls))
             outcome = runner.run(
                 work,
@@ -280,6 +283,12 @@ class Bench:
             directory.close()
             raise
         return directory
+
+    def _record_examination(self, directory: RunDirectory) -> None:
+        languages = tuple(dict.fromkeys(row.language for row in self.examined.rows))
+        wrong = [row.text for row in self.examined.wrong_rows]
+        directory.examined(self.judge.isolation, languages, len(self.examined.rows), wrong)
+        refuse_untrusted(self.examined)
 
     def _header(self, stage: "_Stage", work: Work) -> RunHeader:
         return self.run.header.model_copy(
