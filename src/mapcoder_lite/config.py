@@ -85,8 +85,12 @@ _KIND_DEFAULTS: dict[str, Tree] = {
 }
 
 
-def load(files: Sequence[Path] = (), overrides: Sequence[str] = ()) -> Config:
+def load(
+    files: Sequence[Path] = (), overrides: Sequence[str] = (), under: Config | None = None
+) -> Config:
     """Resolve defaults, TOML files and `key.sub=value` overrides, later ones winning.
+
+    `under` stands in place of the defaults; an engine of a named kind takes nothing from it.
 
     Raises:
         ConfigError: a file cannot be read, or a setting does not exist or does not fit.
@@ -97,7 +101,10 @@ def load(files: Sequence[Path] = (), overrides: Sequence[str] = ()) -> Config:
         chosen = _merge(chosen, layer)
     engine = chosen.get("engine")
     kind = engine.get("kind", EngineKind.POCKET) if _is_tree(engine) else EngineKind.POCKET
-    merged = _merge(_KIND_DEFAULTS.get(str(kind), {}), chosen)
+    defaults = _KIND_DEFAULTS.get(str(kind), {}) if under is None else under.model_dump(mode="json")
+    if _is_tree(engine) and "kind" in engine:
+        defaults = {key: section for key, section in defaults.items() if key != "engine"}
+    merged = _merge(defaults, chosen)
     try:
         return Config.model_validate(merged)
     except ValidationError as error:

@@ -33,12 +33,15 @@ class Correction(Record):
     sample: int = 0
     round: Annotated[int, Field(gt=0)]
     supervisor: str
-    """Model that answered."""
+    """Who was asked to blame."""
     blame: Blame | None = None
     failure: FormatFailure | None = None
     """Why the supervisor's reply was of no use; nobody was asked again then."""
     is_changed: bool = False
     """Whether the blamed role answered anything else than before."""
+    guided: tuple[int, ...] = ()
+    """Positions, among the corrected trajectory's steps, of the calls that were answered under
+    feedback, of this round or an earlier one."""
     is_passed: bool = False
     """Whether the corrected trajectory's program passed the hidden tests."""
 

@@ -24,6 +24,8 @@ class EngineKind(StrEnum):
     """Any OpenAI-compatible server."""
     TEACHER = "teacher"
     """The scripted teacher of the pocket world."""
+    SUPERVISOR = "supervisor"
+    """The scripted supervisor of the pocket world."""
     REPLAY = "replay"
     """The recorded calls of a run directory, nothing else."""
 
@@ -80,6 +82,8 @@ class EngineConfig(Record):
     max_retries: Annotated[int, Field(ge=0)] = 5
     max_in_flight: Annotated[int, Field(gt=0)] = 32
     """Most requests at a time; fewer while the server says that it is too many (openai)."""
+    mistakes: Annotated[float, Field(ge=0, le=100)] = 1.0
+    """What the rates at which a script errs are multiplied by (teacher, supervisor)."""
     max_tokens_in_flight: Annotated[int, Field(gt=0)] | None = None
     """Most tokens of prompts and replies at a time, roughly; None = no limit (openai)."""
 
@@ -161,6 +165,17 @@ class RepairConfig(Record):
 
     rounds: Annotated[int, Field(gt=0)] = 2
     """Corrections a trajectory at most."""
+    temperature: Annotated[float, Field(ge=0, le=100)] = 0.0
+    """Of the supervisor."""
+    max_tokens: Annotated[int, Field(gt=0)] = 2048
+    """Of the supervisor's reply."""
+    seed: int = 0
+    """Of the supervisor."""
+
+    @property
+    def sampling(self) -> Sampling:
+        """How the supervisor's replies are drawn."""
+        return Sampling(temperature=self.temperature, max_tokens=self.max_tokens, seed=self.seed)
 
 
 class DatasetConfig(Record):

@@ -14,6 +14,7 @@ from typing import IO, Literal, NamedTuple
 
 from mapcoder_lite.config import Config, differences
 from mapcoder_lite.errors import SandboxError, StoreError
+from mapcoder_lite.example import Correction
 from mapcoder_lite.jsonl import JsonLines, read_lines, read_record, write_lines, write_record
 from mapcoder_lite.problem import Language, Record
 from mapcoder_lite.trajectory import Completion, Grade, Request, Trajectory
@@ -53,6 +54,17 @@ class RunProblem(Record):
     """Known fault of the hidden tests; the sound subset leaves the problem out."""
 
 
+class Source(Record):
+    """The run whose failed attempts are repaired."""
+
+    run: str
+    """Name of its directory."""
+    trajectories: str
+    """Hex SHA-256 of its trajectories.jsonl."""
+    grades: str
+    """Hex SHA-256 of its grades.jsonl."""
+
+
 class RunHeader(Record):
     """config.json: everything that decides a run's results; a resume must bring the same."""
 
@@ -64,6 +76,10 @@ class RunHeader(Record):
     engine_identity: str
     adapters: str | None = None
     """Which roles adapters answer, as `4 LoRA`; None: not known, as of a run older than this."""
+    source: Source | None = None
+    """Of a repair."""
+    supervisor_identity: str | None = None
+    """Who blames, of a repair."""
     version: str
     commit: str | None = None
 
@@ -152,8 +168,9 @@ class RunDirectory:
             self.is_resumed = _claim(path, header)
             write_lines(path / "problems.jsonl", problems)
             self.trajectories = JsonLines(path / "trajectories.jsonl", Trajectory)
-            self._drop_grades_without_trajectory()
+            self._drop_without_trajectory("grades.jsonl", Grade)
             self.grades = JsonLines(path / "grades.jsonl", Grade)
+            self.corrections = self._opened_corrections()
             self.errors = JsonLines(path / "errors.jsonl", Trajectory)
             self.calls = CallStore(path / "calls.jsonl")
         except BaseException:
@@ -206,7 +223,9 @@ class RunDirectory:
 
     def finish(self, num_problems: int, num_units: int, isolation: Isolation | None) -> None:
         """Write the manifest, the last file of a complete run."""
-        names = ("problems.jsonl", "trajectories.jsonl", "grades.jsonl", "calls.jsonl")
+        names = ["problems.jsonl", "trajectories.jsonl", "grades.jsonl", "calls.jsonl"]
+        if self.corrections is not None:
+            names.append("corrections.jsonl")
         manifest = Manifest(
             config_digest=self.header.config_digest,
             num_problems=num_problems,
@@ -228,8 +247,9 @@ class RunDirectory:
 
     def close(self) -> None:
         """Close all files and let another process in."""
-        for lines in (self.trajectories, self.grades, self.errors, self.calls):
-            lines.close()
+        for lines in (self.trajectories, self.grades, self.errors, self.calls, self.corrections):
+            if lines is not None:
+                lines.close()
         self._lock_file.close()
 
     def __enter__(self) -> "RunDirectory":
@@ -238,15 +258,26 @@ class RunDirectory:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _drop_grades_without_trajectory(self) -> None:
-        """Forget grades of units that are owed again: they speak of a program that is gone."""
-        path = self.path / "grades.jsonl"
+    def _opened_corrections(self) -> JsonLines[Correction] | None:
+        """Open what supervisors said, of a repair.
+
+        A unit's corrections are written before its trajectory, which a kill may prevent; the unit
+        is done again then, and writes them again.
+        """
+        if self.header.source is None:
+            return None
+        self._drop_without_trajectory("corrections.jsonl", Correction)
+        return JsonLines(self.path / "corrections.jsonl", Correction)
+
+    def _drop_without_trajectory(self, name: str, kind: type[Grade] | type[Correction]) -> None:
+        """Forget lines of units that are owed again: they speak of a program that is gone."""
+        path = self.path / name
         solved = {(record.problem_id, record.sample) for record in self.trajectories.read()}
-        grades = list(read_lines(path, Grade))
-        kept = [grade for grade in grades if (grade.problem_id, grade.sample) in solved]
-        if len(kept) < len(grades):
+        lines = list(read_lines(path, kind))
+        kept = [line for line in lines if (line.problem_id, line.sample) in solved]
+        if len(kept) < len(lines):
             write_lines(path, kept)
-            self.log(f"grades.jsonl: dropped {len(grades) - len(kept)} without a trajectory")
+            self.log(f"{name}: dropped {len(lines) - len(kept)} without a trajectory")
 
     def _say_torn_lines(self) -> None:
         files = {
@@ -254,9 +285,10 @@ class RunDirectory:
             "grades.jsonl": self.grades,
             "errors.jsonl": self.errors,
             "calls.jsonl": self.calls,
+            "corrections.jsonl": self.corrections,
         }
         for name, lines in files.items():
-            if lines.num_torn_bytes:
+            if lines is not None and lines.num_torn_bytes:
                 self.log(f"{name}: cut a torn last line of {lines.num_torn_bytes} bytes")
 
 
@@ -321,9 +353,19 @@ def _changes(old: RunHeader, new: RunHeader) -> list[str]:
         changes.append("the problems or hidden tests (same file name, other content)")
     if old.engine_identity != new.engine_identity:
         changes.append(f"the engine: {old.engine_identity} -> {new.engine_identity}")
+    if old.source != new.source:
+        changes.append(f"the run that is repaired: {_told(old.source)} -> {_told(new.source)}")
+    if old.supervisor_identity != new.supervisor_identity:
+        changes.append(f"the supervisor: {old.supervisor_identity} -> {new.supervisor_identity}")
     if None not in (old.adapters, new.adapters) and old.adapters != new.adapters:
         changes.append(f"the adapters on the server: {old.adapters} -> {new.adapters}")
     return changes
+
+
+def _told(source: Source | None) -> str:
+    if source is None:
+        return "none"
+    return f"{source.run} with trajectories {source.trajectories[:12]}, grades {source.grades[:12]}"
 
 
 def _lock(path: Path) -> IO[str]:

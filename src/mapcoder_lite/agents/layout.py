@@ -52,6 +52,8 @@ RECALL = Box(
     ),
 )
 CONFIDENCE = Box("root", (Leaf("explanation", Content.TEXT), Leaf("confidence", Content.PER_CENT)))
+BLAME = Box("root", (Leaf("agent"), Leaf("step"), Leaf("reason", Content.TEXT), Leaf("feedback")))
+"""What a supervisor answers; it is no agent."""
 
 
 def render(root: Box, texts: Sequence[str], *, times: int = 1) -> str:

@@ -20,6 +20,7 @@ from mapcoder_lite.trajectory import Completion, Exemplar, Recall
 
 _RECALL = layout.tags(layout.RECALL)
 _CONFIDENCE = layout.tags(layout.CONFIDENCE)
+_BLAME = layout.tags(layout.BLAME)
 _NUMBER = re.compile(r"([0-9]{1,4}(?:\.[0-9]{0,9})?|\.[0-9]{1,9})\s*(%|/\s*100|out of 100)?\.?")
 _HEADING = re.compile(r"^\W*(?:modified |corrected )?(?:plan|planning|program|code)\W*$", re.I)
 _EXEMPLAR = ("description", "planning")
@@ -32,6 +33,16 @@ class Fix:
     plan: str | None
     """The corrected plan; None when the reply holds a program only."""
     program: str
+
+
+@dataclass(frozen=True, slots=True)
+class Accusation:
+    """What a supervisor's reply holds, as it was written."""
+
+    agent: str
+    step: str
+    reason: str
+    feedback: str
 
 
 def recall(completion: Completion) -> Recall:
@@ -101,6 +112,24 @@ def fix(completion: Completion, language: Language) -> Fix:
     return Fix(_without_headings(before) or None, block.text)
 
 
+def blame(completion: Completion) -> Accusation:
+    """Return what a supervisor wrote in each of its four tags; whether it fits is not checked.
+
+    Raises:
+        FormatError: `cut_off`, `no_root`, `mismatched_tag`, or `bad_blame` where a tag is missing
+            or stands there twice.
+    """
+    events = list(markup.read(_whole(completion), _BLAME))
+    texts: dict[str, str] = {}
+    for name in (part.name for part in layout.BLAME.parts):
+        found = [event.text for event in events if event.name == name]
+        if len(found) != 1:
+            detail = f"{len(found)} <{name}> where one is asked for"
+            raise FormatError(detail, kind="bad_blame")
+        texts[name] = found[0]
+    return Accusation(**texts)
+
+
 def render_recall(recall: Recall) -> str:
     """Return the XML that the retrieval prompt asks for."""
     texts = [text for e in recall.exemplars for text in (e.description, e.planning)]
@@ -110,6 +139,12 @@ def render_recall(recall: Recall) -> str:
 def render_confidence(confidence: int, explanation: str) -> str:
     """Return the XML that the confidence prompt asks for."""
     return layout.render(layout.CONFIDENCE, [explanation, str(confidence)])
+
+
+def render_blame(accusation: Accusation) -> str:
+    """Return the XML that the supervisor's prompt asks for."""
+    a = accusation
+    return layout.render(layout.BLAME, [a.agent, a.step, a.reason, a.feedback])
 
 
 def render_program(program: str, language: Language) -> str:

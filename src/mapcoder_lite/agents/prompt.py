@@ -1,6 +1,6 @@
-"""Every prompt of the four agents: one function a kind of call, rendered from prompts/*.md.j2.
+"""Every prompt of the agents and their supervisor: one function each, from prompts/*.md.j2.
 
-Each prompt is a system and a user message. What never changes (task, format) comes first, then the
+A prompt is a system and a user message. What never changes (task, format) comes first, then the
 problem, last what varies, so that an engine can reuse what it computed for the same role.
 
 Knows: the templates, how a language is named, how a test report is bounded.
@@ -19,6 +19,9 @@ from mapcoder_lite.verdict import Judgement, TestResult, Verdict
 
 MAX_EXCERPT_CHARACTERS = 500
 """Longest input, output or error text that a test report quotes."""
+
+GUIDANCE = "You answered this before, and it led to a wrong program. A reviewer says:"
+"""First line of what a supervisor's feedback adds to a question."""
 
 _NAMES = {
     Language.PYTHON: "Python",
@@ -52,6 +55,21 @@ class ReportEntry:
     expected: str = ""
     got: str = ""
     stderr: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TraceEntry:
+    """A step of a failed attempt as a supervisor reads it."""
+
+    number: int
+    """Its position among the trajectory's steps."""
+    title: str
+    text: str = ""
+    """The whole reply; empty for a test run."""
+    fault: str = ""
+    """Why the reply could not be read."""
+    report: tuple[ReportEntry, ...] = ()
+    """Of a test run."""
 
 
 def retrieval(problem: Problem, k: int) -> tuple[Message, ...]:
@@ -104,6 +122,23 @@ def debugging(
         task=task(problem),
         show_tests=True,
     )
+
+
+def supervisor(problem: Problem, trace: Sequence[TraceEntry], end: str) -> tuple[Message, ...]:
+    """Ask which agent a failed attempt is due to (MapCoder-Lite 2509.17489); `end` = how it ended.
+
+    No hidden test can be shown: neither the problem nor the trace holds one.
+    """
+    context: dict[str, object] = {"problem": problem, "trace": trace, "end": end}
+    return (
+        Message(role="system", content=_render("supervisor_system", {})),
+        Message(role="user", content=_render("supervisor", {**context, "show_tests": True})),
+    )
+
+
+def guidance(feedback: Sequence[str]) -> str:
+    """Return what is added to a question that is asked again under a supervisor's feedback."""
+    return _render("guidance", {"opening": GUIDANCE, "feedback": feedback})
 
 
 def problem_text(problem: Problem, *, show_tests: bool) -> str:

@@ -23,6 +23,8 @@ def badge(settings: EngineConfig, backend: Backend | None = None) -> str:
     match settings.kind:
         case EngineKind.TEACHER:
             return "scripted teacher"
+        case EngineKind.SUPERVISOR:
+            return "scripted supervisor"
         case EngineKind.REPLAY:
             return "replay"
         case EngineKind.POCKET | EngineKind.LOCAL:

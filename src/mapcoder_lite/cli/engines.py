@@ -174,8 +174,20 @@ def _in_process(settings: EngineConfig, backbone: Path, adapters: Mapping[Role, 
     return RoleAdapters(engine, frozenset(role.value for role in adapters))
 
 
+def _teacher(settings: EngineConfig, problems: Sequence[Problem]) -> Engine:
+    from mapcoder_lite.pocket.teacher import MistakeRates, TeacherEngine
+
+    return TeacherEngine(known_puzzles(problems), MistakeRates().times(settings.mistakes))
+
+
+def _supervisor(settings: EngineConfig, problems: Sequence[Problem]) -> Engine:
+    from mapcoder_lite.pocket.supervisor import ErrorRates, SupervisorEngine
+
+    return SupervisorEngine(known_puzzles(problems), ErrorRates().times(settings.mistakes))
+
+
 def known_puzzles(problems: Sequence[Problem]) -> list[Puzzle]:
-    """Return the puzzles behind pocket problems; sets are made only as far as needed."""
+    """Return the puzzles that these problems are; only the sets that they come from are drawn."""
     from mapcoder_lite.pocket.world import SIZES, problem_set
 
     wanted = {problem.statement for problem in problems}
@@ -188,12 +200,6 @@ def known_puzzles(problems: Sequence[Problem]) -> list[Puzzle]:
         if puzzle.problem.statement in wanted:
             known.append(puzzle)
     return known
-
-
-def _teacher(settings: EngineConfig, problems: Sequence[Problem]) -> Engine:
-    from mapcoder_lite.pocket.teacher import TeacherEngine
-
-    return TeacherEngine(known_puzzles(problems))
 
 
 def _openai(settings: EngineConfig, problems: Sequence[Problem]) -> Engine:
@@ -245,5 +251,6 @@ _OPENERS: dict[EngineKind, Callable[[EngineConfig, Sequence[Problem]], Engine]] 
     EngineKind.LOCAL: _local,
     EngineKind.OPENAI: _openai,
     EngineKind.TEACHER: _teacher,
+    EngineKind.SUPERVISOR: _supervisor,
     EngineKind.REPLAY: _replay,
 }

@@ -24,15 +24,17 @@ Overrides = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
-def resolve(files: list[Path] | None, overrides: list[str] | None) -> "Config":
-    """Return the configuration of a command.
+def resolve(
+    files: list[Path] | None, overrides: list[str] | None, under: "Config | None" = None
+) -> "Config":
+    """Return the configuration of a command; `under` stands in place of the defaults.
 
     Raises:
         ConfigError: a file or an override is wrong.
     """
     from mapcoder_lite import config
 
-    return config.load(files or (), overrides or ())
+    return config.load(files or (), overrides or (), under)
 
 
 def written(text: str) -> str:

@@ -1,7 +1,8 @@
 """A scripted teacher: answers the four roles from ground truth, with seeded mistakes.
 
 It stands where a strong LLM stands in the paper: it sees only the prompt, and every role errs at
-a set rate, so that the pass filter has real work to do.
+a set rate, so that the pass filter has real work to do. Under a supervisor's feedback that speaks
+of a role's fault the role errs rarely; feedback that does not is of no help.
 
 Knows: puzzles, the layout of the prompts, the layouts that the agents' parsers read.
 Does not know: the pipeline, tests, the judge.
@@ -9,10 +10,10 @@ Does not know: the pipeline, tests, the judge.
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from random import Random
 
-from mapcoder_lite.agents import parse
+from mapcoder_lite.agents import parse, prompt
 from mapcoder_lite.errors import EngineError
 from mapcoder_lite.pocket.corpus import exemplar_of, review
 from mapcoder_lite.pocket.family import Draft, numbered
@@ -24,7 +25,14 @@ from mapcoder_lite.trajectory import Completion, Recall, Request, Usage, Watch, 
 _STATEMENT = re.compile(r"^# [^\n]*\n(.*?)\n\nInput: ", re.DOTALL | re.MULTILINE)
 _PLAN = re.compile(r"\n\nPlan:\n(.*?)(?:\n\nProgram:\n|\Z)", re.DOTALL)
 _ALGORITHM = re.compile(r"\n\nAlgorithm: ([^\n]*)")
+_RECALL = "Recall "
+_PLANNING = "Write a step-by-step plan"
 _COUNT = re.compile(r"Recall (\d+) ")
+
+MUST_BE = "must be: "
+"""Precedes, in feedback, the line of a reply that was wrong, as it ought to be."""
+HEEDED = 0.1
+"""What is left of a role's mistakes under feedback that speaks of its fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +47,12 @@ class MistakeRates:
     idle_patch: float = 0.10
     """The patch gives the same program back."""
     wrong_patch: float = 0.10
+    misled_plan: float = 0.50
+    """Wrong plans where the algorithm is wrong."""
+
+    def times(self, factor: float) -> "MistakeRates":
+        """Return all rates multiplied, at most 1."""
+        return MistakeRates(*(min(1.0, factor * rate) for rate in astuple(self)))
 
 
 class TeacherEngine:
@@ -74,9 +88,12 @@ class TeacherEngine:
                 "the teacher is a script and cannot be held to a layout: "
                 "leave traversal.structured off"
             )
-        question = request.messages[-1].content
-        puzzle = self._puzzle(question)
-        text = self._reply(question, puzzle, Random(f"{self._seed}/{request.key}"))
+        question, _, told = request.messages_sent[-1].content.partition(f"\n\n{prompt.GUIDANCE}")
+        puzzle = known_puzzle(self._puzzles, question)
+        seed = f"{self._seed}/{request.key}"
+        # The key leaves guidance out, and who is told something new thinks anew.
+        random = Random(f"{seed}/{told}" if told else seed)
+        text = self._reply(question, puzzle, self._rates_under(told, question, puzzle), random)
         # Words stand for tokens: a script has no tokenizer.
         usage = Usage(
             prompt_tokens=sum(len(message.content.split()) for message in request.messages),
@@ -84,73 +101,110 @@ class TeacherEngine:
         )
         return Completion(text=text, finish_reason="stop", usage=usage, model="pocket-teacher")
 
-    def _puzzle(self, question: str) -> Puzzle:
-        found = _STATEMENT.search(question)
-        puzzle = self._puzzles.get(found[1]) if found else None
-        if puzzle is None:
-            raise EngineError(
-                "the pocket teacher knows only the problems of `mapcoder pocket problems`; "
-                f"this prompt shows another one: {question[:80]!r}. Use a local or openai engine."
-            )
-        return puzzle
+    def _rates_under(self, told: str, question: str, puzzle: Puzzle) -> MistakeRates:
+        """The rates at which a question is answered wrongly; `told` is the feedback, if any."""
+        is_heeded = any(f"{MUST_BE}{line}" in told for line in _truth(question, puzzle))
+        return self._rates.times(HEEDED) if is_heeded else self._rates
 
-    def _reply(self, question: str, puzzle: Puzzle, random: Random) -> str:
-        if question.startswith("Recall "):
-            return self._recall(question, puzzle, random)
+    def _reply(self, question: str, puzzle: Puzzle, rates: MistakeRates, random: Random) -> str:
+        if question.startswith(_RECALL):
+            return self._recall(question, puzzle, rates, random)
         if question.startswith("Check the plan"):
-            return self._confidence(question, puzzle, random)
-        if question.startswith("Write a step-by-step plan"):
-            return numbered(self._plan(question, puzzle, random).plan)
-        if " program below fails " in question.partition("\n")[0]:
-            return self._debugging(question, puzzle, random)
-        return self._coding(question, puzzle, random)
+            return self._confidence(question, puzzle, rates, random)
+        if question.startswith(_PLANNING):
+            return numbered(self._plan(question, puzzle, rates, random).plan)
+        if _is_debugging(question):
+            return self._debugging(question, puzzle, rates, random)
+        return self._coding(question, puzzle, rates, random)
 
-    def _recall(self, question: str, puzzle: Puzzle, random: Random) -> str:
+    def _recall(self, question: str, puzzle: Puzzle, rates: MistakeRates, random: Random) -> str:
         found = _COUNT.search(question)
         count = int(found[1]) if found else 1
         family = puzzle.family
-        if random.random() < self._rates.wrong_algorithm:
+        if random.random() < rates.wrong_algorithm:
             family = random.choice([other for other in FAMILIES if other != family])
         source = Puzzle(family, family.choose(random), puzzle.draft, puzzle.problem, puzzle.hidden)
         exemplars = tuple(exemplar_of(source, random) for _ in range(count))
         text = parse.render_recall(Recall(exemplars=exemplars, algorithm=family.algorithm))
-        if random.random() < self._rates.broken_xml:
+        if random.random() < rates.broken_xml:
             return text.partition("<algorithm>")[0]  # as if it had been forgotten
         return text
 
-    def _plan(self, question: str, puzzle: Puzzle, random: Random) -> Draft:
-        """A plan; misled by a wrong algorithm, half of the plans are wrong."""
+    def _plan(self, question: str, puzzle: Puzzle, rates: MistakeRates, random: Random) -> Draft:
+        """A plan; a wrong algorithm misleads it."""
         misled = _field(_ALGORITHM, question) != puzzle.family.algorithm
-        rate = 0.5 if misled else self._rates.wrong_plan
+        rate = rates.misled_plan if misled else rates.wrong_plan
         return _wrong(puzzle, random) if random.random() < rate else puzzle.draft
 
-    def _confidence(self, question: str, puzzle: Puzzle, random: Random) -> str:
+    def _confidence(
+        self, question: str, puzzle: Puzzle, rates: MistakeRates, random: Random
+    ) -> str:
         plan = tuple(re.sub(r"^\d+\. ", "", step) for step in _field(_PLAN, question).split("\n"))
         explanation = review(puzzle, plan)
         is_right = explanation.startswith("Yes")
-        if random.random() < self._rates.wrong_confidence:
+        if random.random() < rates.wrong_confidence:
             is_right = not is_right
         number = random.randint(16, 19) * 5 if is_right else random.randint(1, 6) * 5
         text = parse.render_confidence(number, explanation)
-        if random.random() < self._rates.broken_xml:
+        if random.random() < rates.broken_xml:
             return text.replace(f"<confidence>{number}", f"<confidence>{number} of 100 or so")
         return text
 
-    def _coding(self, question: str, puzzle: Puzzle, random: Random) -> str:
+    def _coding(self, question: str, puzzle: Puzzle, rates: MistakeRates, random: Random) -> str:
         """The program of the plan as given; a plan that is not recognised is ignored."""
-        draft = _planned(puzzle, _field(_PLAN, question))
-        if random.random() < self._rates.wrong_program:
+        draft = planned(puzzle, _field(_PLAN, question))
+        if random.random() < rates.wrong_program:
             draft = _wrong(puzzle, random)
         return parse.render_program(draft.program, Language.PYTHON)
 
-    def _debugging(self, question: str, puzzle: Puzzle, random: Random) -> str:
+    def _debugging(self, question: str, puzzle: Puzzle, rates: MistakeRates, random: Random) -> str:
         plan, draft = _field(_PLAN, question), puzzle.draft
         draw = random.random()
-        if draw < self._rates.idle_patch:
-            draft = _planned(puzzle, plan)
-        elif draw < self._rates.idle_patch + self._rates.wrong_patch:
+        if draw < rates.idle_patch:
+            draft = planned(puzzle, plan)
+        elif draw < rates.idle_patch + rates.wrong_patch:
             draft = _wrong(puzzle, random)
         return parse.render_debugging(numbered(draft.plan), draft.program, Language.PYTHON)
+
+
+def known_puzzle(known: Mapping[str, Puzzle], question: str) -> Puzzle:
+    """Return the puzzle that a prompt shows, of those known by their statements.
+
+    Raises:
+        EngineError: it shows no puzzle, or one that is not known.
+    """
+    found = _STATEMENT.search(question)
+    puzzle = known.get(found[1]) if found else None
+    if puzzle is None:
+        raise EngineError(
+            "the scripts of the pocket world know only the problems of `mapcoder pocket problems`; "
+            f"this prompt shows another one: {question[:80]!r}. Use a local or openai engine."
+        )
+    return puzzle
+
+
+def planned(puzzle: Puzzle, plan: str) -> Draft:
+    """The draft that a plan belongs to: the right one, one with a mistake, else the right one."""
+    for choices in (puzzle.choices, *puzzle.family.mistakes(puzzle.choices)):
+        draft = _written(puzzle, choices)
+        if numbered(draft.plan) == plan:
+            return draft
+    return puzzle.draft
+
+
+def _truth(question: str, puzzle: Puzzle) -> tuple[str, ...]:
+    """The lines of the right answer to a question."""
+    if question.startswith(_RECALL):
+        return (puzzle.family.algorithm,)
+    if question.startswith("Check the plan"):
+        return ()
+    if question.startswith(_PLANNING):
+        return puzzle.draft.plan
+    return tuple(puzzle.draft.program.splitlines())
+
+
+def _is_debugging(question: str) -> bool:
+    return " program below fails " in question.partition("\n")[0]
 
 
 def _field(pattern: re.Pattern[str], question: str) -> str:
@@ -160,15 +214,6 @@ def _field(pattern: re.Pattern[str], question: str) -> str:
 
 def _wrong(puzzle: Puzzle, random: Random) -> Draft:
     return _written(puzzle, random.choice(list(puzzle.family.mistakes(puzzle.choices))))
-
-
-def _planned(puzzle: Puzzle, plan: str) -> Draft:
-    """The draft that a plan belongs to: the right one, one with a mistake, else the right one."""
-    for choices in (puzzle.choices, *puzzle.family.mistakes(puzzle.choices)):
-        draft = _written(puzzle, choices)
-        if numbered(draft.plan) == plan:
-            return draft
-    return puzzle.draft
 
 
 def _written(puzzle: Puzzle, choices: Choices) -> Draft:

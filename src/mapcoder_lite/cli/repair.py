@@ -1,0 +1,249 @@
+"""`mapcoder repair`: the failed attempts of a run are corrected under a supervisor, into a new run.
+
+Knows: what a repair is made of, what it is refused for.
+Does not know: how blame is found, how an attempt is corrected.
+"""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mapcoder_lite.cli import options, terminal
+
+if TYPE_CHECKING:
+    from mapcoder_lite.cli.preflight import Ready
+    from mapcoder_lite.config import Config
+    from mapcoder_lite.curation.failures import Failures, RepairTally
+    from mapcoder_lite.runner import Outcome, Progress, Work
+    from mapcoder_lite.settings import EngineConfig
+    from mapcoder_lite.store import RunHeader
+    from mapcoder_lite.trajectory import Engine
+
+
+def repair(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A complete, graded run directory.")],
+    config: options.Files = None,
+    overrides: options.Overrides = None,
+    name: Annotated[
+        str | None, typer.Option("--name", help="Name of the new run; by default RUN-repaired.")
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", help="Folder of all runs.")] = Path("runs"),
+    json: options.Json = False,
+) -> None:
+    """Correct a run's failed attempts under a supervisor; the same command resumes.
+
+    Settings are the run's own, engine included, but for what -c and -s say; [supervisor] is the
+    engine that blames. Exit codes as of `mapcoder run`.
+
+    Example: mapcoder repair runs/student -c configs/pocket-repair.toml
+    """
+    from mapcoder_lite.curation.failures import read_failures
+
+    failures = read_failures(run)
+    settings = options.resolve(config, overrides, failures.header.config)
+    supervisor = _supervisor(settings)
+    work = _work(settings, failures, run)
+    path = out / (name or f"{failures.source.run}-repaired")
+    try:
+        outcome = _carry_out(settings, supervisor, work, failures, path)
+    except KeyboardInterrupt:
+        terminal.say(f"interrupted; what is done stands in {path}: the same command goes on")
+        sys.exit(130)
+    _report(path, json)
+    if not outcome.is_complete:
+        owed = outcome.num_units - outcome.num_done
+        terminal.say(
+            f"{owed} of {outcome.num_units} attempts are owed, {outcome.num_errors} failed in this "
+            f"sitting (see {path / 'log.txt'}). The same command goes on",
+            "yellow",
+        )
+        sys.exit(9)
+
+
+def _supervisor(settings: "Config") -> "Config":
+    """The settings that the supervisor's engine is opened and asked with."""
+    from mapcoder_lite.config import Config
+    from mapcoder_lite.errors import ConfigError
+    from mapcoder_lite.settings import TraversalConfig
+
+    if settings.supervisor is None:
+        raise ConfigError(
+            "no supervisor is set: name the engine that blames in [supervisor], as "
+            "-s supervisor.kind=openai -s supervisor.model=NAME -s supervisor.base_url=URL"
+        )
+    # It is no role, so no adapter answers for it.
+    engine = settings.supervisor.model_copy(update={"adapters": False})
+    return Config(engine=engine, traversal=TraversalConfig(max_tokens=settings.repair.max_tokens))
+
+
+def _work(settings: "Config", failures: "Failures", run: Path) -> "Work":
+    """The failed units with their problems, which must be those that the run was made on."""
+    from mapcoder_lite.data.problem_json import read_hidden_tests, read_problems
+    from mapcoder_lite.errors import InputError
+    from mapcoder_lite.runner import Work, samples_of
+
+    _refuse_other_attempts(settings, failures.header.config, run)
+    wanted = settings.run
+    if wanted.problems is None or wanted.hidden_tests is None:
+        raise InputError(f"{run} was made without hidden tests, so that nothing says what failed")
+    problems = read_problems(Path(wanted.problems))[: wanted.limit]
+    whole = samples_of(problems, read_hidden_tests(Path(wanted.hidden_tests)), wanted.samples)
+    if whole.digest != failures.header.problems_digest:
+        raise InputError(
+            f"{wanted.problems} or {wanted.hidden_tests} is no longer what {run} was made on: "
+            "restore the files, or name others with -s run.problems and -s run.hidden_tests"
+        )
+    ids = {unit.problem_id for unit in failures.failed}
+    chosen = tuple(problem for problem in whole.problems if problem.id in ids)
+    return Work(chosen, whole.hidden, tuple(failures.failed))
+
+
+def _refuse_other_attempts(settings: "Config", made: "Config", run: Path) -> None:
+    """Upstream of a blamed call everything replays, so questions must be asked as they were."""
+    from mapcoder_lite.errors import ConfigError
+
+    pairs = {
+        "traversal": (made.traversal, settings.traversal),
+        "run.language": (made.run.language, settings.run.language),
+        "run.limit": (made.run.limit, settings.run.limit),
+        "run.samples": (made.run.samples, settings.run.samples),
+    }
+    changed = [name for name, (old, new) in pairs.items() if old != new]
+    if changed:
+        raise ConfigError(
+            f"a repair goes the way that {run} went, yet {', '.join(changed)} would differ: leave "
+            "that out of -c and -s"
+        )
+
+
+def _carry_out(
+    settings: "Config", supervisor: "Config", work: "Work", failures: "Failures", path: Path
+) -> "Outcome":
+    from mapcoder_lite import runner
+    from mapcoder_lite.cli import engines, preflight
+    from mapcoder_lite.curation.repair import Repairer
+    from mapcoder_lite.curation.supervisor import ModelSupervisor
+    from mapcoder_lite.engine.replay import StoredEngine
+    from mapcoder_lite.store import RunDirectory
+
+    ready = preflight.prepare(settings, work.problems)
+    blaming = preflight.prepare(supervisor)
+    with (
+        engines.opened_judge(settings) as judge,
+        engines.opened_engine(ready.settings, work.problems) as engine,
+        engines.opened_engine(blaming.settings, work.problems) as who,
+        RunDirectory(
+            path, _header(settings, work, failures, engine, who), work.facts()
+        ) as directory,
+        terminal.telling(directory.log),
+    ):
+        terminal.say(f"repairs   {failures.source.run}: {_counted(failures)}")
+        _introduce("backbone", settings.engine, engine, ready)
+        _introduce("blames", supervisor.engine, who, blaming)
+        directory.log(f"repairs {failures.source.run}: {_counted(failures)}")
+        is_owed = bool(runner.owed(work, directory).tasks)
+        if is_owed:
+            directory.name_adapters(ready.badge)
+        if is_owed or not directory.is_judge_trusted:
+            report = runner.examine(judge, settings.run.language, directory)
+            right = len(report.rows)
+            terminal.say(f"judge     isolation {judge.isolation.tier}, self-test {right} right")
+        assert directory.corrections is not None
+        assert work.hidden is not None
+        repairer = Repairer(
+            failures.failed,
+            work.hidden,
+            ModelSupervisor(
+                StoredEngine(who, directory.calls),
+                settings.repair.sampling,
+                settings.traversal.retry_temperature,
+            ),
+            StoredEngine(engine, directory.calls),
+            judge,
+            engines.dials(settings),
+            settings.repair.rounds,
+            directory.corrections.append,
+        )
+        return runner.run(
+            work,
+            runner.Threads(runner.Worker(work, repairer.solve, judge), settings.run.concurrency),
+            directory,
+            isolation=judge.isolation,
+            max_errors=settings.run.max_errors,
+            on_unit=_show,
+        )
+
+
+def _introduce(word: str, settings: "EngineConfig", engine: "Engine", ready: "Ready") -> None:
+    from mapcoder_lite.cli import engines
+
+    terminal.say(f"{word:10}{engines.describe(settings, engine)}")
+    for line in ready.lines:
+        terminal.say(f"{'server':10}{line}", "yellow")
+
+
+def _counted(failures: "Failures") -> str:
+    left_out = "".join(f", {count} left out: {why}" for why, count in failures.left_out.items())
+    return f"{len(failures.failed)} of {failures.num_graded} attempts failed{left_out}"
+
+
+def _header(
+    settings: "Config", work: "Work", failures: "Failures", engine: "Engine", who: "Engine"
+) -> "RunHeader":
+    from mapcoder_lite import __version__
+    from mapcoder_lite.store import RunHeader, source_commit
+
+    return RunHeader(
+        config=settings,
+        config_digest=settings.digest,
+        problems_digest=work.digest,
+        engine_identity=engine.identity,
+        source=failures.source,
+        supervisor_identity=who.identity,
+        version=__version__,
+        commit=source_commit(),
+    )
+
+
+def _show(progress: "Progress") -> None:
+    result = progress.result
+    word, colour = "still fails", "red"
+    if result.fault is not None:
+        word, colour = f"ERROR, owed again: {result.fault}", "yellow"
+    elif result.grade is not None and result.grade.is_passed:
+        word, colour = "repaired", "green"
+    sample = f" sample {result.unit.sample}" if result.unit.sample else ""
+    terminal.say(
+        f"[{progress.num_ended}/{progress.num_owed}] {result.unit.problem_id}{sample}: {word}",
+        colour,
+    )
+
+
+def _report(path: Path, json: bool) -> None:
+    from mapcoder_lite.curation.failures import tally
+    from mapcoder_lite.example import Correction
+    from mapcoder_lite.jsonl import read_lines
+    from mapcoder_lite.trajectory import Grade
+
+    came_of = tally(
+        read_lines(path / "corrections.jsonl", Correction), read_lines(path / "grades.jsonl", Grade)
+    )
+    if json:
+        terminal.result(came_of.model_dump_json(indent=2))
+        return
+    terminal.result(f"{came_of.num_repaired} of {came_of.num_failed} failed attempts are repaired")
+    terminal.table(("blamed", "rounds", "changed", "passed"), _rows(came_of))
+    for round, count in came_of.num_repaired_by_round.items():
+        terminal.result(f"repaired in round {round}: {count}")
+    for kind, count in came_of.unusable.items():
+        terminal.result(f"supervisor of no use, {kind}: {count}")
+    terminal.result(str(path))
+
+
+def _rows(came_of: "RepairTally") -> list[tuple[str, str, str, str]]:
+    return [
+        (role.value, str(blamed.num_rounds), str(blamed.num_changed), str(blamed.num_passed))
+        for role, blamed in came_of.roles.items()
+    ]
