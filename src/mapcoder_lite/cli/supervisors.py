@@ -100,11 +100,17 @@ def supervisors(
 ) -> None:
     """Measure whom supervisors blame and what their corrections bring; the same command resumes.
 
-    The student is the engine of RUN, as RUN's config.json has it; [supervisor] of -c is measured
-    beside three rules: always coder, majority, random. Exit code 9 = units are owed.
+    Settings are the run's own, the student's engine included, but for what -c and -s say. The
+    engine of [supervisor] is measured beside three rules: always coder, majority, random. Exit
+    code 9 = units are owed.
 
-    Example: mapcoder supervisors runs/student --truth injection -c configs/supervisor.toml
+    Example: mapcoder supervisors runs/student --truth injection -c configs/pocket-repair.toml
     """
+    from mapcoder_lite.jsonl import read_record
+    from mapcoder_lite.store import RunHeader
+
+    made = read_record(run / "config.json", RunHeader).config
+    settings = options.resolve(config, overrides, made)
     wish = Wish(
         run,
         truth,
@@ -112,9 +118,9 @@ def supervisors(
         faults_per_call,
         lattice,
         replays,
-        _supervisors(options.resolve(config, overrides), also or []),
+        _supervisors(settings, also or []),
         options.resolve([teacher], None).engine if teacher else None,
-        options.resolve(config, overrides),
+        settings,
     )
     folder = out / (name or f"{run.name}-{truth.value}")
     table = _finished(wish, folder)
@@ -162,10 +168,10 @@ def _measured(wish: Wish, folder: Path) -> "SupervisorTable":
     from mapcoder_lite.errors import StoreError
 
     graded, problems = _read(wish)
-    student = graded.header.config
+    student = wish.settings
     with ExitStack() as stack:
         judge = stack.enter_context(engines.opened_judge(wish.settings))
-        engine = stack.enter_context(engines.opened_engine(student, problems))
+        engine = stack.enter_context(_opened(student, problems))
         if engine.identity != graded.header.engine_identity:
             raise StoreError(
                 f"{wish.run} was made by {graded.header.engine_identity}, and its settings now "
@@ -197,19 +203,20 @@ def _read(wish: Wish) -> "tuple[Graded, Sequence[Problem]]":
     """Read the run and the problems it was made of, which -s may say to have moved."""
     from mapcoder_lite.curation.bench import graded_run
     from mapcoder_lite.data.problem_json import read_hidden_tests, read_problems
-    from mapcoder_lite.errors import InputError
-    from mapcoder_lite.jsonl import read_record
-    from mapcoder_lite.store import RunHeader
+    from mapcoder_lite.errors import ConfigError, InputError
 
-    made = read_record(wish.run / "config.json", RunHeader).config.run
-    now = wish.settings.run
-    problems = now.problems or made.problems
-    hidden = now.hidden_tests or made.hidden_tests
-    if problems is None:
+    wanted = wish.settings.run
+    if wanted.problems is None:
         raise InputError(f"{wish.run} does not say where its problems are: -s run.problems=FILE")
-    known = read_problems(Path(problems))[: made.limit]
-    tests = read_hidden_tests(Path(hidden)) if made.hidden_tests and hidden else None
-    return graded_run(wish.run, known, tests), known
+    known = read_problems(Path(wanted.problems))[: wanted.limit]
+    tests = read_hidden_tests(Path(wanted.hidden_tests)) if wanted.hidden_tests else None
+    graded = graded_run(wish.run, known, tests)
+    if wish.settings.traversal != graded.header.config.traversal:
+        raise ConfigError(
+            f"attempts are made again as {wish.run} made them, yet the traversal would differ: "
+            "leave it out of -c and -s"
+        )
+    return graded, known
 
 
 def _table(
@@ -264,16 +271,34 @@ def _faults(wish: Wish, bench: "Bench", problems: "Sequence[Problem]") -> "Fault
 
 
 def _teacher(wish: Wish, problems: "Sequence[Problem]") -> "AbstractContextManager[Engine]":
-    from mapcoder_lite.cli import engines
     from mapcoder_lite.config import Config
     from mapcoder_lite.errors import ConfigError
+    from mapcoder_lite.settings import EngineKind
 
     if wish.teacher is None:
         raise ConfigError(
             "--truth replay needs a teacher, who answers for the student's roles in turn: "
             "--teacher FILE with its [engine] section"
         )
-    return engines.opened_engine(Config(engine=wish.teacher), problems)
+    is_script = wish.settings.engine.kind is EngineKind.TEACHER
+    if wish.settings.traversal.temperature == 0 and not is_script:
+        raise ConfigError(
+            f"{wish.run} was made at temperature 0, where every replay is the same one and no "
+            "share of them means anything: make it with -s traversal.temperature=0.7, or take "
+            "--truth injection"
+        )
+    config = Config(engine=wish.teacher, traversal=wish.settings.traversal)
+    return _opened(config, problems)
+
+
+def _opened(settings: "Config", problems: "Sequence[Problem]") -> "AbstractContextManager[Engine]":
+    """Open the engine of a configuration, once it is known that its server can do it."""
+    from mapcoder_lite.cli import engines, preflight
+
+    ready = preflight.prepare(settings, problems)
+    for line in ready.lines:
+        terminal.say(f"server    {line}", "yellow")
+    return engines.opened_engine(ready.settings, problems)
 
 
 def _read_by_supervisors(
@@ -283,19 +308,24 @@ def _read_by_supervisors(
     failures: "dict[Unit, Trajectory]",
 ) -> "list[Answers]":
     """Let every configured supervisor correct every failure once."""
-    from mapcoder_lite.cli import engines
     from mapcoder_lite.config import Config
     from mapcoder_lite.curation.accuracy import Answers
     from mapcoder_lite.curation.supervisor import ModelSupervisor
+    from mapcoder_lite.settings import TraversalConfig
 
     problems = list(bench.run.problems.values())
     answers: list[Answers] = []
     for name, settings in wish.supervisors.items():
-        config = Config(engine=settings)
-        engine = stack.enter_context(engines.opened_engine(config, problems))
+        # It is no role, so no adapter answers for it.
+        config = Config(
+            engine=settings.model_copy(update={"adapters": False}),
+            traversal=TraversalConfig(max_tokens=wish.settings.repair.max_tokens),
+        )
+        engine = stack.enter_context(_opened(config, problems))
 
         def supervisor(stored: "Stored", engine: "Engine" = engine) -> "Supervisor":
-            return ModelSupervisor(stored(engine), wish.settings.traversal.sampling)
+            sampling, retry = wish.settings.repair.sampling, wish.settings.traversal
+            return ModelSupervisor(stored(engine), sampling, retry.retry_temperature)
 
         said = bench.corrections(name, engine.identity, supervisor, _correct(bench), failures)
         answers.append(Answers(name, False, said))

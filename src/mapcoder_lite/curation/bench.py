@@ -10,7 +10,6 @@ Does not know: settings, how engines are opened, how the table is counted or sho
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 from mapcoder_lite import pipeline, runner
 from mapcoder_lite.curation import counterfactual, injection
@@ -19,6 +18,7 @@ from mapcoder_lite.curation.counterfactual import Attribution, Lattice
 from mapcoder_lite.curation.injection import Faults, InjectionTally
 from mapcoder_lite.curation.label import Label
 from mapcoder_lite.curation.rerun import Renumbered
+from mapcoder_lite.curation.supervisor import Supervisor
 from mapcoder_lite.engine.replay import StoredEngine
 from mapcoder_lite.errors import InputError
 from mapcoder_lite.example import Blame, Correction
@@ -33,23 +33,6 @@ from mapcoder_lite.verdict import Judge, Verdict
 
 RESAMPLING_OFFSET = 500_000_000
 """Added to a failure's sample number when its whole attempt is drawn again."""
-
-
-class Supervisor(Protocol):
-    """Names who is responsible for a failure."""
-
-    @property
-    def name(self) -> str:
-        """Stands in tables and files."""
-        ...
-
-    def blame(self, problem: Problem, trajectory: Trajectory, round: int) -> Blame | FormatFailure:
-        """Say which call is to be made again, or why the reply was of no use.
-
-        Raises:
-            EngineError: it cannot be asked.
-        """
-        ...
 
 
 class Unfinished(Exception):

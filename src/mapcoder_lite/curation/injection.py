@@ -301,10 +301,21 @@ def _label(trajectory: Trajectory, passing: Mapping[Unit, Trajectory], num_repla
         truth=Truth.INJECTION,
         role=call.role,
         call_index=position,
-        repair_sets=((call.role,),),
+        repair_sets=_repair_sets(call.role),
         # Laplace's rule: what all replays passing says of the next one.
         certainty=(num_replays + 1) / (num_replays + 2),
     )
+
+
+def _repair_sets(role: Role) -> tuple[tuple[Role, ...], ...]:
+    """Whom a right answer of whose would have mended it, for certain.
+
+    Debugging is asked only where coding's program failed; had that been the right one, the attempt
+    would have ended with it.
+    """
+    if role is Role.DEBUGGING:
+        return (Role.CODING,), (Role.DEBUGGING,)
+    return ((role,),)
 
 
 def _is_certain(injection: Injection, passed: set[Unit], num_replays: int) -> bool:

@@ -17,6 +17,7 @@ ALWAYS_WRONG = MistakeRates(
     wrong_program=1.0,
     idle_patch=0.0,
     wrong_patch=1.0,
+    misled_plan=1.0,
 )
 """Every reply reads well and is wrong in one known way."""
 
