@@ -8,15 +8,12 @@ from pathlib import Path
 from mapcoder_lite import pipeline, runner
 from mapcoder_lite.config import Config
 from mapcoder_lite.curation.bench import Bench, Graded, graded_run
-from mapcoder_lite.curation.rerun import forked
 from mapcoder_lite.engine.replay import StoredEngine
-from mapcoder_lite.example import Blame
 from mapcoder_lite.judge.selftest import SelftestReport, run_selftest
 from mapcoder_lite.pipeline import Dials
 from mapcoder_lite.pocket.problems import Puzzle, puzzles
-from mapcoder_lite.problem import Problem
 from mapcoder_lite.store import RunDirectory, RunHeader
-from mapcoder_lite.trajectory import Call, Engine, Trajectory
+from mapcoder_lite.trajectory import Engine
 from mapcoder_lite.verdict import Judge
 
 DIALS = Dials(k=1, t=1)
@@ -59,21 +56,3 @@ def run_of(student: Engine, known: Sequence[Puzzle], judge: Judge, path: Path) -
 
 def bench_of(run: Graded, student: Engine, judge: Judge, folder: Path) -> Bench:
     return Bench(run, folder, student, judge, DIALS, examined(judge), num_threads=2)
-
-
-def asked_again(bench: Bench):
-    """One correction: the blamed call asked again under the feedback, what follows live."""
-
-    def correct(
-        problem: Problem, failed: Trajectory, blames: Sequence[Blame], live: Engine
-    ) -> Trajectory:
-        place = blames[-1].call_index
-        call = failed.steps[place]
-        assert isinstance(call, Call)
-        guided = call.request.model_copy(update={"guidance": blames[-1].feedback})
-        reply = live.complete([guided])[0]
-        sample = failed.sample
-        engine = forked(failed, place, reply, live, sample=sample, draws=sample)
-        return pipeline.solve(problem, engine, bench.judge, DIALS, sample=sample)
-
-    return correct

@@ -1,12 +1,11 @@
 """Supervisors measured on real scripted runs whose truth the generator knows."""
 
-import json
 from dataclasses import dataclass, replace
 from random import Random
 
 import pytest
 
-from mapcoder_lite.curation import accuracy, baselines, injection, whowhen
+from mapcoder_lite.curation import accuracy, baselines, injection
 from mapcoder_lite.curation.accuracy import Answers, SupervisorTable
 from mapcoder_lite.curation.accuracy_page import page
 from mapcoder_lite.curation.bench import Bench, Unfinished, graded_run
@@ -22,7 +21,7 @@ from mapcoder_lite.pocket.faults import always_wrong
 from mapcoder_lite.pocket.teacher import MistakeRates, TeacherEngine
 from mapcoder_lite.store import StoredCall, Unit
 from mapcoder_lite.trajectory import Call, CallKind, FormatFailure, Grade, Role, Trajectory
-from scripted_runs import asked_again, bench_of, known_puzzles, run_of
+from scripted_runs import bench_of, known_puzzles, run_of
 
 NEVER = MistakeRates(0, 0, 0, 0, 0, 0, 0)
 WEAK = MistakeRates(0.1, 0.05, 0.1, 0.2, 0.15, 0.3, 0.4)
@@ -107,9 +106,7 @@ def answers_of(bench, supervisors, failures):
     for supervisor in supervisors:
         name = supervisor.name.replace(" ", "-")
         is_rule = isinstance(supervisor, baselines.Baseline)
-        said = bench.corrections(
-            name, supervisor.name, lambda _, s=supervisor: s, asked_again(bench), failures
-        )
+        said = bench.corrections(name, supervisor.name, lambda _, s=supervisor: s, failures)
         found.append(Answers(supervisor.name, is_rule, said))
     return found
 
@@ -350,57 +347,6 @@ def test_a_rule_cannot_blame_a_role_that_was_never_asked(bench, run, labelled):
     assert baselines.at_random().choose(bare) is Role.RETRIEVAL
     nothing = baselines.at_random().blame(problem, bare.model_copy(update={"steps": ()}), 1)
     assert isinstance(nothing, FormatFailure)
-
-
-def test_who_and_when_has_the_published_keys_and_text_stays_text(bench, run, labelled, tmp_path):
-    labels, _ = labelled
-    failures = bench.failures(labels)
-    nasty = '</script>"\x1b[31m\n{{x}}'
-    cases = []
-    for label in labels:
-        failed = failures[label.unit]
-        call = failed.steps[label.call_index]
-        assert isinstance(call, Call)
-        hurt = call.model_copy(
-            update={"completion": call.completion.model_copy(update={"text": nasty})}
-        )
-        steps = (*failed.steps[: label.call_index], hurt, *failed.steps[label.call_index + 1 :])
-        hurt_attempt = failed.model_copy(update={"steps": steps})
-        cases.append(whowhen.case(run.problems[label.problem_id], hurt_attempt, label))
-    (tmp_path / "999.json").write_text("{}")
-    assert whowhen.write_cases(tmp_path, cases) == len(labels)
-    assert len(list(tmp_path.glob("*.json"))) == len(labels)
-    for number in range(1, len(labels) + 1):
-        case = json.loads((tmp_path / f"{number}.json").read_text())
-        assert set(case) == {
-            "is_correct",
-            "question",
-            "question_ID",
-            "ground_truth",
-            "history",
-            "mistake_agent",
-            "mistake_step",
-            "mistake_reason",
-        }
-        turn = case["history"][int(case["mistake_step"])]
-        assert turn == {"content": nasty, "role": "assistant", "name": case["mistake_agent"]}
-        assert {turn["name"] for turn in case["history"]} <= {*Role, "judge"}
-
-
-def test_the_steps_of_a_role_alone_is_its_first_call(run):
-    unit, failed = next(iter(run.failed.items()))
-    label = Label(
-        problem_id=unit.problem_id,
-        sample=unit.sample,
-        truth=Truth.REPLAY,
-        role=Role.PLANNING,
-        repair_sets=((Role.PLANNING,),),
-        certainty=0.97,
-    )
-    case = json.loads(whowhen.case(run.problems[unit.problem_id], failed, label) or "")
-    assert case["history"][int(case["mistake_step"])]["name"] == "planning"
-    bare = failed.model_copy(update={"steps": failed.steps[:1]})
-    assert whowhen.case(run.problems[unit.problem_id], bare, label) is None
 
 
 def test_runs_that_cannot_be_measured_are_refused(run, known, tmp_path):

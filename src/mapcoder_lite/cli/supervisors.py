@@ -21,10 +21,9 @@ if TYPE_CHECKING:
 
     from mapcoder_lite.config import Config
     from mapcoder_lite.curation.accuracy import Answers, SupervisorTable
-    from mapcoder_lite.curation.bench import Bench, Correct, Graded, Stored, Supervisor
+    from mapcoder_lite.curation.bench import Bench, Graded, Stored, Supervisor
     from mapcoder_lite.curation.injection import Faults
     from mapcoder_lite.curation.label import Label
-    from mapcoder_lite.example import Blame
     from mapcoder_lite.judge.judge import SandboxJudge
     from mapcoder_lite.judge.selftest import SelftestReport
     from mapcoder_lite.problem import Problem
@@ -246,7 +245,7 @@ def _table(
     resampled = bench.resampled(failures)
     answers = [
         *_read_by_supervisors(wish, bench, stack, failures),
-        *_ruled(bench, labels, failures),
+        *bench.by_rules(labels, failures),
     ]
     return accuracy.table(
         str(wish.run),
@@ -327,40 +326,9 @@ def _read_by_supervisors(
             sampling, retry = wish.settings.repair.sampling, wish.settings.traversal
             return ModelSupervisor(stored(engine), sampling, retry.retry_temperature)
 
-        said = bench.corrections(name, engine.identity, supervisor, _correct(bench), failures)
+        said = bench.corrections(name, engine.identity, supervisor, failures)
         answers.append(Answers(name, False, said))
     return answers
-
-
-def _ruled(
-    bench: "Bench", labels: "Sequence[Label]", failures: "dict[Unit, Trajectory]"
-) -> "list[Answers]":
-    """Let every rule that reads nothing correct every failure once."""
-    from mapcoder_lite.curation import baselines
-    from mapcoder_lite.curation.accuracy import Answers
-
-    rules = (baselines.always_coder(), baselines.majority(labels), baselines.at_random())
-    answers: list[Answers] = []
-    for rule in rules:
-        folder = rule.name.replace(" ", "-")
-
-        def supervisor(stored: "Stored", rule: "Supervisor" = rule) -> "Supervisor":
-            return rule
-
-        said = bench.corrections(folder, rule.name, supervisor, _correct(bench), failures)
-        answers.append(Answers(rule.name, True, said))
-    return answers
-
-
-def _correct(bench: "Bench") -> "Correct":
-    from mapcoder_lite.curation.repair import corrected
-
-    def correct(
-        problem: "Problem", failed: "Trajectory", blames: "Sequence[Blame]", live: "Engine"
-    ) -> "Trajectory":
-        return corrected(problem, failed, blames, live, bench.judge, bench.dials)
-
-    return correct
 
 
 def _export(bench: "Bench", labels: "Sequence[Label]", failures: "dict[Unit, Trajectory]") -> None:

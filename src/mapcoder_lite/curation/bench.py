@@ -13,10 +13,12 @@ from pathlib import Path
 
 from mapcoder_lite import pipeline, runner
 from mapcoder_lite.curation import counterfactual, injection
-from mapcoder_lite.curation.accuracy import ReplayTally
+from mapcoder_lite.curation.accuracy import Answers, ReplayTally
+from mapcoder_lite.curation.baselines import always_coder, at_random, majority
 from mapcoder_lite.curation.counterfactual import Attribution, Lattice
 from mapcoder_lite.curation.injection import Faults, InjectionTally
 from mapcoder_lite.curation.label import Label
+from mapcoder_lite.curation.repair import corrected
 from mapcoder_lite.curation.rerun import Renumbered
 from mapcoder_lite.curation.supervisor import Supervisor
 from mapcoder_lite.engine.replay import StoredEngine
@@ -41,9 +43,6 @@ class Unfinished(Exception):
 
 Stored = Callable[[Engine], Engine]
 """Wraps an engine so that its completions are kept in the stage's directory."""
-
-Correct = Callable[[Problem, Trajectory, Sequence[Blame], Engine], Trajectory]
-"""Makes an attempt again under a supervisor's word (repair.corrected)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,12 +175,12 @@ class Bench:
         name: str,
         identity: str,
         supervisor: Callable[[Stored], Supervisor],
-        correct: Correct,
         failures: Mapping[Unit, Trajectory],
     ) -> dict[Unit, Correction]:
         """Let one supervisor correct every failure once; return what it said and brought.
 
-        A failure whose correction the judge failed on is left out.
+        `name` is its folder's, `identity` what a resume must bring again. A failure whose
+        correction the judge failed on is left out.
 
         Raises:
             Unfinished: units are owed.
@@ -195,7 +194,7 @@ class Bench:
                 blame = who.blame(problem, failed, 1)
                 if isinstance(blame, FormatFailure):
                     return failed
-                return correct(problem, failed, [blame], live)
+                return corrected(problem, failed, [blame], live, self.judge, self.dials)
 
             return solve
 
@@ -211,6 +210,24 @@ class Bench:
             }
         write_lines(self.folder / name / "corrections.jsonl", found.values())
         return found
+
+    def by_rules(
+        self, labels: Sequence[Label], failures: Mapping[Unit, Trajectory]
+    ) -> list[Answers]:
+        """Let every rule that reads nothing correct every failure once.
+
+        Raises:
+            Unfinished: units are owed.
+        """
+        answers: list[Answers] = []
+        for rule in (always_coder(), majority(labels), at_random()):
+
+            def supervisor(stored: Stored, rule: Supervisor = rule) -> Supervisor:
+                return rule
+
+            said = self.corrections(rule.name.replace(" ", "-"), rule.name, supervisor, failures)
+            answers.append(Answers(rule.name, True, said))
+        return answers
 
     @property
     def _student(self) -> str:
