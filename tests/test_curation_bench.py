@@ -369,7 +369,7 @@ def test_runs_that_cannot_be_measured_are_refused(run, known, tmp_path):
 
 
 def test_faults_go_only_where_the_passing_program_rests(run):
-    kinds = {CallKind.RETRIEVAL, CallKind.PLAN, CallKind.CODING, CallKind.DEBUGGING}
+    kinds = {CallKind.RETRIEVAL, CallKind.PLAN, CallKind.CODING}
     for trajectory in run.passing.values():
         places = injection.points(trajectory)
         calls = [trajectory.steps[place] for place in places]

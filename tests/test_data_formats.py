@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 
 from mapcoder_lite.config import Config
+from mapcoder_lite.curation.accuracy import SupervisorTable
+from mapcoder_lite.curation.counterfactual import Attribution
+from mapcoder_lite.curation.label import Label
 from mapcoder_lite.evaluation.metrics import Metrics
 from mapcoder_lite.example import Example
 from mapcoder_lite.problem import HiddenTests, Problem, Record
@@ -29,6 +32,9 @@ KINDS: tuple[type[Record], ...] = (
     Metrics,
     Manifest,
     Example,
+    Label,
+    Attribution,
+    SupervisorTable,
 )
 
 

@@ -29,6 +29,7 @@ SCHEMA_VERSION = 1
 
 FIRST_INJECTED_SAMPLE = 1_000_000
 """Injections are numbered from here, so that no draw of the run itself comes back."""
+_FIRST_TO_FAIL = (CallKind.RETRIEVAL, CallKind.PLAN, CallKind.CODING)
 MAX_STEPS = 1000
 MAX_FAULTS = 20
 MAX_REPLAYS = 9
@@ -177,14 +178,16 @@ def injection_of(unit: Unit) -> Injection:
 
 
 def points(trajectory: Trajectory) -> list[int]:
-    """Return where a fault may go: the calls that the passing program rests on.
+    """Return where a fault may go: the calls that the passing program rests on, but for two kinds.
 
-    A confidence is none of them: a wrong one only reorders the plans.
+    A wrong confidence only reorders the plans. Debugging is asked only where an earlier reply had
+    failed already, so that a fault of its own would never be the first one: whether it or the
+    earlier reply is responsible would be a matter of words.
     """
     return [
         position
         for position in steps_that_count(trajectory)
-        if _call(trajectory, position).kind is not CallKind.CONFIDENCE
+        if _call(trajectory, position).kind in _FIRST_TO_FAIL
     ]
 
 
@@ -301,21 +304,10 @@ def _label(trajectory: Trajectory, passing: Mapping[Unit, Trajectory], num_repla
         truth=Truth.INJECTION,
         role=call.role,
         call_index=position,
-        repair_sets=_repair_sets(call.role),
+        repair_sets=((call.role,),),
         # Laplace's rule: what all replays passing says of the next one.
         certainty=(num_replays + 1) / (num_replays + 2),
     )
-
-
-def _repair_sets(role: Role) -> tuple[tuple[Role, ...], ...]:
-    """Whom a right answer of whose would have mended it, for certain.
-
-    Debugging is asked only where coding's program failed; had that been the right one, the attempt
-    would have ended with it.
-    """
-    if role is Role.DEBUGGING:
-        return (Role.CODING,), (Role.DEBUGGING,)
-    return ((role,),)
 
 
 def _is_certain(injection: Injection, passed: set[Unit], num_replays: int) -> bool:
