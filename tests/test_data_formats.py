@@ -8,6 +8,9 @@ import pytest
 
 from mapcoder_lite.calls import StoredCall
 from mapcoder_lite.config import Config
+from mapcoder_lite.curation.accuracy import SupervisorTable
+from mapcoder_lite.curation.counterfactual import Attribution
+from mapcoder_lite.curation.label import Label
 from mapcoder_lite.evaluation.metrics import Metrics
 from mapcoder_lite.examination import Examination
 from mapcoder_lite.example import Correction, Example
@@ -35,6 +38,9 @@ KINDS: tuple[type[Record], ...] = (
     Metrics,
     Manifest,
     Example,
+    Label,
+    Attribution,
+    SupervisorTable,
 )
 
 

@@ -6,9 +6,9 @@ from mapcoder_lite.errors import StoreError
 from mapcoder_lite.evaluation.compare import compare
 from mapcoder_lite.evaluation.metrics import Metrics, measure
 from mapcoder_lite.evaluation.report import comparison_report, run_report
-from mapcoder_lite.evaluation.statistics import mcnemar, wilson
 from mapcoder_lite.problem import HiddenTests, Language, Problem, Test
 from mapcoder_lite.runner import Threads, Worker, run, samples_of
+from mapcoder_lite.statistics import mcnemar, wilson
 from mapcoder_lite.trajectory import (
     Call,
     CallKind,

@@ -24,6 +24,7 @@ from mapcoder_lite.cli import (
     run,
     serve_cmd,
     solve,
+    supervisors,
     terminal,
     train,
 )
@@ -36,6 +37,7 @@ VERBS: tuple[Callable[..., None], ...] = (
     grade.grade,
     repair.repair,
     report.report,
+    supervisors.supervisors,
     train.dataset,
     train.train,
     demo.demo,

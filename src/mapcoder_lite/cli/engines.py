@@ -177,16 +177,16 @@ def _in_process(settings: EngineConfig, backbone: Path, adapters: Mapping[Role, 
 def _teacher(settings: EngineConfig, problems: Sequence[Problem]) -> Engine:
     from mapcoder_lite.pocket.teacher import MistakeRates, TeacherEngine
 
-    return TeacherEngine(_puzzles_of(problems), MistakeRates().times(settings.mistakes))
+    return TeacherEngine(known_puzzles(problems), MistakeRates().times(settings.mistakes))
 
 
 def _supervisor(settings: EngineConfig, problems: Sequence[Problem]) -> Engine:
     from mapcoder_lite.pocket.supervisor import ErrorRates, SupervisorEngine
 
-    return SupervisorEngine(_puzzles_of(problems), ErrorRates().times(settings.mistakes))
+    return SupervisorEngine(known_puzzles(problems), ErrorRates().times(settings.mistakes))
 
 
-def _puzzles_of(problems: Sequence[Problem]) -> list[Puzzle]:
+def known_puzzles(problems: Sequence[Problem]) -> list[Puzzle]:
     """Return the puzzles that these problems are; only the sets that they come from are drawn."""
     from mapcoder_lite.pocket.world import SIZES, problem_set
 

@@ -28,7 +28,7 @@ def report(
     from mapcoder_lite.evaluation.compare import compare
     from mapcoder_lite.evaluation.metrics import measure
     from mapcoder_lite.evaluation.report import comparison_report, run_report
-    from mapcoder_lite.evaluation.statistics import has_statistics
+    from mapcoder_lite.statistics import has_statistics
 
     if len(runs) > 2:
         raise ConfigError(f"{len(runs)} runs given: report takes one run, or two to be paired")

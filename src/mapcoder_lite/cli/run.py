@@ -206,8 +206,8 @@ def _report(path: Path, json: bool) -> None:
     """Write metrics.json, which is derived and may be written anew, and show it."""
     from mapcoder_lite.evaluation.metrics import measure
     from mapcoder_lite.evaluation.report import run_report
-    from mapcoder_lite.evaluation.statistics import has_statistics
     from mapcoder_lite.jsonl import write_record
+    from mapcoder_lite.statistics import has_statistics
 
     metrics = measure(path, has_intervals=has_statistics())
     write_record(path / "metrics.json", metrics)

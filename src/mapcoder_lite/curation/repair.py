@@ -103,7 +103,7 @@ class Repairer:
     dials: Dials
     rounds: int
     """Corrections of an attempt at most."""
-    record: Callable[[Correction], None]
+    record: Callable[[Correction], object]
 
     def solve(self, problem: Problem, sample: int) -> Trajectory:
         """Correct an attempt until it passes or the rounds are used; return the last trajectory.

@@ -11,8 +11,8 @@ from typing import Literal
 
 from mapcoder_lite.errors import StoreError
 from mapcoder_lite.evaluation.metrics import RunFiles, is_internal, open_run
-from mapcoder_lite.evaluation.statistics import mcnemar
 from mapcoder_lite.problem import Record
+from mapcoder_lite.statistics import mcnemar
 
 SCHEMA_VERSION = 1
 

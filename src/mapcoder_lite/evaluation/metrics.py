@@ -13,30 +13,15 @@ from typing import Literal
 from mapcoder_lite.calls import StoredCall
 from mapcoder_lite.engine.prices import Prices, prices_of
 from mapcoder_lite.errors import StoreError
-from mapcoder_lite.evaluation.statistics import wilson
 from mapcoder_lite.examination import Examination, passed_examination
 from mapcoder_lite.jsonl import read_lines, read_record
 from mapcoder_lite.problem import Record
+from mapcoder_lite.statistics import Rate, rate
 from mapcoder_lite.store import RunHeader, RunProblem, Unit, light_grades
 from mapcoder_lite.trajectory import Call, Grade, Role, StopReason, Trajectory, Usage
 from mapcoder_lite.verdict import Verdict
 
 SCHEMA_VERSION = 1
-
-
-class Rate(Record):
-    """A share of units, with its 95 % Wilson interval."""
-
-    num_passed: int
-    num_total: int
-    low: float | None = None
-    """None: statsmodels is absent, or several samples a problem make units depend on each other."""
-    high: float | None = None
-
-    @property
-    def share(self) -> float | None:
-        """Passed of total; None when there is nothing to divide by."""
-        return self.num_passed / self.num_total if self.num_total else None
 
 
 class RoleFailures(Record):
@@ -198,14 +183,6 @@ def open_run(path: Path) -> RunFiles:
     if strange:
         raise StoreError(f"{path}: grades.jsonl names {strange[0]}, which problems.jsonl does not")
     return RunFiles(path, header, examination, problems, grades)
-
-
-def rate(num_passed: int, num_total: int, with_interval: bool) -> Rate:
-    """Return a rate, with its interval if that may be had."""
-    if not with_interval:
-        return Rate(num_passed=num_passed, num_total=num_total)
-    low, high = wilson(num_passed, num_total)
-    return Rate(num_passed=num_passed, num_total=num_total, low=low, high=high)
 
 
 def is_internal(grade: Grade) -> bool:

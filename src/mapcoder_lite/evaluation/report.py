@@ -7,8 +7,9 @@ Does not know: where numbers come from, terminals, colours.
 from collections.abc import Iterable, Sequence
 
 from mapcoder_lite.evaluation.compare import Comparison, Pairs
-from mapcoder_lite.evaluation.metrics import Metrics, Rate, Spent
+from mapcoder_lite.evaluation.metrics import Metrics, Spent
 from mapcoder_lite.examination import Examination, rules_of
+from mapcoder_lite.statistics import Rate
 from mapcoder_lite.verdict import JUDGE_VERSION
 
 

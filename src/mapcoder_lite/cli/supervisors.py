@@ -1,0 +1,379 @@
+"""`mapcoder supervisors`: how good a supervisor is, measured on failures whose culprit is known.
+
+Knows: which engines stand for student, teacher and supervisors, what is written where.
+Does not know: how failures are labelled, how numbers are made.
+"""
+
+import sys
+from contextlib import ExitStack
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mapcoder_lite.cli import options, terminal
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from contextlib import AbstractContextManager
+
+    from mapcoder_lite.config import Config
+    from mapcoder_lite.curation.accuracy import Answers, SupervisorTable
+    from mapcoder_lite.curation.bench import Bench, Graded, Stored, Supervisor
+    from mapcoder_lite.curation.injection import Faults
+    from mapcoder_lite.curation.label import Label
+    from mapcoder_lite.judge.judge import SandboxJudge
+    from mapcoder_lite.judge.selftest import SelftestReport
+    from mapcoder_lite.problem import Problem
+    from mapcoder_lite.runner import Progress
+    from mapcoder_lite.settings import EngineConfig
+    from mapcoder_lite.store import Unit
+    from mapcoder_lite.trajectory import Engine, Trajectory
+
+
+class Source(StrEnum):
+    """Where faulty replies come from."""
+
+    DONORS = "donors"
+    """Failed attempts of the run at the same problem."""
+    SCRIPTED = "scripted"
+    """The pocket world's mistakes; pocket problems alone."""
+
+
+class How(StrEnum):
+    """How the responsible role becomes known."""
+
+    INJECTION = "injection"
+    REPLAY = "replay"
+
+
+class Sets(StrEnum):
+    """Which sets of roles the teacher stands in for."""
+
+    FULL = "full"
+    CHEAP = "cheap"
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the command was told."""
+
+    run: Path
+    truth: How
+    faults: Source
+    faults_per_call: int
+    lattice: Sets
+    replays: int
+    supervisors: dict[str, "EngineConfig"]
+    teacher: "EngineConfig | None"
+    settings: "Config"
+
+
+def supervisors(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The student's complete, graded run.")],
+    truth: Annotated[How, typer.Option(help="How the responsible role is known.")] = How.INJECTION,
+    also: Annotated[
+        list[Path] | None,
+        typer.Option("--also", help="TOML with a further [supervisor]; its file name names it."),
+    ] = None,
+    teacher: Annotated[
+        Path | None, typer.Option("--teacher", help="replay: TOML whose [engine] is the teacher.")
+    ] = None,
+    faults: Annotated[
+        Source, typer.Option(help="injection: where faulty replies come from.")
+    ] = Source.DONORS,
+    faults_per_call: Annotated[int, typer.Option(min=1, max=20, help="injection: at most.")] = 1,
+    lattice: Annotated[Sets, typer.Option(help="replay: all 16 sets of roles, or 8.")] = Sets.CHEAP,
+    replays: Annotated[
+        int, typer.Option(min=1, max=9, help="Replays of an injection, or of a set of roles.")
+    ] = 3,
+    config: options.Files = None,
+    overrides: options.Overrides = None,
+    name: Annotated[
+        str | None, typer.Option("--name", help="Name of the folder; by default RUN-TRUTH.")
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", help="Folder of all runs.")] = Path("runs"),
+    json: options.Json = False,
+) -> None:
+    """Measure whom supervisors blame and what their corrections bring; the same command resumes.
+
+    Settings are the run's own, the student's engine included, but for what -c and -s say. The
+    engine of [supervisor] is measured beside three rules: always coder, majority, random. Exit
+    code 9 = units are owed.
+
+    Example: mapcoder supervisors runs/student --truth injection -c configs/pocket-repair.toml
+    """
+    from mapcoder_lite.jsonl import read_record
+    from mapcoder_lite.store import RunHeader
+
+    made = read_record(run / "config.json", RunHeader).config
+    settings = options.resolve(config, overrides, made)
+    wish = Wish(
+        run,
+        truth,
+        faults,
+        faults_per_call,
+        lattice,
+        replays,
+        _supervisors(settings, also or []),
+        options.resolve([teacher], None).engine if teacher else None,
+        settings,
+    )
+    folder = out / (name or f"{run.name}-{truth.value}")
+    table = _finished(wish, folder)
+    _report(table, folder, json)
+
+
+def _supervisors(settings: "Config", also: "Sequence[Path]") -> dict[str, "EngineConfig"]:
+    from mapcoder_lite.errors import ConfigError
+
+    found = {} if settings.supervisor is None else {"supervisor": settings.supervisor}
+    for path in also:
+        engine = options.resolve([path], None).supervisor
+        if engine is None:
+            raise ConfigError(f"{path} has no [supervisor]")
+        if path.stem in (*found, *_OTHER_FOLDERS):
+            raise ConfigError(f"{path}: another folder is named {path.stem}; rename the file")
+        found[path.stem] = engine
+    if not found:
+        raise ConfigError(
+            "no supervisor to measure: -c FILE with a [supervisor] section, or --also FILE"
+        )
+    return found
+
+
+_OTHER_FOLDERS = ("truth", "resampling", "always-coder", "majority", "random", "who-and-when")
+
+
+def _finished(wish: Wish, folder: Path) -> "SupervisorTable":
+    """Carry everything out, or end with what is owed."""
+    from mapcoder_lite.curation.bench import Unfinished
+
+    try:
+        return _measured(wish, folder)
+    except Unfinished as error:
+        terminal.say(f"{error}; they are not scored. The same command goes on", "yellow")
+        sys.exit(9)
+    except KeyboardInterrupt:
+        terminal.say(f"interrupted; what is done stands in {folder}: the same command goes on")
+        sys.exit(130)
+
+
+def _measured(wish: Wish, folder: Path) -> "SupervisorTable":
+    from mapcoder_lite.cli import engines
+    from mapcoder_lite.curation.bench import Bench
+    from mapcoder_lite.errors import StoreError
+
+    graded, problems = _read(wish)
+    student = wish.settings
+    with ExitStack() as stack:
+        judge = stack.enter_context(engines.opened_judge(wish.settings))
+        engine = stack.enter_context(_opened(student, problems))
+        if engine.identity != graded.header.engine_identity:
+            raise StoreError(
+                f"{wish.run} was made by {graded.header.engine_identity}, and its settings now "
+                f"give {engine.identity}: its attempts cannot be made again by that"
+            )
+        bench = Bench(
+            graded,
+            folder,
+            engine,
+            judge,
+            engines.dials(student),
+            _examined(judge, student),
+            num_threads=wish.settings.run.concurrency,
+            max_errors=wish.settings.run.max_errors,
+            on_unit=_show,
+        )
+        return _table(wish, bench, stack, problems)
+
+
+def _examined(judge: "SandboxJudge", student: "Config") -> "SelftestReport":
+    """No accuracy comes from a judge that failed its self-test; each stage says so."""
+    from mapcoder_lite.judge.selftest import run_selftest
+    from mapcoder_lite.problem import Language
+
+    return run_selftest(judge, tuple(dict.fromkeys((Language.PYTHON, student.run.language))))
+
+
+def _read(wish: Wish) -> "tuple[Graded, Sequence[Problem]]":
+    """Read the run and the problems it was made of, which -s may say to have moved."""
+    from mapcoder_lite.curation.bench import graded_run
+    from mapcoder_lite.data.problem_json import read_hidden_tests, read_problems
+    from mapcoder_lite.errors import ConfigError, InputError
+
+    wanted = wish.settings.run
+    if wanted.problems is None:
+        raise InputError(f"{wish.run} does not say where its problems are: -s run.problems=FILE")
+    known = read_problems(Path(wanted.problems))[: wanted.limit]
+    tests = read_hidden_tests(Path(wanted.hidden_tests)) if wanted.hidden_tests else None
+    graded = graded_run(wish.run, known, tests)
+    if wish.settings.traversal != graded.header.config.traversal:
+        raise ConfigError(
+            f"attempts are made again as {wish.run} made them, yet the traversal would differ: "
+            "leave it out of -c and -s"
+        )
+    return graded, known
+
+
+def _table(
+    wish: Wish, bench: "Bench", stack: ExitStack, problems: "Sequence[Problem]"
+) -> "SupervisorTable":
+    from mapcoder_lite.curation import accuracy
+    from mapcoder_lite.curation.label import Truth
+    from mapcoder_lite.jsonl import write_lines
+
+    bench.folder.mkdir(parents=True, exist_ok=True)
+    injections = replays = None
+    if wish.truth is How.INJECTION:
+        faults = _faults(wish, bench, problems)
+        labels, injections = bench.by_injection(
+            faults, wish.faults.value, wish.faults_per_call, wish.replays
+        )
+    else:
+        from mapcoder_lite.curation.counterfactual import Lattice
+
+        teacher = stack.enter_context(_teacher(wish, problems))
+        lattice = Lattice(wish.lattice.value)
+        labels, found, replays = bench.by_replay(teacher, lattice, wish.replays)
+        write_lines(bench.folder / "attributions.jsonl", found)
+    write_lines(bench.folder / "labels.jsonl", labels)
+    failures = bench.failures(labels)
+    _export(bench, labels, failures)
+    resampled = bench.resampled(failures)
+    answers = [
+        *_read_by_supervisors(wish, bench, stack, failures),
+        *bench.by_rules(labels, failures),
+    ]
+    return accuracy.table(
+        str(wish.run),
+        Truth(wish.truth.value),
+        labels,
+        answers,
+        resampled,
+        injections=injections,
+        replays=replays,
+    )
+
+
+def _faults(wish: Wish, bench: "Bench", problems: "Sequence[Problem]") -> "Faults":
+    from mapcoder_lite.curation.injection import Donors, Erring
+
+    if wish.faults is Source.DONORS:
+        return Donors(bench.run.failed.values())
+    from mapcoder_lite.cli import engines
+    from mapcoder_lite.pocket.faults import always_wrong
+
+    return Erring(always_wrong(engines.known_puzzles(problems)), wish.faults_per_call)
+
+
+def _teacher(wish: Wish, problems: "Sequence[Problem]") -> "AbstractContextManager[Engine]":
+    from mapcoder_lite.config import Config
+    from mapcoder_lite.errors import ConfigError
+    from mapcoder_lite.settings import EngineKind
+
+    if wish.teacher is None:
+        raise ConfigError(
+            "--truth replay needs a teacher, who answers for the student's roles in turn: "
+            "--teacher FILE with its [engine] section"
+        )
+    is_script = wish.settings.engine.kind is EngineKind.TEACHER
+    if wish.settings.traversal.temperature == 0 and not is_script:
+        raise ConfigError(
+            f"{wish.run} was made at temperature 0, where every replay is the same one and no "
+            "share of them means anything: make it with -s traversal.temperature=0.7, or take "
+            "--truth injection"
+        )
+    config = Config(engine=wish.teacher, traversal=wish.settings.traversal)
+    return _opened(config, problems)
+
+
+def _opened(settings: "Config", problems: "Sequence[Problem]") -> "AbstractContextManager[Engine]":
+    """Open the engine of a configuration, once it is known that its server can do it."""
+    from mapcoder_lite.cli import engines, preflight
+
+    ready = preflight.prepare(settings, problems)
+    for line in ready.lines:
+        terminal.say(f"server    {line}", "yellow")
+    return engines.opened_engine(ready.settings, problems)
+
+
+def _read_by_supervisors(
+    wish: Wish,
+    bench: "Bench",
+    stack: ExitStack,
+    failures: "dict[Unit, Trajectory]",
+) -> "list[Answers]":
+    """Let every configured supervisor correct every failure once."""
+    from mapcoder_lite.config import Config
+    from mapcoder_lite.curation.accuracy import Answers
+    from mapcoder_lite.curation.supervisor import ModelSupervisor
+    from mapcoder_lite.settings import TraversalConfig
+
+    problems = list(bench.run.problems.values())
+    answers: list[Answers] = []
+    for name, settings in wish.supervisors.items():
+        # It is no role, so no adapter answers for it.
+        config = Config(
+            engine=settings.model_copy(update={"adapters": False}),
+            traversal=TraversalConfig(max_tokens=wish.settings.repair.max_tokens),
+        )
+        engine = stack.enter_context(_opened(config, problems))
+
+        def supervisor(stored: "Stored", engine: "Engine" = engine) -> "Supervisor":
+            sampling, retry = wish.settings.repair.sampling, wish.settings.traversal
+            return ModelSupervisor(stored(engine), sampling, retry.retry_temperature)
+
+        said = bench.corrections(name, engine.identity, supervisor, failures)
+        answers.append(Answers(name, False, said))
+    return answers
+
+
+def _export(bench: "Bench", labels: "Sequence[Label]", failures: "dict[Unit, Trajectory]") -> None:
+    """Write the labelled failures in the form of Who&When."""
+    from mapcoder_lite.curation import whowhen
+
+    solutions = {unit.problem_id: t.program or "" for unit, t in bench.run.passing.items()}
+    cases = [
+        whowhen.case(
+            bench.run.problems[label.problem_id],
+            failures[label.unit],
+            label,
+            solutions.get(label.problem_id, ""),
+        )
+        for label in labels
+    ]
+    written = [case for case in cases if case is not None]
+    folder = bench.folder / "who-and-when"
+    num_written = whowhen.write_cases(folder, written)
+    terminal.say(f"labels    {len(labels)} failures; {num_written} written to {folder}")
+    if num_written < len(labels):
+        terminal.say(
+            f"{len(labels) - num_written} are not: the responsible role was never asked there, so "
+            "no step can be named",
+            "yellow",
+        )
+
+
+def _show(stage: str, progress: "Progress") -> None:
+    result = progress.result
+    if result.fault is not None:
+        terminal.say(
+            f"{stage}: {result.unit.problem_id} {result.unit.sample}: ERROR, owed again: "
+            f"{result.fault}",
+            "yellow",
+        )
+    elif progress.num_ended % 100 == 0 or progress.num_ended == progress.num_owed:
+        terminal.say(f"{stage}: {progress.num_ended} of {progress.num_owed}")
+
+
+def _report(table: "SupervisorTable", folder: Path, json: bool) -> None:
+    from mapcoder_lite.curation.accuracy_page import page
+    from mapcoder_lite.jsonl import write_record, write_text
+
+    write_record(folder / "supervisors.json", table)
+    text = page(table)
+    write_text(folder / "supervisors.md", text + "\n")
+    terminal.result(table.model_dump_json(indent=2) if json else text)

@@ -1,0 +1,152 @@
+"""The statistics that every rate and every comparison needs, from statsmodels where it has them.
+
+Knows: rates with Wilson intervals, also of words that come in clusters, the exact McNemar test,
+Holm's correction, Krippendorff's alpha, what to do when statsmodels is absent.
+Does not know: runs, supervisors, what is counted.
+"""
+
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Sequence
+from importlib import import_module
+from importlib.util import find_spec
+from itertools import permutations
+from typing import Any, NamedTuple
+
+from mapcoder_lite.errors import ConfigError
+from mapcoder_lite.problem import Record
+
+
+class Interval(NamedTuple):
+    """A two-sided 95 % confidence interval of a rate."""
+
+    low: float
+    high: float
+
+
+class Rate(Record):
+    """A share of units, with its 95 % Wilson interval."""
+
+    num_passed: int
+    num_total: int
+    low: float | None = None
+    """None: statsmodels is absent, or several samples a problem make units depend on each other."""
+    high: float | None = None
+
+    @property
+    def share(self) -> float | None:
+        """Passed of total; None when there is nothing to divide by."""
+        return self.num_passed / self.num_total if self.num_total else None
+
+
+def has_statistics() -> bool:
+    """Whether statsmodels is installed."""
+    return find_spec("statsmodels") is not None
+
+
+def rate(num_passed: int, num_total: int, with_interval: bool) -> Rate:
+    """Return a rate, with its interval if that may be had."""
+    if not with_interval:
+        return Rate(num_passed=num_passed, num_total=num_total)
+    low, high = wilson(num_passed, num_total)
+    return Rate(num_passed=num_passed, num_total=num_total, low=low, high=high)
+
+
+def wilson(num_passed: float, num_total: float) -> Interval:
+    """Return the Wilson score interval at 95 %; of nothing, nothing is known: 0 to 1.
+
+    Raises:
+        ConfigError: statsmodels is not installed.
+    """
+    if num_total == 0:
+        return Interval(0.0, 1.0)
+    _demand()
+    proportion: Any = import_module("statsmodels.stats.proportion")  # Any: no type stubs
+    low, high = proportion.proportion_confint(num_passed, num_total, alpha=0.05, method="wilson")
+    return Interval(float(low), float(high))
+
+
+def clustered(words: Iterable[tuple[str, bool]]) -> Rate:
+    """Return the rate of words that come several a problem, as (problem, word).
+
+    Words of one problem resemble each other, so that n of them tell less than n: the interval is
+    Wilson's on the effective number, n over the design effect (Rao and Scott 1992).
+
+    Raises:
+        ConfigError: statsmodels is not installed.
+    """
+    by_problem: dict[str, list[bool]] = defaultdict(list)
+    for problem, word in words:
+        by_problem[problem].append(word)
+    clusters = list(by_problem.values())
+    num_total, num_passed = sum(map(len, clusters)), sum(map(sum, clusters))
+    if num_total == 0:
+        return rate(0, 0, with_interval=True)
+    share = num_passed / num_total
+    effective = num_total / _design_effect(clusters, share)
+    low, high = wilson(share * effective, effective)
+    return Rate(num_passed=num_passed, num_total=num_total, low=low, high=high)
+
+
+def mcnemar(num_only_first: int, num_only_second: int) -> float:
+    """Return the two-sided p of the exact McNemar test on the discordant pairs.
+
+    Raises:
+        ConfigError: statsmodels is not installed.
+    """
+    _demand()
+    tables: Any = import_module("statsmodels.stats.contingency_tables")  # Any: no type stubs
+    # The concordant cells have no part in the test.
+    cells = [[0, num_only_first], [num_only_second, 0]]
+    return float(tables.mcnemar(cells, exact=True).pvalue)
+
+
+def holm(ps: Sequence[float]) -> list[float]:
+    """Return the p values as they stand after Holm's correction for being several, in order.
+
+    Raises:
+        ConfigError: statsmodels is not installed.
+    """
+    if not ps:
+        return []
+    _demand()
+    multitest: Any = import_module("statsmodels.stats.multitest")  # Any: no type stubs
+    return [float(p) for p in multitest.multipletests(list(ps), method="holm")[1]]
+
+
+def alpha(answers: Sequence[Sequence[Hashable | None]]) -> float | None:
+    """Return Krippendorff's alpha for names: 1 = agreement, 0 = what chance would bring.
+
+    One row a unit, one answer an observer in it; None = no answer. None comes back where alpha is
+    not defined: nobody answered the same unit, or all answers are the same one. (The packages that
+    have it are under the GPL or not released yet; for names it is a count of pairs.)
+    """
+    pairs: dict[tuple[Hashable, Hashable], float] = defaultdict(float)
+    for row in answers:
+        given = [answer for answer in row if answer is not None]
+        for pair in permutations(given, 2):
+            pairs[pair] += 1 / (len(given) - 1)
+    times: dict[Hashable, float] = defaultdict(float)
+    for (first, _), count in pairs.items():
+        times[first] += count
+    by_chance = sum(times[a] * times[b] for a, b in permutations(times, 2))
+    if by_chance == 0:
+        return None
+    unlike = sum(count for (first, second), count in pairs.items() if first != second)
+    return 1 - (sum(pairs.values()) - 1) * unlike / by_chance
+
+
+def _design_effect(clusters: Sequence[Sequence[bool]], share: float) -> float:
+    """How many times larger the variance is than that of independent words; never below 1."""
+    m, n = len(clusters), sum(map(len, clusters))
+    alone = share * (1 - share) / n
+    if alone == 0 or m == 1:  # nothing to estimate it from: as if a problem's words were one
+        return n / m
+    strays = sum((sum(words) - share * len(words)) ** 2 for words in clusters)
+    return min(max(1.0, strays * m / (m - 1) / n**2 / alone), float(n))
+
+
+def _demand() -> None:
+    if not has_statistics():
+        raise ConfigError(
+            "intervals and paired tests need statsmodels: pip install 'mapcoder-lite[evaluation]'"
+        )
