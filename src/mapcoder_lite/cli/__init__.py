@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 import typer
 
 from mapcoder_lite.cli import (
+    audit,
     backends,
     data,
     demo,
@@ -33,6 +34,7 @@ VERBS: tuple[Callable[..., None], ...] = (
     run.run,
     report.report,
     train.dataset,
+    audit.audit,
     train.train,
     demo.demo,
     backends.backends,
