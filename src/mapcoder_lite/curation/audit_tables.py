@@ -85,17 +85,18 @@ def _funnel(stages: Sequence[Stage]) -> Table:
     rows: list[tuple[str, ...]] = []
     before: dict[str, int] = {}
     for stage in stages:
-        kept = _percent(stage.count, before.get(stage.unit))
+        unit = "calls" if stage.unit == "rows" else stage.unit  # a row is a call that was kept
+        kept = _percent(stage.count, before.get(unit))
         parts = "; ".join(
             f"{by}: {_listed(counts)}" for by, counts in stage.parts.items() if counts
         )
         rows.append((stage.name, stage.unit, str(stage.count), kept, parts))
-        before[stage.unit] = stage.count
+        before[unit] = stage.count
     return Table(
         "Funnel",
         ("stage", "unit", "count", "of those before", "parts"),
         tuple(rows),
-        ("of those before: of the last stage counted in the same unit",),
+        ("of those before: of the last stage counted in the same unit; a row is a call",),
     )
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mapcoder_lite.curation.audit import Audit, LabelBias, band_order
+from mapcoder_lite.curation.funnel import Stage
 from mapcoder_lite.curation.odds import PassOdds
 from mapcoder_lite.errors import ConfigError
 
@@ -20,6 +21,7 @@ NUM_TAGS = 24
 """The most frequent tags are drawn; the table has all."""
 MAX_LABEL_LENGTH = 40
 _COLOURS = ("#33415c", "#7d8597", "#2a9d8f", "#e9a23b", "#c8553d", "#8d5a97")
+_MARKS = ("o", "s", "D", "^", "v")
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 _STYLE: Mapping[str, object] = {
     "text.parse_math": False,  # a dollar sign in a name is no formula
@@ -66,21 +68,26 @@ def write_plots(audit: Audit, folder: Path) -> tuple[Path, ...]:
 
 def _funnel(audit: Audit) -> Any:
     stages = audit.funnel.stages
-    figure, axes = _figure(8, 0.38 * len(stages) + 1.2)
-    units = list(dict.fromkeys(stage.unit for stage in stages))
-    for unit in units:
-        own = [(place, stage.count) for place, stage in enumerate(stages) if stage.unit == unit]
-        places, counts = zip(*own, strict=True)
-        bars = axes.barh(places, counts, color=_colour(units.index(unit)), label=unit)
-        axes.bar_label(bars, [f" {count:,}" for count in counts])
+    figure, axes = _figure(8.5, 0.38 * len(stages) + 1.2)
+    whole = {_counted_in(stage): stage.count for stage in reversed(stages)}
+    groups = list(dict.fromkeys(map(_counted_in, stages)))
+    for group in groups:
+        own = [(y, stage) for y, stage in enumerate(stages) if _counted_in(stage) == group]
+        lengths = [100 * stage.count / (whole[group] or 1) for _, stage in own]
+        bars = axes.barh([y for y, _ in own], lengths, color=_colour(groups.index(group)))
+        axes.bar_label(bars, [f" {stage.count:,} {stage.unit}" for _, stage in own])
     axes.set_yticks(range(len(stages)), [_shown(stage.name) for stage in stages])
     axes.invert_yaxis()
-    axes.set_xscale("symlog", linthresh=10)
-    axes.set_xlim(0, 4 * max(10, *(stage.count for stage in stages)))
-    axes.set_xlabel("how many (logarithmic)")
+    axes.set_xlim(0, 125)
+    axes.set_xticks(range(0, 101, 20))
+    axes.set_xlabel("per cent of the first stage of the same colour")
     axes.set_title("From problems to rows")
-    axes.legend(title="counted in", loc="upper left", bbox_to_anchor=(1, 1))
     return figure
+
+
+def _counted_in(stage: Stage) -> str:
+    """The unit; a row is a call that was kept."""
+    return "calls" if stage.unit == "rows" else stage.unit
 
 
 def _tags(audit: Audit) -> Any:
@@ -88,9 +95,8 @@ def _tags(audit: Audit) -> Any:
     first = bias.stages[0].shares
     tags = sorted(first, key=lambda tag: (-first[tag], tag))[:NUM_TAGS]
     dropped = len(first) - len(tags)
-    return _stage_bars(
-        bias, tags, f"Tags by stage{f' ({dropped} rarer ones left out)' * (dropped > 0)}"
-    )
+    title = f"Tags by stage ({dropped} rarer ones left out)" if dropped else "Tags by stage"
+    return _stage_dots(bias, tags, title)
 
 
 def _ratings(audit: Audit) -> Any:
@@ -133,20 +139,23 @@ _DRAWN: Mapping[str, Draw] = {
 }
 
 
-def _stage_bars(bias: LabelBias, labels: Sequence[str], title: str) -> Any:
-    """Bars of every stage beside each other, label by label."""
-    figure, axes = _figure(8, 0.16 * (len(bias.stages) + 1) * len(labels) + 1.2)
-    height = 0.84 / len(bias.stages)
+def _stage_dots(bias: LabelBias, labels: Sequence[str], title: str) -> Any:
+    """A line a label, a mark a stage: marks apart are a shift."""
+    figure, axes = _figure(8, 0.3 * len(labels) + 1.6)
     for place, stage in enumerate(bias.stages):
-        ys = [row + (place + 0.5) * height - 0.42 for row in range(len(labels))]
         shares = [100 * stage.shares.get(label, 0.0) for label in labels]
+        ys = [row + 0.12 * (place - (len(bias.stages) - 1) / 2) for row in range(len(labels))]
         name = f"{stage.stage} ({stage.num_units:,})"
-        axes.barh(ys, shares, height=height, color=_colour(place), label=name)
+        mark = _MARKS[place % len(_MARKS)]
+        axes.plot(shares, ys, mark, color=_colour(place), label=name, markersize=5)
     axes.set_yticks(range(len(labels)), [_shown(label) for label in labels])
     axes.set_ylim(len(labels) - 0.5, -0.5)
+    axes.set_xlim(0)
+    axes.grid(axis="y", linewidth=0.4, alpha=0.5)
+    axes.set_axisbelow(True)
     axes.set_xlabel("share of the stage, in per cent")
     axes.set_title(title)
-    axes.legend(loc="lower right")
+    axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
     return figure
 
 
