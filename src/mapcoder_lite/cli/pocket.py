@@ -124,7 +124,7 @@ def truth(
 def _truths(
     settings: "Config", paths: list[Path], dataset: Path
 ) -> "tuple[tuple[Tally, ...], tuple[Tally, ...]]":
-    """Count the readable calls of trajectories that passed or are taught, and the rows."""
+    """Count the readable calls of trajectories that passed, and the rows."""
     from collections import defaultdict
     from itertools import chain
 
@@ -146,10 +146,11 @@ def _truths(
         for run in runs:
             for trajectory in run.trajectories():
                 unit = Unit(trajectory.problem_id, trajectory.sample)
-                if not run.passed.get(unit, False) and (run.name, unit) not in taught:
+                has_passed = run.passed.get(unit, False)
+                if not has_passed and (run.name, unit) not in taught:
                     continue
                 found = truths(trajectory, puzzles[unit.problem_id], passes)
-                of_steps.add(found)
+                of_steps.add(found if has_passed else ())
                 of_rows.add([step for step in found if step.position in taught[run.name, unit]])
     return of_steps.rows(), of_rows.rows()
 
