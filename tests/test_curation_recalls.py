@@ -87,6 +87,7 @@ def test_replies_are_counted_once_an_attempt_and_unreadable_ones_not():
     tally.add(trajectory("Sort the words by length."), ("greedy", "strings"))
     tally.add(trajectory("Sort the words by length.", algorithm="An " + "x" * 70), ("dp",))
     tally.add(trajectory("nothing", unread=True), ("dp",))
+    tally.add(trajectory("Sort the words by length."), ("greedy", "strings"))  # replayed
     found = tally.recalls()
     assert (found.num_attempts, found.num_read, found.num_unnamed) == (3, 2, 1)
     assert found.algorithms.top == {"greedy": 1}

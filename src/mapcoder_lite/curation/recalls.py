@@ -13,7 +13,7 @@ from math import log2
 
 from mapcoder_lite.agents import parse
 from mapcoder_lite.problem import Record
-from mapcoder_lite.trajectory import Call, CallKind, Exemplar, Trajectory
+from mapcoder_lite.trajectory import Call, CallKind, Exemplar, Trajectory, digest
 
 MAX_NAME_LENGTH = 60
 """A longer beginning is a sentence, not the name of an algorithm."""
@@ -73,6 +73,7 @@ class Recalls(Record):
     """What a teacher's readable retrieval replies hold, one reply an attempt."""
 
     num_attempts: int
+    """Without corrected attempts that replay the reply of the attempt they correct."""
     num_read: int
     """Attempts with a readable reply."""
     num_unnamed: int
@@ -104,15 +105,21 @@ class RecallTally:
     num_copies: int = 0
     num_told: int = 0
     num_agreeing: int = 0
+    _seen: set[str] = field(default_factory=set[str])
     _names: Counter[str] = field(default_factory=Counter[str])
     _by_tag: defaultdict[str, Counter[str]] = field(
         default_factory=lambda: defaultdict(Counter[str])
     )
 
     def add(self, trajectory: Trajectory, tags: Sequence[str]) -> None:
-        """Count one attempt at a problem of these tags."""
-        self.num_attempts += 1
+        """Count one attempt at a problem of these tags; a reply that a repair replays is known."""
         call = _reply_read(trajectory)
+        reply = call.completion.text if call else ""
+        known = digest([trajectory.problem_id, trajectory.sample, reply])
+        if known in self._seen:
+            return
+        self._seen.add(known)
+        self.num_attempts += 1
         if call is None:
             return
         self.num_read += 1

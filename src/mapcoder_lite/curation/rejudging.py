@@ -108,7 +108,8 @@ def work_of(run: AuditedRun) -> Work:
         raise InputError(
             f"{run.path} does not name its problems and hidden tests, so it cannot be judged again"
         )
-    problems = read_problems(Path(wanted.problems))[: wanted.limit]
+    named = read_problems(Path(wanted.problems))[: wanted.limit]
+    problems = [problem for problem in named if problem.id in run.problems]  # a repair takes some
     work = samples_of(problems, read_hidden_tests(Path(wanted.hidden_tests)))
     if work.digest != run.header.problems_digest:
         raise InputError(
