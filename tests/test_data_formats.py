@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from mapcoder_lite.config import Config
+from mapcoder_lite.curation.audit import Audit
 from mapcoder_lite.evaluation.metrics import Metrics
 from mapcoder_lite.example import Example
 from mapcoder_lite.problem import HiddenTests, Problem, Record
@@ -29,6 +30,7 @@ KINDS: tuple[type[Record], ...] = (
     Metrics,
     Manifest,
     Example,
+    Audit,
 )
 
 

@@ -214,7 +214,10 @@ def _student(
 ) -> tuple[StageShares, StudentBias]:
     given = Population({id: labels_of(problem) for id, problem in solved.problems.items()})
     shares = given.shares(solved.weights)
-    shift = population.shift_of_others(shares, len(solved.weights))
+    if population.has(solved.weights):
+        shift = population.shift(solved.weights)
+    else:
+        shift = population.shift_of_others(shares, len(solved.weights))
     bias = StudentBias(
         run=solved.run.name, shares=given.even_shares, shift=given.shift(solved.weights)
     )

@@ -4,7 +4,7 @@ Knows: labels, weights, the Jensen-Shannon distance, permutations.
 Does not know: stages, problems, files.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from importlib import import_module
 from typing import Any
@@ -46,6 +46,10 @@ class Population:
         self._labels = labels
         self._place = {problem: place for place, problem in enumerate(labels)}
         self.names = tuple(sorted({name for names in labels.values() for name in names}))
+
+    def has(self, problems: Iterable[str]) -> bool:
+        """Whether all of these are among the population."""
+        return self._place.keys() >= set(problems)
 
     def shares(self, weights: Mapping[str, float]) -> dict[str, float]:
         """Return each label's share of the weight; none at all = no shares."""
