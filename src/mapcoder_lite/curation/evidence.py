@@ -35,7 +35,7 @@ class AuditedRun:
     @property
     def name(self) -> str:
         """The name of its directory, as rows say it."""
-        return self.path.name
+        return self.path.resolve().name
 
     @property
     def is_repair(self) -> bool:
@@ -54,6 +54,8 @@ class Row:
     role: Role
     kind: CallKind
     provenance: Provenance
+    is_validation: bool
+    """Whether it is set aside, in a file of its own."""
 
     @property
     def attempt(self) -> tuple[str, Unit]:
@@ -198,13 +200,18 @@ def _refuse_other_runs(path: Path, manifest: DatasetManifest, runs: Sequence[Aud
 
 
 def _rows(path: Path, role: Role, manifest: DatasetManifest) -> list[Row]:
-    examples = list(read_lines(path / f"{role}.jsonl", Example))
+    training = list(read_lines(path / f"{role}.jsonl", Example))
+    validation = list(read_lines(path / "validation" / f"{role}.jsonl", Example))
+    examples = [*training, *validation]
     if digest([e.model_dump(mode="json") for e in examples]) != manifest.digests.get(role):
         raise StoreError(
             f"{path / f'{role}.jsonl'} does not hold the rows that the manifest speaks of; "
             "make the data set again with `mapcoder dataset`"
         )
-    return [Row(example.role, example.kind, example.provenance) for example in examples]
+    return [
+        Row(example.role, example.kind, example.provenance, is_validation=place >= len(training))
+        for place, example in enumerate(examples)
+    ]
 
 
 def _is_internal(grade: Grade) -> bool:

@@ -173,6 +173,7 @@ def _rows(dataset: Dataset) -> Iterable[Stage]:
             "run": _counted(row.provenance.run for row in rows),
             "filter": _counted(row.provenance.kept_by for row in rows),
             "corrections before": _counted(str(row.provenance.round) for row in rows),
+            "split": _counted("validation" if row.is_validation else "train" for row in rows),
             "guided": _counted("yes" if row.provenance.is_guided else "no" for row in rows),
         },
     )
