@@ -9,6 +9,7 @@ import pytest
 from mapcoder_lite.calls import StoredCall
 from mapcoder_lite.config import Config
 from mapcoder_lite.curation.accuracy import SupervisorTable
+from mapcoder_lite.curation.audit import Audit
 from mapcoder_lite.curation.counterfactual import Attribution
 from mapcoder_lite.curation.label import Label
 from mapcoder_lite.evaluation.metrics import Metrics
@@ -41,6 +42,7 @@ KINDS: tuple[type[Record], ...] = (
     Label,
     Attribution,
     SupervisorTable,
+    Audit,
 )
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 import typer
 
 from mapcoder_lite.cli import (
+    audit,
     backends,
     data,
     demo,
@@ -39,6 +40,7 @@ VERBS: tuple[Callable[..., None], ...] = (
     report.report,
     supervisors.supervisors,
     train.dataset,
+    audit.audit,
     train.train,
     demo.demo,
     backends.backends,

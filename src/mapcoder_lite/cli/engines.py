@@ -41,8 +41,10 @@ def opened_engine(settings: Config, problems: Sequence[Problem] = ()) -> Generat
 
 
 @contextmanager
-def opened_judge(settings: Config) -> Generator[SandboxJudge]:
+def opened_judge(settings: Config, *, cache: Path | None = None) -> Generator[SandboxJudge]:
     """Open the judge of a configuration, and close it.
+
+    `cache` keeps what compilers made, instead of this user's folder.
 
     Raises:
         SandboxError: programs cannot be isolated here.
@@ -52,7 +54,9 @@ def opened_judge(settings: Config) -> Generator[SandboxJudge]:
     factor = wanted.speed_factor
     if factor == "auto":
         factor = measured_speed(tier, wanted.unsafe).speed_factor
-    judge = SandboxJudge(wanted.workers, tier=tier, unsafe=wanted.unsafe, speed_factor=factor)
+    judge = SandboxJudge(
+        wanted.workers, tier=tier, unsafe=wanted.unsafe, speed_factor=factor, cache=cache
+    )
     try:
         yield judge
     finally:

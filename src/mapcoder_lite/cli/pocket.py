@@ -1,19 +1,23 @@
-"""`mapcoder pocket`: the miniature world's problem sets and backbone, made anew.
+"""`mapcoder pocket`: the miniature world's problem sets and backbone, made anew, and its truth.
 
-Knows: where they are written.
-Does not know: how problems are made or how a backbone is trained.
+Knows: where they are written, which rows come from which trajectory.
+Does not know: how problems are made, how a backbone is trained, what makes a step wrong.
 """
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mapcoder_lite.cli import terminal
+from mapcoder_lite.cli import options, terminal
+
+if TYPE_CHECKING:
+    from mapcoder_lite.config import Config
+    from mapcoder_lite.pocket.truth import Tally
 
 app = typer.Typer(
-    help="Make the pocket world: problem sets and backbone.",
+    help="The pocket world: problem sets, backbone, ground truth.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -82,3 +86,82 @@ def pack(
     num_bytes = pack_weights(backbone, adapters)
     terminal.say(f"{num_bytes / 1e6:.1f} MB")
     terminal.result(str(WEIGHTS))
+
+
+@app.command()
+def truth(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Runs behind the rows.")],
+    dataset: Annotated[Path, typer.Argument(metavar="DATASET", help="Folder of the data set.")],
+    config: options.Files = None,
+    overrides: options.Overrides = None,
+    json: options.Json = False,
+) -> None:
+    """Count the steps that are wrong by ground truth although their final program passed.
+
+    Example: mapcoder pocket truth runs/teacher datasets/first
+    """
+    from json import dumps
+
+    steps, rows = _truths(options.resolve(config, overrides), runs, dataset)
+    if json:
+        dumped = {
+            "passing trajectories": [tally.model_dump(mode="json") for tally in steps],
+            "rows": [tally.model_dump(mode="json") for tally in rows],
+        }
+        terminal.result(dumps(dumped, indent=2))
+        return
+    columns = ("kind", "count", "known wrong", "share", "harmless", "not known")
+    for title, tallies in (("Calls of passing trajectories", steps), ("Rows", rows)):
+        terminal.result(title)
+        terminal.table(columns, [_told(tally) for tally in tallies])
+        terminal.result("")
+    terminal.result(
+        "harmless: another plan than the generator's, whose program passes all hidden tests "
+        "all the same; not known: worded as the generator words nothing"
+    )
+
+
+def _truths(
+    settings: "Config", paths: list[Path], dataset: Path
+) -> "tuple[tuple[Tally, ...], tuple[Tally, ...]]":
+    """Count the readable calls of trajectories that passed, and the rows."""
+    from collections import defaultdict
+    from itertools import chain
+
+    from mapcoder_lite.cli import engines
+    from mapcoder_lite.curation.evidence import open_dataset, open_runs, problems_of
+    from mapcoder_lite.pocket.truth import Tallies, by_judge, known_puzzles, truths
+    from mapcoder_lite.pocket.world import SIZES, problem_set
+    from mapcoder_lite.store import Unit
+
+    runs = open_runs(paths)
+    taught: defaultdict[tuple[str, Unit], set[int]] = defaultdict(set)
+    for row in open_dataset(dataset, runs).rows:
+        taught[row.attempt].add(row.provenance.call_index)
+    sets = chain.from_iterable(problem_set(split) for split in SIZES)
+    puzzles = known_puzzles(problems_of(runs), sets)
+    of_steps, of_rows = Tallies(), Tallies()
+    with engines.opened_judge(settings) as judge, terminal.waiting("programs are being judged"):
+        passes = by_judge(judge)
+        for run in runs:
+            for trajectory in run.trajectories():
+                unit = Unit(trajectory.problem_id, trajectory.sample)
+                has_passed = run.passed.get(unit, False)
+                if not has_passed and (run.name, unit) not in taught:
+                    continue
+                found = truths(trajectory, puzzles[unit.problem_id], passes)
+                of_steps.add(found if has_passed else ())
+                of_rows.add([step for step in found if step.position in taught[run.name, unit]])
+    return of_steps.rows(), of_rows.rows()
+
+
+def _told(tally: "Tally") -> tuple[str, ...]:
+    share = "-" if tally.share_wrong is None else f"{100 * tally.share_wrong:.1f} %"
+    counts = (tally.num_harmless, tally.num_unknown)
+    return (
+        tally.kind.value,
+        str(tally.num_steps),
+        str(tally.num_wrong),
+        share,
+        *map(str, counts),
+    )
