@@ -10,7 +10,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Literal, TypeGuard
+from typing import Literal, TypeGuard, cast
 
 from pydantic import Field, ValidationError
 
@@ -18,6 +18,7 @@ from mapcoder_lite.errors import ConfigError
 from mapcoder_lite.problem import Record
 from mapcoder_lite.settings import (
     BudgetConfig,
+    ClusterConfig,
     DatasetConfig,
     EngineConfig,
     EngineKind,
@@ -41,11 +42,14 @@ class Config(Record):
     engine: EngineConfig = EngineConfig()
     roles: dict[Role, EngineConfig] = Field(default_factory=dict[Role, EngineConfig])
     """Roles that another engine answers."""
+    teachers: tuple[EngineConfig, ...] = ()
+    """Further teachers: the n-th sample is answered by the n-th of [engine] and these, in turn."""
     supervisor: EngineConfig | None = None
     """Who names the agent responsible for a failed trajectory (repair)."""
     traversal: TraversalConfig = TraversalConfig()
     judge: JudgeConfig = JudgeConfig()
     run: RunConfig = RunConfig()
+    cluster: ClusterConfig = ClusterConfig()
     budget: BudgetConfig = BudgetConfig()
     repair: RepairConfig = RepairConfig()
     dataset: DatasetConfig = DatasetConfig()
@@ -58,9 +62,9 @@ class Config(Record):
 
 
 # Of sections without a part in a run.
-_NO_PART_IN_A_RUN = ("train.", "dataset.", "budget.")
+_NO_PART_IN_A_RUN = ("train.", "dataset.", "budget.", "cluster.")
 # The settings of any engine are named after the one in [engine].
-_ENGINE = re.compile(r"^(roles\.\w+|supervisor)\.")
+_ENGINE = re.compile(r"^(roles\.\w+|teachers\.\d+|supervisor)\.")
 # Settings that change how fast or how patiently, never what a run brings; free to differ on resume.
 _WITHOUT_EFFECT = frozenset(
     {
@@ -72,8 +76,10 @@ _WITHOUT_EFFECT = frozenset(
         "engine.max_retries",
         "engine.max_in_flight",
         "engine.max_tokens_in_flight",
+        "engine.replicas",
         "judge.workers",
         "run.concurrency",
+        "run.executor",
         "run.max_errors",
     }
 )
@@ -157,6 +163,17 @@ def environment_server() -> tuple[str, str | None] | None:
     return (url, _sound_key("OPENAI_API_KEY", key) if key else None) if url else None
 
 
+def quiet_ray() -> None:
+    """Have Ray, imported after this, send no usage statistics and keep its own logs to itself."""
+    for name, value in (
+        ("RAY_USAGE_STATS_ENABLED", "0"),
+        ("RAY_DEDUP_LOGS", "0"),
+        ("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0"),
+        ("RAY_event_stats_print_interval_ms", "-1"),
+    ):
+        os.environ.setdefault(name, value)
+
+
 def wants_plain_output() -> bool:
     """Whether the environment asks for plain lines (NO_COLOR, CI, a dumb terminal)."""
     environment = os.environ
@@ -223,10 +240,20 @@ def _flat(config: Config) -> dict[str, object]:
 
 def _leaves(tree: Tree, prefix: str) -> Iterator[tuple[str, object]]:
     for key, value in tree.items():
-        if _is_tree(value):
-            yield from _leaves(value, f"{prefix}{key}.")
+        below = _by_place(value)
+        if _is_tree(below):
+            yield from _leaves(below, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
+
+
+def _by_place(value: object) -> object:
+    """Return a list of sections as a section of numbered ones; all else as it is."""
+    if not isinstance(value, list):
+        return value
+    parts = cast("list[object]", value)
+    is_sections = bool(parts) and all(map(_is_tree, parts))
+    return {str(place): part for place, part in enumerate(parts)} if is_sections else parts
 
 
 def _explain(error: ValidationError) -> str:
