@@ -6,7 +6,9 @@ Does not know: how a unit is solved, graded or counted.
 
 import fcntl
 import hashlib
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
@@ -155,6 +157,7 @@ class RunDirectory:
             self._drop_grades_without_trajectory()
             self.grades = JsonLines(path / "grades.jsonl", Grade)
             self.errors = JsonLines(path / "errors.jsonl", Trajectory)
+            self._calls_lock_file = hold_calls(path / "calls.jsonl")
             self.calls = CallStore(path / "calls.jsonl")
         except BaseException:
             self._lock_file.close()
@@ -226,10 +229,27 @@ class RunDirectory:
         """Take back the manifest: units are owed."""
         (self.path / "manifest.json").unlink(missing_ok=True)
 
+    @contextmanager
+    def lent_calls(self) -> Generator[Path]:
+        """Within, another process holds and writes calls.jsonl, and this one does not.
+
+        Raises:
+            StoreError: that process still holds it at the end.
+        """
+        path = self.path / "calls.jsonl"
+        self.calls.close()
+        self._calls_lock_file.close()
+        try:
+            yield path
+        finally:
+            self._calls_lock_file = hold_calls(path)
+            self.calls = CallStore(path)
+
     def close(self) -> None:
         """Close all files and let another process in."""
         for lines in (self.trajectories, self.grades, self.errors, self.calls):
             lines.close()
+        self._calls_lock_file.close()
         self._lock_file.close()
 
     def __enter__(self) -> "RunDirectory":
@@ -336,6 +356,30 @@ def _lock(path: Path) -> IO[str]:
             f"{path} is being written by another process: wait for it, or take another --name"
         ) from error
     return file
+
+
+def hold_calls(path: Path, *, patience_seconds: float = 30.0) -> IO[str]:
+    """Hold calls.jsonl against other processes until the returned file is closed.
+
+    A process of a run that was killed may outlive it for moments, hence the patience.
+
+    Raises:
+        StoreError: another process holds it.
+    """
+    file = path.with_name(".calls.lock").open("a")
+    until = time.monotonic() + patience_seconds
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if time.monotonic() < until:
+                time.sleep(0.05)
+                continue
+            file.close()
+            raise StoreError(
+                f"{path} is still held by a process of an earlier sitting: wait for it, or end it"
+            ) from error
+        return file
 
 
 def _file_digest(path: Path) -> str:

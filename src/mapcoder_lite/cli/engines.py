@@ -92,16 +92,25 @@ def opened_judge(settings: Config) -> Generator[SandboxJudge]:
     Raises:
         SandboxError: programs cannot be isolated here.
     """
+    judge = open_judge(settings)
+    try:
+        yield judge
+    finally:
+        judge.close()
+
+
+def open_judge(settings: Config) -> SandboxJudge:
+    """Open the judge of a configuration, which the caller closes.
+
+    Raises:
+        SandboxError: programs cannot be isolated here.
+    """
     wanted = settings.judge
     tier = None if wanted.tier == "auto" else wanted.tier
     factor = wanted.speed_factor
     if factor == "auto":
         factor = measured_speed(tier, wanted.unsafe).speed_factor
-    judge = SandboxJudge(wanted.workers, tier=tier, unsafe=wanted.unsafe, speed_factor=factor)
-    try:
-        yield judge
-    finally:
-        judge.close()
+    return SandboxJudge(wanted.workers, tier=tier, unsafe=wanted.unsafe, speed_factor=factor)
 
 
 @cache

@@ -5,6 +5,7 @@ Does not know: how units are done, how numbers are made.
 """
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,11 +15,11 @@ from mapcoder_lite.cli import options, terminal
 
 if TYPE_CHECKING:
     from mapcoder_lite.config import Config
-    from mapcoder_lite.judge.judge import SandboxJudge
     from mapcoder_lite.problem import Problem
     from mapcoder_lite.runner import Outcome, Progress, SolveUnit, Work
     from mapcoder_lite.store import RunDirectory, RunHeader
     from mapcoder_lite.trajectory import Engine, Trajectory
+    from mapcoder_lite.verdict import Judge
 
 
 def run(
@@ -101,13 +102,13 @@ def _forecast(settings: "Config", work: "Work", path: Path) -> str:
 
 def _carry_out(settings: "Config", work: "Work", path: Path) -> "Outcome":
     from mapcoder_lite import runner
-    from mapcoder_lite.cli import engines, preflight
+    from mapcoder_lite.cli import engines, executors, preflight
     from mapcoder_lite.engine.replay import StoredEngine
     from mapcoder_lite.store import RunDirectory
 
     ready = preflight.prepare(settings, work.problems)
     with (
-        engines.opened_judge(settings) as judge,
+        executors.opened_judge(settings) as judge,
         engines.opened_engine(ready.settings, work.problems) as engine,
         RunDirectory(path, _header(settings, work, engine), work.facts()) as directory,
         terminal.telling(directory.log),
@@ -125,17 +126,19 @@ def _carry_out(settings: "Config", work: "Work", path: Path) -> "Outcome":
             _examine(judge, settings, directory)
         solve = _solver(settings, StoredEngine(engine, directory.calls), judge)
         worker = runner.Worker(work, solve, judge)
-        return runner.run(
-            work,
-            runner.Threads(worker, settings.run.concurrency),
-            directory,
-            isolation=None if work.hidden is None else judge.isolation,
-            max_errors=settings.run.max_errors,
-            on_unit=_show,
-        )
+        opening = partial(executors.open_solver, ready.settings)
+        with executors.opened_executor(settings, worker, directory, opening) as executor:
+            return runner.run(
+                work,
+                executor,
+                directory,
+                isolation=None if work.hidden is None else judge.isolation,
+                max_errors=settings.run.max_errors,
+                on_unit=_show,
+            )
 
 
-def _solver(settings: "Config", engine: "Engine", judge: "SandboxJudge") -> "SolveUnit":
+def _solver(settings: "Config", engine: "Engine", judge: "Judge") -> "SolveUnit":
     from mapcoder_lite import pipeline
     from mapcoder_lite.cli import engines
 
@@ -147,7 +150,7 @@ def _solver(settings: "Config", engine: "Engine", judge: "SandboxJudge") -> "Sol
     return solve
 
 
-def _examine(judge: "SandboxJudge", settings: "Config", directory: "RunDirectory") -> None:
+def _examine(judge: "Judge", settings: "Config", directory: "RunDirectory") -> None:
     """No accuracy comes from a judge that failed its self-test."""
     from mapcoder_lite import runner
 
