@@ -21,7 +21,8 @@ from threading import Lock
 from typing import Any
 
 from mapcoder_lite import __version__
-from mapcoder_lite.config import quiet_ray
+from mapcoder_lite.config import prepare_ray
+from mapcoder_lite.engine.address import is_this_machine
 from mapcoder_lite.engine.replay import Store
 from mapcoder_lite.errors import ConfigError, MapCoderError, SandboxError
 from mapcoder_lite.judge.selftest import refuse_untrusted, run_selftest
@@ -52,12 +53,13 @@ def joined(settings: ClusterConfig, num_judges_here: int) -> Generator[None]:
     Raises:
         ConfigError: Ray is not installed, or the cluster cannot be reached.
     """
-    quiet_ray()
+    address = settings.address
+    prepare_ray(stays_here=address is None or is_this_machine(f"http://{address}"))
     ray = _ray()
     quietly: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     try:
-        if settings.address is not None:
-            ray.init(settings.address, **quietly)
+        if address is not None:
+            ray.init(address, **quietly)
         else:
             ray.init(
                 "local",
@@ -65,12 +67,11 @@ def joined(settings: ClusterConfig, num_judges_here: int) -> Generator[None]:
                 resources={"judge": settings.judges or num_judges_here},
                 object_store_memory=_OBJECT_BYTES,
                 include_dashboard=False,
-                _node_ip_address="127.0.0.1",
                 **quietly,
             )
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise ConfigError(
-            f"no Ray cluster at cluster.address={settings.address}: {error}; start one as "
+            f"no Ray cluster at cluster.address={address}: {error}; start one as "
             "docs/distillation.md says, or leave cluster.address away to have one here"
         ) from error
     try:
@@ -222,7 +223,7 @@ def opened_store(calls: Path) -> Generator[RemoteStore]:
         max_concurrency=_KEEPER_THREADS,
         scheduling_strategy=here,
     )(_Keeper)
-    keeper = kind.remote(calls)
+    keeper = kind.remote(calls.resolve())
     try:
         _got([keeper.ready.remote()])
         yield RemoteStore(keeper)

@@ -163,14 +163,19 @@ def environment_server() -> tuple[str, str | None] | None:
     return (url, _sound_key("OPENAI_API_KEY", key) if key else None) if url else None
 
 
-def quiet_ray() -> None:
-    """Have Ray, imported after this, send no usage statistics and keep its own logs to itself."""
-    for name, value in (
-        ("RAY_USAGE_STATS_ENABLED", "0"),
-        ("RAY_DEDUP_LOGS", "0"),
-        ("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0"),
-        ("RAY_event_stats_print_interval_ms", "-1"),
-    ):
+def prepare_ray(*, stays_here: bool) -> None:
+    """Have Ray, imported after this, send no usage statistics and keep its own logs to itself.
+
+    `stays_here` lets it listen and connect on this machine's loopback address alone.
+    """
+    settings = {
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+        "RAY_event_stats": "0",
+    }
+    if stays_here:  # Ray takes 127.0.0.1 for the machine's outer address, unless clusters are off
+        settings["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
+    for name, value in settings.items():
         os.environ.setdefault(name, value)
 
 
