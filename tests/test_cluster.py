@@ -143,7 +143,7 @@ class Command:
         )
 
 
-_OF_THE_MOMENT = ("seconds", "milliseconds", "bytes", "is_cached", "num_retried", "speed_factor")
+_OF_THE_MOMENT = ("seconds", "_ms", "_kb", "milliseconds", "is_cached")
 
 
 def _timeless(value: Any) -> Any:

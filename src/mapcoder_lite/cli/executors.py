@@ -8,8 +8,12 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
-from mapcoder_lite import cluster, pipeline
+from mapcoder_lite import pipeline
 from mapcoder_lite.cli import engines
+from mapcoder_lite.cluster.joining import joined
+from mapcoder_lite.cluster.judges import RemoteJudge, opened_judges
+from mapcoder_lite.cluster.keeper import opened_store
+from mapcoder_lite.cluster.solvers import OpenSolver, RayCluster
 from mapcoder_lite.config import Config
 from mapcoder_lite.engine.replay import Store, StoredEngine
 from mapcoder_lite.errors import ConfigError
@@ -38,26 +42,26 @@ def opened_judge(settings: Config) -> Generator[Judge]:
     _refuse_uncounted(settings)
     languages = tuple(dict.fromkeys((Language.PYTHON, settings.run.language)))
     with (
-        cluster.joined(settings.cluster, settings.judge.workers or num_cores()),
-        cluster.opened_judges(settings.cluster, partial(_one_judge, settings), languages) as judges,
+        joined(settings.cluster, settings.judge.workers or num_cores()),
+        opened_judges(settings.cluster, partial(_one_judge, settings), languages) as judges,
     ):
         yield judges
 
 
 @contextmanager
 def opened_executor(
-    settings: Config, worker: Worker, directory: RunDirectory, open_solver: cluster.OpenSolver
+    settings: Config, worker: Worker, directory: RunDirectory, open_solver: OpenSolver
 ) -> Generator[Executor]:
     """Open who does the worker's tasks; a cluster's processes get theirs by `open_solver`.
 
     The worker's judge must be that of `opened_judge`.
     """
     concurrency = settings.run.concurrency
-    if not isinstance(worker.judge, cluster.RemoteJudge):
+    if not isinstance(worker.judge, RemoteJudge):
         yield Threads(worker, concurrency)
         return
-    with directory.lent_calls() as calls, cluster.opened_store(calls) as store:
-        yield cluster.RayCluster(
+    with directory.lent_calls() as calls, opened_store(calls) as store:
+        yield RayCluster(
             settings.cluster,
             worker.work,
             open_solver,
