@@ -65,7 +65,7 @@ def open_engine(settings: Config, problems: Sequence[Problem] = ()) -> Engine:
         for engine in opened.values():
             engine.close()
         raise
-    return RoutedEngine(opened, partial(_route, frozenset(settings.roles), len(teachers)))
+    return RoutedEngine(opened, partial(route, frozenset(settings.roles), len(teachers)))
 
 
 def open_one(engine: EngineConfig, problems: Sequence[Problem] = ()) -> Engine:
@@ -78,7 +78,7 @@ def open_one(engine: EngineConfig, problems: Sequence[Problem] = ()) -> Engine:
     return _OPENERS[engine.kind](engine, problems)
 
 
-def _route(roles: frozenset[str], num_teachers: int, request: Request) -> str:
+def route(roles: frozenset[str], num_teachers: int, request: Request) -> str:
     """Name who answers: the role's own engine, else the teacher whose turn the sample is."""
     if request.adapter in roles:
         return request.adapter
