@@ -127,7 +127,7 @@ class Command:
         return path.read_bytes().count(b"\n") if path.exists() else 0
 
     def wait_for(self, num_done: int, process: "subprocess.Popen[bytes]") -> None:
-        until = time.monotonic() + 90
+        until = time.monotonic() + 240
         while self.num_done() < num_done:
             assert process.poll() is None, self.said
             assert time.monotonic() < until, self.said
