@@ -41,11 +41,13 @@ def opened_judges(
         SandboxError: a judge failed its self-test, or programs cannot be isolated on its machine.
     """
     ray = ray_itself()
-    num_judges = settings.judges or int(ray.cluster_resources().get("judge", 0))
-    if num_judges == 0:
+    most = int(ray.cluster_resources().get("judge", 0))
+    num_judges = settings.judges or most
+    if not 0 < num_judges <= most:
         raise ConfigError(
-            "no machine of the cluster may judge: start those that may with the number of "
-            "programs that each judges at a time, as ray start --resources='{\"judge\": 8}'"
+            f"the machines of the cluster may judge {most} programs at a time, and "
+            f"{num_judges or 'some'} are wanted (cluster.judges): say of each machine how many it "
+            "may, as ray start --resources='{\"judge\": 8}'"
         )
     kind = ray.remote(num_cpus=0, resources={"judge": 1}, max_restarts=-1)(_Judge)
     actors = [kind.remote(open_judge, tuple(languages)) for _ in range(num_judges)]
