@@ -40,6 +40,7 @@ from mapcoder_lite.pocket.teacher import TeacherEngine
 from mapcoder_lite.problem import Language, Problem
 from mapcoder_lite.store import RunDirectory, RunHeader
 from mapcoder_lite.trajectory import Completion, Message, Request, Trajectory, Watch
+from mapcoder_lite.work import Work, samples_of
 
 TITLES = {"growth": "A run as it grows", "append": "Lines brought to the disk"}
 TARGET_A_MINUTE = 200
@@ -194,15 +195,15 @@ def grow(path: Path, options: argparse.Namespace) -> list[Moment]:
     return clock.moments
 
 
-def work_of(known: Sequence[Puzzle], num_units: int) -> runner.Work:
+def work_of(known: Sequence[Puzzle], num_units: int) -> Work:
     hidden = {puzzle.problem.id: puzzle.hidden for puzzle in known}
     problems = [puzzle.problem for puzzle in known]
     num_samples = -(-num_units // len(known))
-    work = runner.samples_of(problems, hidden, num_samples)
-    return runner.Work(work.problems, hidden, work.units[:num_units])
+    work = samples_of(problems, hidden, num_samples)
+    return Work(work.problems, hidden, work.units[:num_units])
 
 
-def header(settings: config.Config, work: runner.Work) -> RunHeader:
+def header(settings: config.Config, work: Work) -> RunHeader:
     return RunHeader(
         config=settings,
         config_digest=settings.digest,

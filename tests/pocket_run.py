@@ -16,6 +16,7 @@ from mapcoder_lite.pocket.teacher import MistakeRates, TeacherEngine
 from mapcoder_lite.problem import Language
 from mapcoder_lite.settings import RunConfig
 from mapcoder_lite.store import RunDirectory, RunHeader
+from mapcoder_lite.work import samples_of
 
 RATES = MistakeRates(0.1, 0.1, 0.3, 0.3, 0.5, 0.2, 0.2)
 """Many mistakes, so that every kind of step is dropped somewhere."""
@@ -34,7 +35,7 @@ def teacher_run(
     write_lines(problems, [puzzle.problem for puzzle in known])
     write_lines(hidden, [puzzle.hidden for puzzle in known])
     teacher = TeacherEngine(known, rates)
-    work = runner.samples_of(
+    work = samples_of(
         tuple(puzzle.problem for puzzle in known),
         {puzzle.problem.id: puzzle.hidden for puzzle in known},
         samples,

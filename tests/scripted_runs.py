@@ -15,6 +15,7 @@ from mapcoder_lite.pocket.problems import Puzzle, puzzles
 from mapcoder_lite.store import RunDirectory, RunHeader
 from mapcoder_lite.trajectory import Engine
 from mapcoder_lite.verdict import Judge
+from mapcoder_lite.work import samples_of
 
 DIALS = Dials(k=1, t=1)
 
@@ -34,7 +35,7 @@ def run_of(student: Engine, known: Sequence[Puzzle], judge: Judge, path: Path) -
     """Run a student over puzzles and read the run as the bench does."""
     problems = [puzzle.problem for puzzle in known]
     hidden = {puzzle.problem.id: puzzle.hidden for puzzle in known}
-    work = runner.samples_of(problems, hidden)
+    work = samples_of(problems, hidden)
     config = Config.model_validate({"run": {"problems": "p.jsonl", "hidden_tests": "h.jsonl"}})
     header = RunHeader(
         config=config,

@@ -8,10 +8,11 @@ from mapcoder_lite.examination import passed_examination
 from mapcoder_lite.jsonl import read_record, write_lines
 from mapcoder_lite.problem import HiddenTests, Problem, Test
 from mapcoder_lite.regrade import Regrading
-from mapcoder_lite.runner import run, samples_of
+from mapcoder_lite.runner import run
 from mapcoder_lite.store import RunDirectory, RunHeader
 from mapcoder_lite.trajectory import StopReason, Trajectory
 from mapcoder_lite.verdict import JUDGE_VERSION
+from mapcoder_lite.work import samples_of
 from test_cli_main import Done, mapcoder
 from test_regrade import BROKEN
 from test_runner import threads

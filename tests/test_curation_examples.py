@@ -15,6 +15,7 @@ from mapcoder_lite.pocket.problems import puzzles
 from mapcoder_lite.pocket.teacher import MistakeRates, TeacherEngine
 from mapcoder_lite.store import RunDirectory, RunHeader
 from mapcoder_lite.trajectory import Call, CallKind, Grade, Role, Trajectory
+from mapcoder_lite.work import samples_of
 
 RATES = MistakeRates(0.1, 0.1, 0.3, 0.3, 0.5, 0.2, 0.2)
 """Many mistakes, so that every kind of step is dropped somewhere."""
@@ -26,7 +27,7 @@ def run_path(tmp_path_factory):
     path = tmp_path_factory.mktemp("runs") / "teacher"
     known = list(islice(puzzles("train", 11), 36))
     teacher = TeacherEngine(known, RATES)
-    work = runner.samples_of(
+    work = samples_of(
         tuple(puzzle.problem for puzzle in known),
         {puzzle.problem.id: puzzle.hidden for puzzle in known},
         1,

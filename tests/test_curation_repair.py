@@ -23,7 +23,7 @@ from mapcoder_lite.pocket.problems import puzzles
 from mapcoder_lite.pocket.supervisor import ErrorRates, SupervisorEngine
 from mapcoder_lite.pocket.teacher import MistakeRates, TeacherEngine
 from mapcoder_lite.problem import HiddenTests, Test
-from mapcoder_lite.runner import Work, grade
+from mapcoder_lite.runner import grade
 from mapcoder_lite.store import RunDirectory, RunHeader, Source, Unit
 from mapcoder_lite.trajectory import (
     Call,
@@ -39,6 +39,7 @@ from mapcoder_lite.trajectory import (
     Watch,
 )
 from mapcoder_lite.verdict import Judgement, Verdict
+from mapcoder_lite.work import Work
 
 KNOWN = list(islice(puzzles("train", 21), 30))
 PUZZLES = {puzzle.problem.id: puzzle for puzzle in KNOWN}

@@ -19,9 +19,10 @@ from mapcoder_lite.jsonl import read_lines, write_lines
 from mapcoder_lite.judge.judge import SandboxJudge
 from mapcoder_lite.pocket.supervisor import ErrorRates, SupervisorEngine
 from mapcoder_lite.pocket.teacher import TeacherEngine
-from mapcoder_lite.runner import Work, grade
+from mapcoder_lite.runner import grade
 from mapcoder_lite.store import Unit
 from mapcoder_lite.trajectory import Completion, Engine, Grade, Request, Sampling, Trajectory, Watch
+from mapcoder_lite.work import Work
 from test_curation_repair import DIALS, HIDDEN, KNOWN, PUZZLES, WEAK, opened, repairer
 
 NUM_THREADS = 3

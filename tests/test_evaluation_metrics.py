@@ -7,7 +7,7 @@ from mapcoder_lite.evaluation.compare import compare
 from mapcoder_lite.evaluation.metrics import Metrics, measure
 from mapcoder_lite.evaluation.report import comparison_report, run_report
 from mapcoder_lite.problem import HiddenTests, Language, Problem, Test
-from mapcoder_lite.runner import Threads, Worker, run, samples_of
+from mapcoder_lite.runner import Threads, Worker, run
 from mapcoder_lite.statistics import mcnemar, wilson
 from mapcoder_lite.trajectory import (
     Call,
@@ -22,6 +22,7 @@ from mapcoder_lite.trajectory import (
     Usage,
 )
 from mapcoder_lite.verdict import Verdict
+from mapcoder_lite.work import samples_of
 from test_runner import FunctionJudge, opened
 
 JUDGE = FunctionJudge(lambda program, wanted: Verdict(program))

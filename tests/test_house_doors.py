@@ -102,6 +102,7 @@ DOORS = {
         ),
         exceptions={},
     ),
+    "machines": Door(names=("ray",), open_to=("cluster/",), exceptions={}),
     "environment": Door(
         names=("os.environ", "os.environb", "os.getenv", "os.getenvb", "os.putenv", "os.unsetenv"),
         open_to=("config.py",),

@@ -16,11 +16,12 @@ from mapcoder_lite.examination import examination_of, passed_examination
 from mapcoder_lite.jsonl import file_digest, read_lines, read_record, write_record
 from mapcoder_lite.problem import Language
 from mapcoder_lite.regrade import Change, Regrading
-from mapcoder_lite.runner import Executor, Work, owed, run
+from mapcoder_lite.runner import Executor, owed, run
 from mapcoder_lite.settings import JudgeConfig
 from mapcoder_lite.store import Manifest, Unit
 from mapcoder_lite.trajectory import Grade
 from mapcoder_lite.verdict import JUDGE_VERSION, Isolation, Verdict
+from mapcoder_lite.work import Work
 from test_runner import EQUAL, FunctionJudge, grades, name_it, opened, threads, work
 
 NONE = Isolation(tier="none")

@@ -23,15 +23,14 @@ from mapcoder_lite.runner import (
     SolveUnit,
     Task,
     Threads,
-    Work,
     Worker,
     owed,
     run,
-    samples_of,
 )
 from mapcoder_lite.store import Manifest, RunDirectory, RunHeader, RunProblem, Unit
 from mapcoder_lite.trajectory import Grade, StopReason, Trajectory
 from mapcoder_lite.verdict import Isolation, Judgement, Verdict
+from mapcoder_lite.work import Work, samples_of
 
 STDIO = Io()
 

@@ -4,10 +4,12 @@ Knows: keys, places of calls in a file, earlier runs whose answers may be used.
 Does not know: engines, how keys are made, which answers may be used.
 """
 
+import fcntl
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from threading import Lock
-from typing import Literal
+from typing import IO, Literal
 
 from mapcoder_lite.errors import StoreError
 from mapcoder_lite.jsonl import JsonLines, read_at, read_placed
@@ -34,7 +36,7 @@ class CallStore:
     Only keys and places are held in memory, some 200 bytes a call; what is asked for is read.
     """
 
-    def __init__(self, path: Path, earlier: Sequence["EarlierCalls"] = ()) -> None:
+    def __init__(self, path: Path, earlier: Sequence[Path] = ()) -> None:
         """Open or create the file; what `earlier` runs have of a key is copied when asked for.
 
         Raises:
@@ -44,7 +46,7 @@ class CallStore:
         self._places = _places(path)
         self._written: dict[str, int] = {}
         """Places that may not be on disk yet; nobody is shown what stands there."""
-        self._earlier = tuple(earlier)
+        self._earlier = tuple(map(EarlierCalls, earlier))
         self._lock = Lock()  # protects both tables, so that a key is written once
 
     def __len__(self) -> int:
@@ -132,6 +134,30 @@ class EarlierCalls:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+
+def hold_calls(path: Path, *, patience_seconds: float = 30.0) -> IO[str]:
+    """Hold calls.jsonl against other processes until the returned file is closed.
+
+    A process of a run that was killed may outlive it for moments, hence the patience.
+
+    Raises:
+        StoreError: another process holds it.
+    """
+    file = path.with_name(".calls.lock").open("a")
+    until = time.monotonic() + patience_seconds
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if time.monotonic() < until:
+                time.sleep(0.05)
+                continue
+            file.close()
+            raise StoreError(
+                f"{path} is still held by a process of an earlier sitting: wait for it, or end it"
+            ) from error
+        return file
 
 
 def _places(path: Path) -> dict[str, int]:

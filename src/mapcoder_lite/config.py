@@ -10,7 +10,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Literal, TypeGuard
+from typing import Literal, TypeGuard, cast
 
 from pydantic import Field, ValidationError
 
@@ -18,6 +18,7 @@ from mapcoder_lite.errors import ConfigError
 from mapcoder_lite.problem import Record
 from mapcoder_lite.settings import (
     BudgetConfig,
+    ClusterConfig,
     DatasetConfig,
     EngineConfig,
     EngineKind,
@@ -41,11 +42,14 @@ class Config(Record):
     engine: EngineConfig = EngineConfig()
     roles: dict[Role, EngineConfig] = Field(default_factory=dict[Role, EngineConfig])
     """Roles that another engine answers."""
+    teachers: tuple[EngineConfig, ...] = ()
+    """Further teachers: the n-th sample is answered by the n-th of [engine] and these, in turn."""
     supervisor: EngineConfig | None = None
     """Who names the agent responsible for a failed trajectory (repair)."""
     traversal: TraversalConfig = TraversalConfig()
     judge: JudgeConfig = JudgeConfig()
     run: RunConfig = RunConfig()
+    cluster: ClusterConfig = ClusterConfig()
     budget: BudgetConfig = BudgetConfig()
     repair: RepairConfig = RepairConfig()
     dataset: DatasetConfig = DatasetConfig()
@@ -58,11 +62,11 @@ class Config(Record):
 
 
 # Of sections without a part in a run.
-_NO_PART_IN_A_RUN = ("train.", "dataset.", "budget.")
+_NO_PART_IN_A_RUN = ("train.", "dataset.", "budget.", "cluster.")
 # Of any engine; set or not, they are leaves of different names.
 _PRICE = re.compile(r"^engine\.price\b")
 # The settings of any engine are named after the one in [engine].
-_ENGINE = re.compile(r"^(roles\.\w+|supervisor)\.")
+_ENGINE = re.compile(r"^(roles\.\w+|teachers\.\d+|supervisor)\.")
 # Settings that change how fast or how patiently, never what a run brings; free to differ on resume.
 _WITHOUT_EFFECT = frozenset(
     {
@@ -74,8 +78,10 @@ _WITHOUT_EFFECT = frozenset(
         "engine.max_retries",
         "engine.max_in_flight",
         "engine.max_tokens_in_flight",
+        "engine.replicas",
         "judge.workers",
         "run.concurrency",
+        "run.executor",
         "run.max_errors",
         "run.max_error_share",
         "run.reuse",
@@ -168,6 +174,23 @@ def environment_server() -> tuple[str, str | None] | None:
     return (url, _sound_key("OPENAI_API_KEY", key) if key else None) if url else None
 
 
+def prepare_ray(*, stays_here: bool) -> None:
+    """Have Ray, imported after this, send no usage statistics and keep its own logs to itself.
+
+    `stays_here` lets it listen and connect on this machine's loopback address alone.
+    """
+    settings = {
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+        "RAY_event_stats": "0",
+        "RAY_worker_niceness": "0",  # judges keep to time limits
+    }
+    if stays_here:  # Ray takes 127.0.0.1 for the machine's outer address, unless clusters are off
+        settings["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
+    for name, value in settings.items():
+        os.environ.setdefault(name, value)
+
+
 def wants_plain_output() -> bool:
     """Whether the environment asks for plain lines (NO_COLOR, CI, a dumb terminal)."""
     environment = os.environ
@@ -235,10 +258,20 @@ def _flat(config: Config) -> dict[str, object]:
 
 def _leaves(tree: Tree, prefix: str) -> Iterator[tuple[str, object]]:
     for key, value in tree.items():
-        if _is_tree(value):
-            yield from _leaves(value, f"{prefix}{key}.")
+        below = _by_place(value)
+        if _is_tree(below):
+            yield from _leaves(below, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
+
+
+def _by_place(value: object) -> object:
+    """Return a list of sections as a section of numbered ones; all else as it is."""
+    if not isinstance(value, list):
+        return value
+    parts = cast("list[object]", value)
+    is_sections = bool(parts) and all(map(_is_tree, parts))
+    return {str(place): part for place, part in enumerate(parts)} if is_sections else parts
 
 
 def _explain(error: ValidationError) -> str:

@@ -4,18 +4,19 @@ Knows: units, which of them are owed, threads, what a failed unit means.
 Does not know: how one problem is solved, engines, statistics.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from threading import Event, Lock
 from typing import Protocol
 
-from mapcoder_lite.errors import BudgetSpent, InputError, MapCoderError, StoreError
+from mapcoder_lite.errors import BudgetSpent, MapCoderError, StoreError
 from mapcoder_lite.judge.selftest import SelftestReport, refuse_untrusted, run_selftest
 from mapcoder_lite.problem import HiddenTests, Language, Problem
-from mapcoder_lite.store import RunDirectory, RunProblem, Unit, light_grades
-from mapcoder_lite.trajectory import Grade, StopReason, Trajectory, digest
+from mapcoder_lite.store import RunDirectory, Unit, light_grades
+from mapcoder_lite.trajectory import Grade, StopReason, Trajectory
 from mapcoder_lite.verdict import Isolation, Judge
+from mapcoder_lite.work import Work
 
 FollowUp = Callable[[Sequence[Unit], Sequence[Grade]], Sequence[Unit]]
 """Shown all units done and their grades, names the units of the next round; none ends the run. It
@@ -23,55 +24,6 @@ must answer the same question the same way, since a resume asks it again from th
 
 SolveUnit = Callable[[Problem, int], Trajectory]
 """Attempts a problem; the number is the sample. Hidden tests have no way in."""
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """What a run does: these units of these problems, graded if hidden tests are given."""
-
-    problems: tuple[Problem, ...]
-    hidden: Mapping[str, HiddenTests] | None
-    """Hidden tests by problem id; None = nothing is graded."""
-    units: tuple[Unit, ...]
-
-    def __post_init__(self) -> None:
-        """Refuse a problem that would go ungraded unnoticed."""
-        if self.hidden is None:
-            return
-        missing = [problem.id for problem in self.problems if problem.id not in self.hidden]
-        if missing:
-            raise InputError(
-                f"{len(missing)} of {len(self.problems)} problems have no hidden tests, first "
-                f"{missing[0]}: give the hidden tests of these problems, or none to run ungraded"
-            )
-
-    @property
-    def digest(self) -> str:
-        """Changes with any problem or hidden test."""
-        hidden = self.hidden or {}
-        return digest(
-            [
-                [problem.model_dump(mode="json") for problem in self.problems],
-                [hidden[p.id].model_dump(mode="json") for p in self.problems if p.id in hidden],
-            ]
-        )
-
-    def facts(self) -> list[RunProblem]:
-        """What the run directory keeps of each problem for its reports."""
-        return [_facts(problem, (self.hidden or {}).get(problem.id)) for problem in self.problems]
-
-
-def samples_of(
-    problems: Sequence[Problem],
-    hidden: Mapping[str, HiddenTests] | None = None,
-    num_samples: int = 1,
-) -> Work:
-    """Return the work of so many attempts at every problem.
-
-    Units go sample by sample, so that an early look covers all problems.
-    """
-    units = [Unit(problem.id, n) for n in range(num_samples) for problem in problems]
-    return Work(tuple(problems), hidden, tuple(units))
 
 
 @dataclass(frozen=True, slots=True)
@@ -399,18 +351,6 @@ def _grades(work: Work, directory: RunDirectory) -> list[Grade]:
     """The grades of the work's units alone: a later round's must not change an earlier one's."""
     units = set(work.units)
     return [grade for grade in light_grades(directory.path) if _unit(grade) in units]
-
-
-def _facts(problem: Problem, hidden: HiddenTests | None) -> RunProblem:
-    return RunProblem(
-        problem_id=problem.id,
-        title=problem.title,
-        tags=problem.tags,
-        difficulty=problem.difficulty,
-        num_public_tests=len(problem.public_tests),
-        num_hidden_tests=len(hidden.tests) if hidden else None,
-        defect=hidden.defect if hidden else None,
-    )
 
 
 def _unit(record: Trajectory | Grade) -> Unit:

@@ -64,6 +64,8 @@ class EngineConfig(Record):
     """Folder, or name on the server, of each role's adapter; false = the untuned backbone."""
     base_url: str | None = None
     """Where the server listens, with /v1 (openai)."""
+    replicas: tuple[str, ...] = ()
+    """Further addresses of the same model with the same adapters (openai); they may come and go."""
     model: str | None = None
     """Name of the backbone on the server (openai)."""
     server: ServerKind | None = None
@@ -168,7 +170,25 @@ class RunConfig(Record):
     """Share of a sitting's units that may fail so, once 20 have ended; None = any."""
     reuse: tuple[str, ...] = ()
     """Earlier runs whose stored completions answer equal requests to the same engine."""
+    executor: Literal["threads", "ray"] = "threads"
+    """Who carries the units out: threads of this process, or the processes of a Ray cluster."""
     language: Language = Language.PYTHON
+
+
+class ClusterConfig(Record):
+    """The Ray cluster of run.executor=ray."""
+
+    address: str | None = None
+    """Of its head, as 10.0.0.1:6379; None = one on this machine, that ends with the run."""
+    solvers: Annotated[int, Field(gt=0)] = 2
+    """Processes that work on problems; run.concurrency is spread over them."""
+    solver_cpus: Annotated[float, Field(ge=0)] = 1.0
+    """CPUs of the cluster that each is given."""
+    judges: Annotated[int, Field(gt=0)] | None = None
+    """Processes that judge, one program at a time; None = as many as the cluster has of the
+    resource `judge`. On this machine: judge.workers, or one a physical core."""
+    max_losses: Annotated[int, Field(gt=0)] = 3
+    """Solvers that may be lost under a unit before it is reported as failed, and owed again."""
 
 
 class BudgetConfig(Record):

@@ -4,14 +4,15 @@ Knows: files of a run, durability, locks, who the unit of a line is.
 Does not know: how a unit is solved, graded or counted.
 """
 
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from pydantic import ConfigDict
 
-from mapcoder_lite.calls import CallStore, EarlierCalls
+from mapcoder_lite.calls import CallStore, hold_calls
 from mapcoder_lite.config import Config, differences
 from mapcoder_lite.errors import StoreError
 from mapcoder_lite.examination import Examination, examination_of, refuse_other_rules
@@ -135,7 +136,10 @@ class RunDirectory:
             self.grades = JsonLines(path / "grades.jsonl", Grade)
             self.corrections = self._opened_corrections()
             self.errors = JsonLines(path / "errors.jsonl", Trajectory)
-            self.calls = CallStore(path / "calls.jsonl", self._earlier_calls())
+            self._calls_lock_file = hold_calls(path / "calls.jsonl")
+            self.earlier_runs = self._usable_runs()
+            """Whose stored completions answer equal requests."""
+            self.calls = CallStore(path / "calls.jsonl", self.earlier_runs)
         except BaseException:
             self._lock_file.close()
             raise
@@ -242,11 +246,28 @@ class RunDirectory:
             if Unit(line.problem_id, line.sample) in units:
                 yield self.trajectories.at(place)
 
+    @contextmanager
+    def lent_calls(self) -> Generator[Path]:
+        """Within, another process holds and writes calls.jsonl, and this one does not.
+
+        Raises:
+            StoreError: that process still holds it at the end.
+        """
+        path = self.path / "calls.jsonl"
+        self.calls.close()
+        self._calls_lock_file.close()
+        try:
+            yield path
+        finally:
+            self._calls_lock_file = hold_calls(path)
+            self.calls = CallStore(path, self.earlier_runs)
+
     def close(self) -> None:
         """Close all files and let another process in."""
         for lines in (self.trajectories, self.grades, self.errors, self.calls, self.corrections):
             if lines is not None:
                 lines.close()
+        self._calls_lock_file.close()
         self._lock_file.close()
 
     def __enter__(self) -> "RunDirectory":
@@ -255,18 +276,17 @@ class RunDirectory:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _earlier_calls(self) -> list[EarlierCalls]:
+    def _usable_runs(self) -> list[Path]:
         """The runs whose answers may be used: those of the same engine."""
-        usable: list[EarlierCalls] = []
+        usable: list[Path] = []
         for name in self.header.config.run.reuse:
             identity = read_record(Path(name) / "config.json", RunHeader).engine_identity
-            if identity != self.header.engine_identity:
+            if identity == self.header.engine_identity:
+                usable.append(Path(name))
+            else:
                 self.log(
                     f"reuse {name}: not used, its completions are of another engine {identity}"
                 )
-                continue
-            usable.append(EarlierCalls(Path(name)))
-            self.log(f"reuse {name}: {len(usable[-1])} stored completions")
         return usable
 
     def _opened_corrections(self) -> JsonLines[Correction] | None:
@@ -316,18 +336,6 @@ def light_grades(run: Path) -> Iterator[Grade]:
         else:
             kept = grade.judgement.model_copy(update={"results": ()})
             yield grade.model_copy(update={"judgement": kept})
-
-
-def source_commit() -> str | None:
-    """Return the commit of the checkout that this code runs from; None for an installed package."""
-    git = Path(__file__).parents[2] / ".git"
-    try:
-        head = (git / "HEAD").read_text().strip()
-        if not head.startswith("ref: "):
-            return head
-        return (git / head.removeprefix("ref: ")).read_text().strip()
-    except OSError:
-        return None
 
 
 def _claim(path: Path, header: RunHeader) -> bool:

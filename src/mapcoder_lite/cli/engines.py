@@ -6,10 +6,11 @@ Does not know: verbs, how engines work. Imported only inside verbs: it is heavy.
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from itertools import chain
 from pathlib import Path
 
+from mapcoder_lite.agents.question import NUM_ASKS
 from mapcoder_lite.calls import StoredCall
 from mapcoder_lite.config import Config, api_key
 from mapcoder_lite.errors import ConfigError, EngineError
@@ -27,17 +28,61 @@ from mapcoder_lite.trajectory import Completion, Engine, Request, Role, Watch
 
 @contextmanager
 def opened_engine(settings: Config, problems: Sequence[Problem] = ()) -> Generator[Engine]:
-    """Open the engine of a configuration, to be asked about these problems, and close it.
+    """Open the engines of a configuration as one, to be asked about these problems, and close it.
+
+    A role's requests go to its own engine if it has one, all others to a teacher by their sample.
+
+    Raises:
+        ConfigError: a setting that the kind of engine needs is missing.
+        EngineError: an engine cannot be had.
+    """
+    engine = open_engine(settings, problems)
+    try:
+        yield engine
+    finally:
+        engine.close()
+
+
+def open_engine(settings: Config, problems: Sequence[Problem] = ()) -> Engine:
+    """Open the engines of a configuration as one, which the caller closes.
+
+    Raises:
+        ConfigError: a setting that the kind of engine needs is missing.
+        EngineError: an engine cannot be had.
+    """
+    from mapcoder_lite.engine.routes import RoutedEngine
+
+    teachers = [settings.engine, *settings.teachers]
+    if len(teachers) == 1 and not settings.roles:
+        return open_one(settings.engine, problems)
+    wanted = {f"teacher {number}": engine for number, engine in enumerate(teachers)}
+    wanted |= {role.value: engine for role, engine in settings.roles.items()}
+    opened: dict[str, Engine] = {}
+    try:
+        for name, engine in wanted.items():
+            opened[name] = open_one(engine, problems)
+    except BaseException:
+        for engine in opened.values():
+            engine.close()
+        raise
+    return RoutedEngine(opened, partial(route, frozenset(settings.roles), len(teachers)))
+
+
+def open_one(engine: EngineConfig, problems: Sequence[Problem] = ()) -> Engine:
+    """Open one engine with its replicas, such as a configuration's supervisor.
 
     Raises:
         ConfigError: a setting that the kind of engine needs is missing.
         EngineError: the engine cannot be had.
     """
-    engine = _OPENERS[settings.engine.kind](settings.engine, problems)
-    try:
-        yield engine
-    finally:
-        engine.close()
+    return _OPENERS[engine.kind](engine, problems)
+
+
+def route(roles: frozenset[str], num_teachers: int, request: Request) -> str:
+    """Name who answers: the role's own engine, else the teacher whose turn the sample is."""
+    if request.adapter in roles:
+        return request.adapter
+    return f"teacher {request.attempt // NUM_ASKS % num_teachers}"
 
 
 @contextmanager
@@ -49,18 +94,27 @@ def opened_judge(settings: Config, *, cache: Path | None = None) -> Generator[Sa
     Raises:
         SandboxError: programs cannot be isolated here.
     """
+    judge = open_judge(settings, cache)
+    try:
+        yield judge
+    finally:
+        judge.close()
+
+
+def open_judge(settings: Config, cache: Path | None = None) -> SandboxJudge:
+    """Open the judge of a configuration, which the caller closes.
+
+    Raises:
+        SandboxError: programs cannot be isolated here.
+    """
     wanted = settings.judge
     tier = None if wanted.tier == "auto" else wanted.tier
     factor = wanted.speed_factor
     if factor == "auto":
         factor = measured_speed(tier, wanted.unsafe).speed_factor
-    judge = SandboxJudge(
+    return SandboxJudge(
         wanted.workers, tier=tier, unsafe=wanted.unsafe, speed_factor=factor, cache=cache
     )
-    try:
-        yield judge
-    finally:
-        judge.close()
 
 
 @cache
@@ -207,16 +261,24 @@ def known_puzzles(problems: Sequence[Problem]) -> list[Puzzle]:
 
 
 def _openai(settings: EngineConfig, problems: Sequence[Problem]) -> Engine:
-    from mapcoder_lite.engine.limits import Limits
-    from mapcoder_lite.engine.openai import OpenAIEngine, Patience
+    from mapcoder_lite.engine.replicas import ReplicatedEngine
 
     if settings.base_url is None or settings.model is None:
         raise ConfigError(
             "engine.kind=openai needs engine.model and engine.base_url, as http://localhost:8000/v1"
         )
-    if not settings.base_url.startswith(("http://", "https://")):
+    addresses = tuple(dict.fromkeys((settings.base_url, *settings.replicas)))
+    servers = [(address, _server(settings, address, settings.model)) for address in addresses]
+    return servers[0][1] if len(servers) == 1 else ReplicatedEngine(servers)
+
+
+def _server(settings: EngineConfig, address: str, model: str) -> Engine:
+    from mapcoder_lite.engine.limits import Limits
+    from mapcoder_lite.engine.openai import OpenAIEngine, Patience
+
+    if not address.startswith(("http://", "https://")):
         raise ConfigError(
-            f"engine.base_url={settings.base_url} is no address: write it as "
+            f"{address} in engine.base_url or engine.replicas is no address: write it as "
             "http://localhost:8000/v1"
         )
     adapters = settings.adapters
@@ -225,8 +287,8 @@ def _openai(settings: EngineConfig, problems: Sequence[Problem]) -> Engine:
         adapters = {role: role.value for role in Role}
     names = {role.value: name for role, name in (adapters or {}).items()}
     engine = OpenAIEngine(
-        settings.base_url,
-        settings.model,
+        address,
+        model,
         names,
         kind=settings.server or ServerKind.OPENAI,
         context_tokens=settings.context_tokens,

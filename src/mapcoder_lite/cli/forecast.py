@@ -12,9 +12,9 @@ from mapcoder_lite.config import Config
 from mapcoder_lite.engine.prices import prices_of
 from mapcoder_lite.evaluation.forecast import Forecast, Owing, Pace, Range, forecast, seen_in
 from mapcoder_lite.jsonl import read_lines
-from mapcoder_lite.runner import Work
 from mapcoder_lite.settings import EngineKind
 from mapcoder_lite.store import units_in
+from mapcoder_lite.work import Work
 
 
 def forecast_of(settings: Config, work: Work, path: Path) -> Forecast:

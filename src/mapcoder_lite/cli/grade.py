@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     from mapcoder_lite.config import Config
     from mapcoder_lite.problem import Problem
     from mapcoder_lite.regrade import Regrade, Regrading
-    from mapcoder_lite.runner import Progress, Work
+    from mapcoder_lite.runner import Progress
     from mapcoder_lite.settings import JudgeConfig
     from mapcoder_lite.store import RunHeader
     from mapcoder_lite.trajectory import Trajectory
+    from mapcoder_lite.work import Work
 
 
 def grade(
@@ -86,8 +87,8 @@ def _work(header: "RunHeader", run: Path) -> "Work":
     from mapcoder_lite.data.problem_json import read_hidden_tests, read_problems
     from mapcoder_lite.errors import InputError
     from mapcoder_lite.jsonl import read_lines
-    from mapcoder_lite.runner import samples_of
     from mapcoder_lite.store import RunProblem
+    from mapcoder_lite.work import samples_of
 
     files = header.config.run
     if files.problems is None or files.hidden_tests is None:

@@ -49,12 +49,88 @@ class Ready:
 
 
 def prepare(settings: Config, problems: Sequence[Problem] = ()) -> Ready:
-    """Ask the server, if the engine is one, and refuse what cannot go well.
+    """Ask every server of the engines, and refuse what cannot go well.
 
     Raises:
-        EngineError: it does not answer, wants a key, lacks the model, or its context is too small.
-        UnknownAdapter: it lists its adapters, and one that is asked for is not among them.
+        EngineError: one does not answer, nor a replica of it, wants a key, lacks the model, or its
+            context is too small.
+        UnknownAdapter: one lists its adapters, and one that is asked for is not among them.
     """
+    ready = _prepared(settings, problems)
+    teachers = [_as_engine(settings, teacher, problems) for teacher in settings.teachers]
+    roles = {
+        role: _as_engine(settings, engine, problems) for role, engine in settings.roles.items()
+    }
+    named = {f"teacher {number}": one for number, one in enumerate(teachers, start=1)}
+    named |= {role.value: one for role, one in roles.items()}
+    update = {
+        "teachers": tuple(one.settings.engine for one in teachers),
+        "roles": {role: one.settings.engine for role, one in roles.items()},
+    }
+    return replace(
+        ready,
+        settings=ready.settings.model_copy(update=update),
+        badge="; ".join([ready.badge, *(f"{name}: {one.badge}" for name, one in named.items())]),
+        lines=(
+            *ready.lines,
+            *(f"{name}: {line}" for name, one in named.items() for line in one.lines),
+        ),
+    )
+
+
+def _as_engine(settings: Config, engine: EngineConfig, problems: Sequence[Problem]) -> Ready:
+    return _prepared(settings.model_copy(update={"engine": engine}), problems)
+
+
+def _prepared(settings: Config, problems: Sequence[Problem]) -> Ready:
+    """Ask the engine's server and its replicas; one that fails is a doubt while another is well."""
+    first = settings.engine.base_url
+    readies: list[Ready] = []
+    faults: list[EngineError] = []
+    for address in (first, *settings.engine.replicas):
+        engine = settings.engine.model_copy(update={"base_url": address})
+        try:
+            readies.append(_asked(settings.model_copy(update={"engine": engine}), problems))
+        except UnknownAdapter:
+            raise
+        except EngineError as fault:
+            faults.append(fault)
+    if not readies:
+        raise faults[0]
+    return _joined(readies, settings.engine, [str(fault) for fault in faults])
+
+
+def _joined(readies: Sequence[Ready], asked: EngineConfig, faults: Sequence[str]) -> Ready:
+    """Join what replicas said: the smallest context holds, and the addresses are as they were."""
+    ready = readies[0]
+    if not asked.replicas:
+        return ready
+    from mapcoder_lite.engine.probe import named_endpoint
+
+    contexts = [one.settings.engine.context_tokens for one in readies]
+    known = {
+        "base_url": asked.base_url and named_endpoint(asked.base_url).base_url,
+        "replicas": tuple(named_endpoint(address).base_url for address in asked.replicas),
+        "context_tokens": min((n for n in contexts if n is not None), default=None),
+    }
+    engine = ready.settings.engine.model_copy(update=known)
+    lines = dict.fromkeys(line for one in readies for line in one.lines)
+    return replace(
+        ready,
+        settings=ready.settings.model_copy(update={"engine": engine}),
+        lines=(*lines, *faults),
+    )
+
+
+def say(ready: Ready, *, width: int) -> None:
+    """Show the badge and every doubt."""
+    terminal.say(f"{'roles':{width}}{explained(ready.badge)}")
+    for line in ready.lines:
+        terminal.say(f"{'server':{width}}{line}", "yellow")
+
+
+def _asked(settings: Config, problems: Sequence[Problem]) -> Ready:
+    """Ask one address, if the engine is a server."""
     engine = settings.engine
     if engine.kind is not EngineKind.OPENAI or engine.base_url is None or engine.model is None:
         return Ready(settings, badge(engine))
@@ -83,13 +159,6 @@ def prepare(settings: Config, problems: Sequence[Problem] = ()) -> Ready:
     )
 
 
-def say(ready: Ready, *, width: int) -> None:
-    """Show the badge and every doubt."""
-    terminal.say(f"{'roles':{width}}{explained(ready.badge)}")
-    for line in ready.lines:
-        terminal.say(f"{'server':{width}}{line}", "yellow")
-
-
 def tried(engine: Engine, ready: Ready) -> Ready:
     """Have the server answer tiny requests; what looks doubtful is added to lines and badge.
 
@@ -115,18 +184,22 @@ def _try_adapters(engine: Engine, ready: Ready) -> "list[Finding]":
     """Have every adapter answer beside the backbone."""
     from mapcoder_lite.engine.deep import examine_adapters
 
-    roles = role_names(ready.settings.engine)
+    elsewhere = ready.settings.roles.keys()
+    roles = role_names(ready.settings.engine).keys() - elsewhere
+    if not roles:
+        return []
+    is_every_role = len(roles | elsewhere) == len(Role)
     findings = {
         finding.name: finding
-        for finding in examine_adapters(engine, [role.value for role in roles])
+        for finding in examine_adapters(engine, [r.value for r in Role if r in roles])
     }
     mixed = findings.get("mixed batch")
-    if mixed is not None and mixed.is_good is False and len(roles) < len(Role):
+    if mixed is not None and mixed.is_good is False and not is_every_role:
         raise EngineError(
             f"{ready.settings.engine.base_url}: {mixed.detail}, and roles without one would be "
             "asked: give each role an adapter, or none (-s engine.adapters=false)"
         )
-    asked = ["adapters"] if len(roles) == len(Role) else ["adapters", "mixed batch"]
+    asked = ["adapters"] if is_every_role else ["adapters", "mixed batch"]
     return [findings[name] for name in asked if name in findings]
 
 

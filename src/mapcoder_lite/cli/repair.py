@@ -16,10 +16,11 @@ if TYPE_CHECKING:
     from mapcoder_lite.cli.preflight import Ready
     from mapcoder_lite.config import Config
     from mapcoder_lite.curation.failures import Failures, RepairTally
-    from mapcoder_lite.runner import Outcome, Progress, Work
+    from mapcoder_lite.runner import Outcome, Progress
     from mapcoder_lite.settings import EngineConfig
     from mapcoder_lite.store import RunHeader
     from mapcoder_lite.trajectory import Engine
+    from mapcoder_lite.work import Work
 
 
 def repair(
@@ -82,7 +83,7 @@ def _work(settings: "Config", failures: "Failures", run: Path) -> "Work":
     """The failed units with their problems, which must be those that the run was made on."""
     from mapcoder_lite.data.problem_json import read_hidden_tests, read_problems
     from mapcoder_lite.errors import InputError
-    from mapcoder_lite.runner import Work, samples_of
+    from mapcoder_lite.work import Work, samples_of
 
     _refuse_other_attempts(settings, failures.header.config, run)
     wanted = settings.run
@@ -193,7 +194,8 @@ def _header(
     settings: "Config", work: "Work", failures: "Failures", engine: "Engine", who: "Engine"
 ) -> "RunHeader":
     from mapcoder_lite import __version__
-    from mapcoder_lite.store import RunHeader, source_commit
+    from mapcoder_lite.origin import source_commit
+    from mapcoder_lite.store import RunHeader
 
     return RunHeader(
         config=settings,

@@ -5,6 +5,7 @@ Does not know: how units are done, how numbers are made.
 """
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,11 +16,12 @@ from mapcoder_lite.errors import BudgetSpent
 
 if TYPE_CHECKING:
     from mapcoder_lite.config import Config
-    from mapcoder_lite.judge.judge import SandboxJudge
     from mapcoder_lite.problem import Problem
-    from mapcoder_lite.runner import Outcome, Progress, SolveUnit, Work
+    from mapcoder_lite.runner import Outcome, Progress, SolveUnit
     from mapcoder_lite.store import RunDirectory, RunHeader
     from mapcoder_lite.trajectory import Engine, Trajectory
+    from mapcoder_lite.verdict import Judge
+    from mapcoder_lite.work import Work
 
 
 def run(
@@ -71,7 +73,7 @@ def run(
 def _work(settings: "Config") -> "Work":
     from mapcoder_lite.data.problem_json import read_hidden_tests, read_problems
     from mapcoder_lite.errors import ConfigError
-    from mapcoder_lite.runner import samples_of
+    from mapcoder_lite.work import samples_of
 
     wanted = settings.run
     if wanted.problems is None:
@@ -93,14 +95,14 @@ def _foresee(settings: "Config", work: "Work", path: Path, json: bool) -> None:
 
 def _carry_out(settings: "Config", work: "Work", path: Path) -> "Outcome":
     from mapcoder_lite import runner
-    from mapcoder_lite.cli import engines, preflight
+    from mapcoder_lite.cli import engines, executors, preflight
     from mapcoder_lite.curation import resampling
     from mapcoder_lite.store import RunDirectory
 
     follow_up = resampling.follow_up(settings.run, work.facts())
     ready = preflight.prepare(settings, work.problems)
     with (
-        engines.opened_judge(settings) as judge,
+        executors.opened_judge(settings) as judge,
         engines.opened_engine(ready.settings, work.problems) as engine,
         RunDirectory(path, _header(settings, work, engine), work.facts()) as directory,
         terminal.telling(directory.log),
@@ -119,16 +121,18 @@ def _carry_out(settings: "Config", work: "Work", path: Path) -> "Outcome":
             _examine(judge, settings, directory)
         solve = _solver(settings, _stored(settings, engine, directory), judge)
         worker = runner.Worker(work, solve, judge)
-        return runner.run(
-            work,
-            runner.Threads(worker, settings.run.concurrency),
-            directory,
-            isolation=None if work.hidden is None else judge.isolation,
-            max_errors=settings.run.max_errors,
-            max_error_share=settings.run.max_error_share,
-            on_unit=_show,
-            follow_up=follow_up,
-        )
+        opening = partial(executors.open_solver, ready.settings)
+        with executors.opened_executor(settings, worker, directory, opening) as executor:
+            return runner.run(
+                work,
+                executor,
+                directory,
+                isolation=None if work.hidden is None else judge.isolation,
+                max_errors=settings.run.max_errors,
+                max_error_share=settings.run.max_error_share,
+                on_unit=_show,
+                follow_up=follow_up,
+            )
 
 
 def _stored(settings: "Config", engine: "Engine", directory: "RunDirectory") -> "Engine":
@@ -145,7 +149,7 @@ def _stored(settings: "Config", engine: "Engine", directory: "RunDirectory") -> 
     return StoredEngine(engine, directory.calls)
 
 
-def _solver(settings: "Config", engine: "Engine", judge: "SandboxJudge") -> "SolveUnit":
+def _solver(settings: "Config", engine: "Engine", judge: "Judge") -> "SolveUnit":
     from mapcoder_lite import pipeline
     from mapcoder_lite.cli import engines
 
@@ -157,7 +161,7 @@ def _solver(settings: "Config", engine: "Engine", judge: "SandboxJudge") -> "Sol
     return solve
 
 
-def _examine(judge: "SandboxJudge", settings: "Config", directory: "RunDirectory") -> None:
+def _examine(judge: "Judge", settings: "Config", directory: "RunDirectory") -> None:
     """No accuracy comes from a judge that failed its self-test."""
     from mapcoder_lite import runner
 
@@ -167,7 +171,8 @@ def _examine(judge: "SandboxJudge", settings: "Config", directory: "RunDirectory
 
 def _header(settings: "Config", work: "Work", engine: "Engine") -> "RunHeader":
     from mapcoder_lite import __version__
-    from mapcoder_lite.store import RunHeader, source_commit
+    from mapcoder_lite.origin import source_commit
+    from mapcoder_lite.store import RunHeader
 
     return RunHeader(
         config=settings,

@@ -29,10 +29,11 @@ from mapcoder_lite.jsonl import read_lines, read_record, write_lines
 from mapcoder_lite.judge.selftest import SelftestReport, refuse_untrusted
 from mapcoder_lite.pipeline import Dials
 from mapcoder_lite.problem import HiddenTests, Problem
-from mapcoder_lite.runner import Progress, SolveUnit, Threads, Work, Worker
+from mapcoder_lite.runner import Progress, SolveUnit, Threads, Worker
 from mapcoder_lite.store import RunDirectory, RunHeader, Unit
 from mapcoder_lite.trajectory import Call, Engine, FormatFailure, Grade, Trajectory
 from mapcoder_lite.verdict import Judge, Verdict
+from mapcoder_lite.work import Work, samples_of
 
 RESAMPLING_OFFSET = 500_000_000
 """Added to a failure's sample number when its whole attempt is drawn again."""
@@ -327,7 +328,7 @@ def graded_run(
     if not (path / "manifest.json").exists():
         raise InputError(f"{path} is not a complete run: give its command again to finish it")
     trusted_examination(path)
-    if runner.samples_of(problems, hidden).digest != header.problems_digest:
+    if samples_of(problems, hidden).digest != header.problems_digest:
         raise InputError(
             f"the problems or hidden tests of {path} have changed since it was run: give those it "
             "was run with (-s run.problems=FILE -s run.hidden_tests=FILE)"

@@ -16,10 +16,11 @@ from mapcoder_lite.data.problem_json import read_hidden_tests, read_problems
 from mapcoder_lite.errors import InputError
 from mapcoder_lite.jsonl import read_record
 from mapcoder_lite.problem import HiddenTests, Language, Problem, Record
-from mapcoder_lite.runner import Work, grade, samples_of
+from mapcoder_lite.runner import grade
 from mapcoder_lite.store import RunHeader, Unit
 from mapcoder_lite.trajectory import Grade, Trajectory
 from mapcoder_lite.verdict import Isolation, Judge, Verdict
+from mapcoder_lite.work import Work, samples_of
 
 
 class RejudgedTrajectory(Record):
