@@ -39,6 +39,9 @@ class Correction(Record):
     """Why the supervisor's reply was of no use; nobody was asked again then."""
     is_changed: bool = False
     """Whether the blamed role answered anything else than before."""
+    guided: tuple[int, ...] = ()
+    """Positions, among the corrected trajectory's steps, of the calls that were answered under
+    feedback, of this round or an earlier one."""
     is_passed: bool = False
     """Whether the corrected trajectory's program passed the hidden tests."""
 
@@ -61,6 +64,15 @@ class Provenance(Record):
     the row does not show."""
 
 
+class RowTokens(Record):
+    """How long a row is."""
+
+    prompt: int
+    completion: int
+    counted_by: str
+    """The tokenizer's folder, or the model that answered, which counts by its own."""
+
+
 class Example(Record):
     """A training row in TRL's conversational prompt/completion form."""
 
@@ -70,3 +82,4 @@ class Example(Record):
     role: Role
     kind: CallKind
     provenance: Provenance
+    tokens: RowTokens

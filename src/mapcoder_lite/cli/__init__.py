@@ -14,6 +14,7 @@ import typer
 from mapcoder_lite.cli import (
     backends,
     data,
+    dataset,
     demo,
     doctor,
     judge,
@@ -32,7 +33,7 @@ VERBS: tuple[Callable[..., None], ...] = (
     judge.judge,
     run.run,
     report.report,
-    train.dataset,
+    dataset.dataset,
     train.train,
     demo.demo,
     backends.backends,
