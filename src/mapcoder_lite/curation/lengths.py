@@ -4,10 +4,8 @@ Knows: tokenizers with a chat template (transformers, without torch).
 Does not know: training, which lengths are allowed.
 """
 
-# transformers is only partly typed, hence not strict.
-# pyright: basic
-
 from collections.abc import Iterable, Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -37,13 +35,13 @@ def measured(rows: Iterable[Example], tokenizer: Path) -> Iterator[Example]:
 
 def _opened(folder: Path) -> Any:
     try:
-        from transformers import AutoTokenizer
+        transformers: Any = import_module("transformers")  # only partly typed
     except ImportError as error:
         raise ConfigError(
             f"dataset.tokenizer needs {error.name}: pip install 'mapcoder-lite[local]'"
         ) from error
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
     except (OSError, ValueError) as error:
         raise InputError(f"dataset.tokenizer={folder} holds no tokenizer: {error}") from error
     if tokenizer.chat_template is None:

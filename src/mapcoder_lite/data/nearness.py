@@ -8,18 +8,13 @@ Knows: words, MinHash, locality-sensitive hashing (datasketch).
 Does not know: what the texts are.
 """
 
-# datasketch is only partly typed, hence not strict.
-# pyright: basic
-
 import re
 import unicodedata
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, cast
+from importlib import import_module
+from typing import Any
 
 from mapcoder_lite.errors import ConfigError
-
-if TYPE_CHECKING:
-    from datasketch import MinHash
 
 _WORD = re.compile(r"\w+")
 _RUN_WORDS = 3
@@ -41,15 +36,15 @@ class NearTexts:
             ConfigError: datasketch is not installed.
         """
         try:
-            from datasketch import MinHash, MinHashLSH
+            datasketch: Any = import_module("datasketch")  # only partly typed
         except ImportError as error:
             raise ConfigError(
                 f"near duplicates need {error.name}: pip install 'mapcoder-lite[curation]'"
             ) from error
-        self._kind = MinHash
+        self._kind = datasketch.MinHash
         self._threshold = threshold
-        self._index = MinHashLSH(threshold=threshold, num_perm=_NUM_PERMUTATIONS)
-        self._signatures: dict[int, MinHash] = {}
+        self._index = datasketch.MinHashLSH(threshold=threshold, num_perm=_NUM_PERMUTATIONS)
+        self._signatures: dict[int, Any] = {}
 
     def add(self, number: int, words: Sequence[str]) -> None:
         """Know a text by a number of its own."""
@@ -62,11 +57,11 @@ class NearTexts:
         signature = self._signature(words)
         found = {
             number: float(signature.jaccard(self._signatures[number]))
-            for number in cast("list[int]", self._index.query(signature))
+            for number in self._index.query(signature)
         }
         return {number: value for number, value in found.items() if value >= self._threshold}
 
-    def _signature(self, words: Sequence[str]) -> "MinHash":
+    def _signature(self, words: Sequence[str]) -> Any:
         ends = max(1, len(words) - _RUN_WORDS + 1)
         runs = {" ".join(words[start : start + _RUN_WORDS]) for start in range(ends)}
         signature = self._kind(num_perm=_NUM_PERMUTATIONS)
