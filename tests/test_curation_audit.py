@@ -17,6 +17,7 @@ from mapcoder_lite.example import Blame, Correction
 from mapcoder_lite.jsonl import read_lines, read_record, write_lines
 from mapcoder_lite.judge.judge import SandboxJudge
 from mapcoder_lite.pocket.teacher import MistakeRates
+from mapcoder_lite.settings import DatasetConfig
 from mapcoder_lite.store import RunProblem
 from mapcoder_lite.trajectory import Grade, Role, Trajectory
 from mapcoder_lite.verdict import Isolation, Judgement, Verdict
@@ -32,7 +33,7 @@ def home(tmp_path_factory):
     home = tmp_path_factory.mktemp("home")
     run = teacher_run(home / "data" / "teacher", known_puzzles(16), samples=2)
     teacher_run(home / "other" / "student", known_puzzles(6, seed=12), rates=MistakeRates())
-    write_dataset([run], home / "first")
+    write_dataset([run], home / "first", DatasetConfig())
     return home
 
 
@@ -256,7 +257,9 @@ def test_the_verb_writes_files_and_prints_tables_or_json(home, tmp_path):
 
 
 def test_rows_that_do_not_pass_again_end_in_exit_code_1(home, tmp_path):
-    rows = write_dataset([home / "data" / "teacher"], tmp_path / "loose", keep_failed=True)
+    rows = write_dataset(
+        [home / "data" / "teacher"], tmp_path / "loose", DatasetConfig(), keep_failed=True
+    )
     words = (
         "audit",
         str(home / "data" / "teacher"),

@@ -1,19 +1,27 @@
 """Rows: only what the final program rests on, only from passing trajectories."""
 
+import shutil
+from collections import Counter
 from itertools import islice
 
 import pytest
 
 from mapcoder_lite import pipeline, runner
 from mapcoder_lite.config import Config
-from mapcoder_lite.curation.examples import DatasetManifest, steps_that_count, write_dataset
-from mapcoder_lite.errors import InputError
-from mapcoder_lite.example import Example
-from mapcoder_lite.jsonl import read_lines, read_record
+from mapcoder_lite.curation.decontamination import Flagged
+from mapcoder_lite.curation.examples import DatasetManifest, write_dataset
+from mapcoder_lite.curation.steps import steps_that_count
+from mapcoder_lite.errors import InputError, SandboxError
+from mapcoder_lite.example import Correction, Example
+from mapcoder_lite.jsonl import read_lines, read_record, write_lines
 from mapcoder_lite.judge.judge import SandboxJudge
 from mapcoder_lite.pocket.problems import puzzles
 from mapcoder_lite.pocket.teacher import MistakeRates, TeacherEngine
-from mapcoder_lite.store import RunDirectory, RunHeader
+from mapcoder_lite.pocket.world import WEIGHTS
+from mapcoder_lite.problem import Language, Problem
+from mapcoder_lite.settings import DatasetConfig, RunConfig
+from mapcoder_lite.store import RunDirectory, RunHeader, RunProblem
+from mapcoder_lite.training.rows import num_tokens
 from mapcoder_lite.trajectory import Call, CallKind, Grade, Role, Trajectory
 from mapcoder_lite.work import samples_of
 
@@ -32,7 +40,9 @@ def run_path(tmp_path_factory):
         {puzzle.problem.id: puzzle.hidden for puzzle in known},
         1,
     )
-    config = Config()
+    problems = path.with_name("problems.jsonl")
+    write_lines(problems, work.problems)
+    config = Config(run=RunConfig(problems=str(problems)))
     header = RunHeader(
         config=config,
         config_digest=config.digest,
@@ -42,6 +52,7 @@ def run_path(tmp_path_factory):
     )
     dials = pipeline.Dials(k=2, t=2)
     with SandboxJudge(2) as judge, RunDirectory(path, header, work.facts()) as directory:
+        runner.examine(judge, Language.PYTHON, directory)
         worker = runner.Worker(
             work,
             lambda problem, sample: pipeline.solve(problem, teacher, judge, dials, sample=sample),
@@ -51,17 +62,27 @@ def run_path(tmp_path_factory):
     return path
 
 
+EXACT = DatasetConfig(near_duplicate=1.0, max_rows_per_problem=None)
+"""Only equal rows are left out."""
+
+
 def rows_of(folder):
-    return [row for role in Role for row in read_lines(folder / f"{role}.jsonl", Example)]
+    names = [f"{part}{role}.jsonl" for role in Role for part in ("", "validation/")]
+    return [row for name in names for row in read_lines(folder / name, Example)]
+
+
+def copied(run_path, to, *but):
+    """Copy a run's files, some left out."""
+    return shutil.copytree(run_path, to, ignore=shutil.ignore_patterns(*but))
 
 
 def test_every_row_comes_from_a_passing_trajectory_and_its_final_path(run_path, tmp_path):
-    manifest = write_dataset([run_path], tmp_path)
+    manifest = write_dataset([run_path], tmp_path / "rows", EXACT)
     passed = {g.problem_id for g in read_lines(run_path / "grades.jsonl", Grade) if g.is_passed}
     trajectories = {
         t.problem_id: t for t in read_lines(run_path / "trajectories.jsonl", Trajectory)
     }
-    rows = rows_of(tmp_path)
+    rows = rows_of(tmp_path / "rows")
     assert 0 < len(passed) < len(trajectories) == manifest.num_trajectories
     assert {row.provenance.problem_id for row in rows} <= passed
     for row in rows:
@@ -98,23 +119,157 @@ def test_a_dropped_plan_is_not_taught(run_path):
 
 
 def test_without_the_filter_failed_trajectories_come_too_and_say_so(run_path, tmp_path):
-    strict = write_dataset([run_path], tmp_path / "strict")
-    loose = write_dataset([run_path], tmp_path / "loose", keep_failed=True)
+    strict = write_dataset([run_path], tmp_path / "strict", EXACT)
+    loose = write_dataset([run_path], tmp_path / "loose", EXACT, keep_failed=True)
     assert loose.num_kept > strict.num_kept
     assert {row.provenance.kept_by for row in rows_of(tmp_path / "loose")} == {"no filter"}
     assert read_record(tmp_path / "loose" / "manifest.json", DatasetManifest) == loose
 
 
-def test_duplicates_are_left_out(run_path, tmp_path):
-    once = write_dataset([run_path], tmp_path / "once")
-    twice = write_dataset([run_path, run_path], tmp_path / "twice")
+def test_equal_rows_are_kept_once(run_path, tmp_path):
+    other = copied(run_path, tmp_path / "other")
+    once = write_dataset([run_path], tmp_path / "once", EXACT)
+    twice = write_dataset([run_path, other], tmp_path / "twice", EXACT)
     assert twice.num_kept == 2 * once.num_kept
     assert twice.num_rows == once.num_rows
+    assert {row.provenance.run for row in rows_of(tmp_path / "twice")} == {"teacher"}
 
 
-def test_an_unfinished_or_ungraded_run_is_refused(run_path, tmp_path):
+def test_the_stages_lose_rows_one_after_another(run_path, tmp_path):
+    settings = DatasetConfig(near_duplicate=0.9, max_rows_per_problem=1)
+    manifest = write_dataset([run_path], tmp_path / "rows", settings)
+    assert manifest.num_steps > manifest.num_kept >= manifest.num_distinct > manifest.num_unlike
+    assert manifest.num_unlike == manifest.num_clean > manifest.num_rows
+    rows = rows_of(tmp_path / "rows")
+    assert len(rows) == manifest.num_rows == sum(manifest.num_rows_by_kind.values())
+    most = Counter((row.provenance.problem_id, row.role) for row in rows)
+    assert set(most.values()) == {1}
+    assert all(after == 1 for _, after in manifest.most_rows_per_problem.values())
+
+
+def test_no_problem_is_trained_and_validated_on(run_path, tmp_path):
+    write_dataset([run_path], tmp_path / "rows", DatasetConfig(validation_share=0.3))
+    sides = [
+        {
+            row.provenance.problem_id
+            for role in Role
+            for row in read_lines(folder / f"{role}.jsonl", Example)
+        }
+        for folder in (tmp_path / "rows", tmp_path / "rows" / "validation")
+    ]
+    assert all(sides)
+    assert not sides[0] & sides[1]
+
+
+def test_the_same_runs_make_the_same_bytes_and_replace_the_old(run_path, tmp_path):
+    for name in ("one", "two", "two"):
+        write_dataset([run_path], tmp_path / name, DatasetConfig())
+    files = [path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("*.json*")]
+    assert len(files) == 9
+    for name in files:
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["one", "two"]
+
+
+def test_tokens_are_counted_by_who_answered_or_by_the_tokenizer_that_is_named(run_path, tmp_path):
+    settings = EXACT.model_copy(update={"tokenizer": str(WEIGHTS / "pocket-backbone")})
+    by_teacher = write_dataset([run_path], tmp_path / "said", EXACT)
+    by_student = write_dataset([run_path], tmp_path / "measured", settings)
+    assert by_teacher.counted_by == ("pocket-teacher",)
+    assert by_student.counted_by == ("pocket-backbone",)
+    transformers = pytest.importorskip("transformers")
+    tokenizer = transformers.AutoTokenizer.from_pretrained(WEIGHTS / "pocket-backbone")
+    rows = rows_of(tmp_path / "measured")
+    for row in rows[::7]:
+        assert row.tokens.prompt + row.tokens.completion == num_tokens(row, tokenizer)
+    longest = max(row.tokens.prompt + row.tokens.completion for row in rows)
+    assert longest == max(count.longest for count in by_student.tokens.values())
+
+
+def test_problems_of_an_evaluation_set_and_replies_that_recall_one_leave(run_path, tmp_path):
+    clean = write_dataset([run_path], tmp_path / "all", EXACT)
+    rows = rows_of(tmp_path / "all")
+    known = {p.id: p for p in read_lines(run_path.with_name("problems.jsonl"), Problem)}
+    copy = known[rows[0].provenance.problem_id]
+    recalled = rows[-1].completion[0].content
+    evaluation = [
+        copy.model_copy(update={"id": "eval-1", "statement": copy.statement.upper() + " !!!"}),
+        Problem(id="eval-2", statement=recalled),
+    ]
+    write_lines(tmp_path / "evaluation.jsonl", evaluation)
+    settings = EXACT.model_copy(
+        update={"against": (str(tmp_path / "evaluation.jsonl"),), "max_containment": 0.95}
+    )
+    manifest = write_dataset([run_path], tmp_path / "clean", settings)
+    flagged = list(read_lines(tmp_path / "clean" / "flagged.jsonl", Flagged))
+    assert manifest.contamination is not None
+    assert manifest.num_clean < clean.num_clean
+    assert copy.id in {one.problem_id for one in flagged if one.reply is None}
+    assert any(one.match.problem_id == "eval-2" for one in flagged if one.reply is not None)
+    left = rows_of(tmp_path / "clean")
+    assert copy.id not in {row.provenance.problem_id for row in left}
+    assert recalled not in {row.completion[0].content for row in left}
+    counts = [c.problems_by_containment for c in manifest.contamination.curve]
+    assert counts == sorted(counts, reverse=True)
+    reported = write_dataset(
+        [run_path], tmp_path / "kept", settings.model_copy(update={"drop_overlap": False})
+    )
+    assert reported.num_rows == clean.num_rows
+    assert list(read_lines(tmp_path / "kept" / "flagged.jsonl", Flagged)) == flagged
+
+
+def test_an_evaluation_set_that_is_the_training_set_leaves_nothing(run_path, tmp_path):
+    settings = DatasetConfig(against=(str(run_path.with_name("problems.jsonl")),))
+    with pytest.raises(InputError, match="overlap with an evaluation set"):
+        write_dataset([run_path], tmp_path / "rows", settings)
+    assert not (tmp_path / "rows").exists()
+
+
+def test_runs_that_cannot_be_believed_are_refused(run_path, tmp_path):
     with pytest.raises(InputError, match="not a complete run"):
-        write_dataset([tmp_path], tmp_path / "rows")
-    (tmp_path / "manifest.json").write_text((run_path / "manifest.json").read_text())
+        write_dataset([tmp_path], tmp_path / "rows", EXACT)
     with pytest.raises(InputError, match="not graded"):
-        write_dataset([tmp_path], tmp_path / "rows")
+        write_dataset(
+            [copied(run_path, tmp_path / "ungraded", "grades.jsonl")], tmp_path / "rows", EXACT
+        )
+    with pytest.raises(SandboxError, match="self-test"):
+        write_dataset(
+            [copied(run_path, tmp_path / "unexamined", "selftest.json")], tmp_path / "rows", EXACT
+        )
+    with pytest.raises(InputError, match="2 runs are called teacher"):
+        write_dataset([run_path, copied(run_path, tmp_path / "teacher")], tmp_path / "rows", EXACT)
+    with pytest.raises(InputError, match="nowhere"):
+        write_dataset([run_path], tmp_path / "rows", DatasetConfig(against=("nowhere.jsonl",)))
+    assert not (tmp_path / "rows").exists()
+
+
+def test_problems_with_defective_tests_teach_nothing(run_path, tmp_path):
+    other = copied(run_path, tmp_path / "defective")
+    problems = list(read_lines(other / "problems.jsonl", RunProblem))
+    cut = [p.model_copy(update={"defect": "inputs cut short"}) for p in problems[:10]]
+    write_lines(other / "problems.jsonl", [*cut, *problems[10:]])
+    manifest = write_dataset([other], tmp_path / "rows", EXACT)
+    assert manifest.num_defective == 10
+    left = {row.provenance.problem_id for row in rows_of(tmp_path / "rows")}
+    assert not left & {p.problem_id for p in cut}
+
+
+def test_rows_of_a_repaired_run_say_which_round_and_which_reply_was_guided(run_path, tmp_path):
+    other = copied(run_path, tmp_path / "repaired")
+    plain = write_dataset([other], tmp_path / "plain", EXACT)
+    first = rows_of(tmp_path / "plain")[0].provenance
+    facts = {"problem_id": first.problem_id, "sample": 0, "supervisor": "s"}
+    write_lines(
+        other / "corrections.jsonl",
+        [
+            Correction(**facts, round=1, is_changed=True, guided=(99,)),
+            Correction(**facts, round=2, is_changed=True, guided=(99, first.call_index)),
+            Correction(**facts, round=3),
+        ],
+    )
+    assert write_dataset([other], tmp_path / "rows", EXACT).num_rows == plain.num_rows
+    rows = [row.provenance for row in rows_of(tmp_path / "rows")]
+    mended = [origin for origin in rows if origin.problem_id == first.problem_id]
+    assert {origin.round for origin in mended} == {2}
+    assert [o.call_index for o in mended if o.is_guided] == [first.call_index]
+    assert {origin.round for origin in rows if origin not in mended} == {0}

@@ -24,6 +24,7 @@ from mapcoder_lite.pocket.supervisor import ErrorRates, SupervisorEngine
 from mapcoder_lite.pocket.teacher import MistakeRates, TeacherEngine
 from mapcoder_lite.problem import HiddenTests, Test
 from mapcoder_lite.runner import grade
+from mapcoder_lite.settings import DatasetConfig
 from mapcoder_lite.store import RunDirectory, RunHeader, Source, Unit
 from mapcoder_lite.trajectory import (
     Call,
@@ -309,7 +310,7 @@ def test_guidance_is_in_no_row_and_every_row_is_a_reply_of_a_repaired_attempt(re
     trajectories = {
         t.problem_id: t for t in read_lines(repaired / "trajectories.jsonl", Trajectory)
     }
-    write_dataset([repaired], tmp_path)
+    write_dataset([repaired], tmp_path / "rows", DatasetConfig())
     rows = [r for role in Role for r in read_lines(tmp_path / f"{role}.jsonl", Example)]
     said = {c.blame.feedback for c in corrections if c.blame}
     last = {c.problem_id: c for c in corrections}

@@ -11,6 +11,7 @@ from mapcoder_lite.pocket.family import numbered
 from mapcoder_lite.pocket.problems import FAMILIES
 from mapcoder_lite.pocket.truth import Tallies, Truth, by_judge, known_puzzles, truths
 from mapcoder_lite.problem import Language
+from mapcoder_lite.settings import DatasetConfig
 from mapcoder_lite.trajectory import (
     Call,
     CallKind,
@@ -160,7 +161,7 @@ def test_counts_by_kind():
 
 def test_the_verb_refuses_problems_of_another_seed(tmp_path):
     run = teacher_run(tmp_path / "data" / "teacher", some_puzzles(4, seed=5))
-    write_dataset([run], tmp_path / "rows")
+    write_dataset([run], tmp_path / "rows", DatasetConfig())
     done = mapcoder(tmp_path, "pocket", "truth", str(run), str(tmp_path / "rows"), *QUICK)
     assert done.code == 6
     assert "not of pocket's sets" in done.stderr
@@ -168,7 +169,7 @@ def test_the_verb_refuses_problems_of_another_seed(tmp_path):
 
 def test_the_verb_counts_wrong_steps_of_a_real_run(tmp_path):
     run = teacher_run(tmp_path / "data" / "teacher", some_puzzles(12, seed=1))
-    write_dataset([run], tmp_path / "rows")
+    write_dataset([run], tmp_path / "rows", DatasetConfig())
     done = mapcoder(tmp_path, "pocket", "truth", str(run), str(tmp_path / "rows"), *QUICK)
     assert done.code == 0, done.stderr
     table = [line.split() for line in done.stdout.splitlines()]

@@ -15,7 +15,7 @@ from transformers import AutoTokenizer
 
 from mapcoder_lite.engine.local import LocalEngine
 from mapcoder_lite.errors import InputError, StoreError
-from mapcoder_lite.example import Example, Provenance
+from mapcoder_lite.example import Example, Provenance, RowTokens
 from mapcoder_lite.jsonl import write_lines, write_text
 from mapcoder_lite.settings import TrainConfig
 from mapcoder_lite.training import rows, train
@@ -33,8 +33,9 @@ def example(number: int, answer: str = "<confidence>7</confidence>") -> Example:
         role=Role.CODING,
         kind=CallKind.CODING,
         provenance=Provenance(
-            run="r", problem_id=f"p{number}", sample=0, call_index=0, kept_by="test"
+            run="r", problem_id=f"p{number}", sample=0, call_index=0, model="m", kept_by="test"
         ),
+        tokens=RowTokens(prompt=1, completion=1, counted_by="nobody"),
     )
 
 
@@ -46,7 +47,9 @@ def backbone(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("dataset")
-    write_lines(folder / "coding.jsonl", [example(number) for number in range(40)])
+    (folder / "validation").mkdir()
+    write_lines(folder / "coding.jsonl", [example(number) for number in range(38)])
+    write_lines(folder / "validation" / "coding.jsonl", [example(number) for number in (38, 39)])
     write_text(folder / "manifest.json", "{}")
     return folder
 
@@ -129,22 +132,20 @@ def test_a_row_that_would_be_cut_is_refused_by_name(backbone, tmp_path):
     with pytest.raises(InputError, match=r"1 rows exceed 100 tokens.*p1"):
         train.train(tight, tmp_path, tmp_path / "out", (Role.CODING,))
     tokenizer = AutoTokenizer.from_pretrained(backbone)
-    split = rows.split([example(2), long], tokenizer, 100)
+    split = rows.read_split(tmp_path, Role.CODING, tokenizer, 100)
     assert split.too_long == [long]
+    assert split.train == [example(2)]
 
 
-def test_no_problem_is_on_both_sides_of_the_split(backbone):
+def test_the_data_set_says_which_rows_are_for_validation(backbone, dataset):
     tokenizer = AutoTokenizer.from_pretrained(backbone)
-    many = [example(number % 200, answer=str(number)) for number in range(600)]
-    split = rows.split(many, tokenizer, 1000)
-    sides = [{row.provenance.problem_id for row in s} for s in (split.train, split.validation)]
-    assert not sides[0] & sides[1]
-    assert 1 <= len(sides[1]) <= 30
-    assert len(split.train) + len(split.validation) == 600
+    split = rows.read_split(dataset, Role.CODING, tokenizer, 1000)
+    assert split.validation == [example(38), example(39)]
+    assert len(split.train) == 38
 
 
 def test_missing_rows_are_said(backbone, tmp_path):
-    with pytest.raises(InputError, match="no rows for planning"):
+    with pytest.raises(InputError, match="no rows to train planning on"):
         train.train(settings(backbone), tmp_path, tmp_path / "out", (Role.PLANNING,))
 
 

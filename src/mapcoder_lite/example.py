@@ -64,6 +64,15 @@ class Provenance(Record):
     the row does not show."""
 
 
+class RowTokens(Record):
+    """How long a row is."""
+
+    prompt: int
+    completion: int
+    counted_by: str
+    """The tokenizer's folder, or the model that answered, which counts by its own."""
+
+
 class Example(Record):
     """A training row in TRL's conversational prompt/completion form."""
 
@@ -73,3 +82,4 @@ class Example(Record):
     role: Role
     kind: CallKind
     provenance: Provenance
+    tokens: RowTokens

@@ -230,6 +230,24 @@ class DatasetConfig(Record):
 
     against: tuple[str, ...] = ()
     """problems.jsonl of every evaluation set that no row may overlap with."""
+    ngram_words: Annotated[int, Field(gt=0)] = 8
+    """Words of an n-gram, as in s1 (2501.19393)."""
+    max_containment: Annotated[float, Field(gt=0, le=1)] = 0.2
+    """Share of an evaluation problem's n-grams that a problem or a reply may not reach."""
+    max_similarity: Annotated[float, Field(ge=0.3, le=1)] = 0.7
+    """Likeness to an evaluation problem as a whole that a problem may not reach."""
+    drop_overlap: bool = True
+    """Leave out what overlaps; off = it is only reported."""
+    near_duplicate: Annotated[float, Field(ge=0.3, le=1)] = 0.95
+    """Likeness from which two rows of a role and kind count as one; 1 = only equal ones."""
+    max_rows_per_problem: Annotated[int, Field(gt=0)] | None = 8
+    """Rows a problem and role."""
+    validation_share: Annotated[float, Field(ge=0, lt=1)] = 0.05
+    """Of the problems, whose rows no adapter is trained on."""
+    tokenizer: str | None = None
+    """Folder of the tokenizer that rows are measured by; None = as who answered counted."""
+    seed: int = 0
+    """Of the split."""
 
 
 class TrainConfig(Record):

@@ -1,7 +1,7 @@
-"""`mapcoder dataset` and `mapcoder train`: runs into rows, rows into adapters.
+"""`mapcoder train`: rows into adapters.
 
-Knows: where data sets and adapters go.
-Does not know: which steps earn a row, how adapters are trained.
+Knows: where adapters go.
+Does not know: how adapters are trained.
 """
 
 from pathlib import Path
@@ -10,34 +10,6 @@ from typing import Annotated
 import typer
 
 from mapcoder_lite.cli import options, terminal
-
-
-def dataset(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Graded run directories.")],
-    name: Annotated[str, typer.Option("--name", help="Name of the data set.")],
-    out: Annotated[Path, typer.Option("--out", help="Folder of all data sets.")] = Path("datasets"),
-    keep_failed: Annotated[
-        bool, typer.Option("--keep-failed", help="Without the pass filter, to measure its worth.")
-    ] = False,
-    json: options.Json = False,
-) -> None:
-    """Make training rows of the trajectories whose program passed all hidden tests.
-
-    Example: mapcoder dataset runs/teacher --name first
-    """
-    from mapcoder_lite.curation.examples import write_dataset
-
-    manifest = write_dataset(runs, out / name, keep_failed=keep_failed)
-    if json:
-        terminal.result(manifest.model_dump_json(indent=2))
-        return
-    terminal.say(
-        f"{manifest.num_trajectories} trajectories, {manifest.num_passed} passed; of their "
-        f"{manifest.num_steps} calls {manifest.num_kept} are kept, {manifest.num_rows} without "
-        "duplicates"
-    )
-    rows = [f"{kind.value:12}{count:8}" for kind, count in manifest.num_rows_by_kind.items()]
-    terminal.result("\n".join([*rows, str(out / name)]))
 
 
 def train(

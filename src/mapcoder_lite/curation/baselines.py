@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from random import Random
 
-from mapcoder_lite.curation.examples import steps_that_count
 from mapcoder_lite.curation.label import Label
+from mapcoder_lite.curation.steps import steps_that_count
 from mapcoder_lite.example import Blame
 from mapcoder_lite.problem import Problem
 from mapcoder_lite.trajectory import Call, CallKind, FormatFailure, Role, Trajectory

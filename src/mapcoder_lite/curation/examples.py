@@ -1,190 +1,218 @@
-"""Passing trajectories become training rows: the steps that the final program rests on.
+"""Runs become a data set: rows a role, what was left out at each stage, a manifest.
 
-Knows: which step of a trajectory earns a row, and why; duplicates.
-Does not know: engines, tokens, training.
+Knows: the stages and their order, the files of a data set.
+Does not know: which step earns a row, how likeness or overlap is measured, training.
 """
 
+import shutil
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-from mapcoder_lite.agents import parse
+from mapcoder_lite.curation.decontamination import Contamination, Finding, decontaminate
+from mapcoder_lite.curation.harvest import GradedRun, open_runs, rows_of
+from mapcoder_lite.curation.lengths import measured
+from mapcoder_lite.curation.selection import (
+    balanced,
+    is_validation,
+    without_copies,
+    without_near_copies,
+)
+from mapcoder_lite.data.problem_json import read_problems
 from mapcoder_lite.errors import InputError
-from mapcoder_lite.example import Example, Provenance
-from mapcoder_lite.jsonl import read_lines, read_record, write_lines, write_record
-from mapcoder_lite.problem import Record
-from mapcoder_lite.store import Manifest
-from mapcoder_lite.trajectory import Call, CallKind, Grade, Message, Role, Trajectory, Trial, digest
+from mapcoder_lite.example import Example
+from mapcoder_lite.jsonl import write_lines, write_record
+from mapcoder_lite.problem import Problem, Record
+from mapcoder_lite.settings import DatasetConfig
+from mapcoder_lite.trajectory import CallKind, Role, digest
 
-PASS_FILTER = "passed all hidden tests"
+
+class LengthCount(Record):
+    """How long the rows of a role are, in tokens of prompt and completion together."""
+
+    median: int
+    percentile_95: int
+    longest: int
 
 
 class DatasetManifest(Record):
-    """What a dataset was made from and what was left out at each stage."""
+    """What a data set was made from and what was left out at each stage, in their order."""
 
     schema_version: Literal[1] = 1
     runs: dict[str, str]
     """Run name to the digest of its trajectories."""
+    settings: DatasetConfig
     num_trajectories: int
+    num_defective: int
+    """Of problems whose hidden tests have a known fault; left out."""
     num_passed: int
     num_steps: int
     """Calls in the passing trajectories."""
     num_kept: int
     """Calls that the final programs rest on."""
+    num_distinct: int
+    """Rows left after equal ones were removed."""
+    num_unlike: int
+    """Rows left after near duplicates were removed."""
+    num_clean: int
+    """Rows left after those that overlap with an evaluation set were removed."""
     num_rows: int
-    """Rows left after duplicates were removed."""
+    """Rows left after no problem and role has more than its share; all that are written."""
+    num_validation: int
+    """Of these, set aside for validation."""
+    num_problems: int
+    """That have a row."""
     num_rows_by_kind: dict[CallKind, int]
+    most_rows_per_problem: dict[Role, tuple[int, int]]
+    """Of one problem, before and after the cap."""
+    tokens: dict[Role, LengthCount]
+    counted_by: tuple[str, ...]
+    """Who counted the tokens."""
+    contamination: Contamination | None = None
+    """None: no evaluation set was named."""
     digests: dict[Role, str]
-    """Hex SHA-256 of the rows of each role."""
+    """Hex SHA-256 of the rows of each role, validation last."""
 
 
 def write_dataset(
-    runs: Sequence[Path], folder: Path, *, keep_failed: bool = False
+    runs: Sequence[Path], folder: Path, settings: DatasetConfig, *, keep_failed: bool = False
 ) -> DatasetManifest:
-    """Write one file of rows a role from complete, graded runs; the manifest comes last.
+    """Write the rows of complete, graded runs: a file a role, and one of its validation rows.
 
-    `keep_failed` switches the pass filter off, for measuring what the filter is worth.
+    `keep_failed` switches the pass filter off, for measuring what the filter is worth. The folder
+    is replaced whole or not at all.
 
     Raises:
         InputError: a run is not complete or not graded, or no row is left.
+        SandboxError: a run's judge is not to be believed.
         StoreError: a file of a run is damaged.
+        ConfigError: a library that a setting needs is not installed.
     """
+    opened = open_runs(runs)
     counts: Counter[str] = Counter()
-    kept = list(_unique(_kept_examples(runs, counts, keep_failed=keep_failed)))
-    if not kept:
-        names = ", ".join(map(str, runs))
-        raise InputError(
-            f"no row is left of {names}: {counts['trajectories']} trajectories, "
-            f"{counts['passed']} passed all hidden tests; run more problems or a better teacher"
-        )
-    folder.mkdir(parents=True, exist_ok=True)
-    by_role = {role: [row for row in kept if row.role is role] for role in Role}
-    for role, rows in by_role.items():
-        write_lines(folder / f"{role}.jsonl", rows)
+    earned = [row for run in opened for row in rows_of(run, counts, keep_failed=keep_failed)]
+    distinct = list(without_copies(earned))
+    unlike = without_near_copies(distinct, settings.near_duplicate)
+    found = _decontaminated(unlike, opened, settings)
+    clean = found.clean if found is not None and settings.drop_overlap else unlike
+    rows = balanced(clean, settings.max_rows_per_problem)
+    if not rows:
+        raise InputError(_nothing_left(runs, counts, len(distinct), len(clean)))
+    if settings.tokenizer is not None:
+        rows = list(measured(rows, Path(settings.tokenizer)))
+    parts = _split(rows, settings)
     manifest = DatasetManifest(
-        runs={run.name: _trajectories_digest(run) for run in runs},
+        runs={run.path.resolve().name: run.trajectories_digest for run in opened},
+        settings=settings,
         num_trajectories=counts["trajectories"],
+        num_defective=counts["defective"],
         num_passed=counts["passed"],
         num_steps=counts["steps"],
-        num_kept=counts["kept"],
-        num_rows=len(kept),
-        num_rows_by_kind=dict(Counter(row.kind for row in kept)),
-        digests={role: _rows_digest(rows) for role, rows in by_role.items()},
+        num_kept=len(earned),
+        num_distinct=len(distinct),
+        num_unlike=len(unlike),
+        num_clean=len(clean),
+        num_rows=len(rows),
+        num_validation=sum(len(validation) for _, validation in parts.values()),
+        num_problems=len({row.provenance.problem_id for row in rows}),
+        num_rows_by_kind=dict(Counter(row.kind for row in rows)),
+        most_rows_per_problem={
+            role: (_most_of_a_problem(clean, role), _most_of_a_problem(rows, role)) for role in Role
+        },
+        tokens=_lengths(rows),
+        counted_by=tuple(sorted({row.tokens.counted_by for row in rows})),
+        contamination=found.summary if found is not None else None,
+        digests={role: _digest([*train, *later]) for role, (train, later) in parts.items()},
     )
-    write_record(folder / "manifest.json", manifest)
+    _write(folder, parts, found, manifest)
     return manifest
 
 
-def steps_that_count(trajectory: Trajectory) -> list[int]:
-    """Return the positions of the calls that the final program rests on.
-
-    These are the retrieval reply that was read; the plan that was followed; its confidence and
-    those ranked below it, for they let it be tried first; and the one call that wrote the program.
-    A plan that was tried and dropped, a program that failed and a patch that did not mend it are
-    not among them.
-    """
-    trial = _final_trial(trajectory)
-    if trial is None:
-        return []
-    followed = _confidence(trajectory, trial.plan_index)
-    return [
-        position
-        for position, step in enumerate(trajectory.steps)
-        if isinstance(step, Call) and step.failure is None and _counts(step, trial, followed)
-    ]
-
-
-def _counts(call: Call, trial: Trial, followed: int) -> bool:
-    match call.kind:
-        case CallKind.RETRIEVAL:
-            return True
-        case CallKind.PLAN:
-            return call.plan_index == trial.plan_index
-        case CallKind.CONFIDENCE:
-            return call.plan_index == trial.plan_index or _stated(call) < followed
-        case CallKind.CODING:
-            return call.plan_index == trial.plan_index and trial.round == 0
-        case CallKind.DEBUGGING:
-            return call.plan_index == trial.plan_index and trial.round == call.round
+def _decontaminated(
+    rows: Sequence[Example], runs: Sequence[GradedRun], settings: DatasetConfig
+) -> Finding | None:
+    if not settings.against:
+        return None
+    problems: dict[str, Problem] = {}
+    for run in runs:
+        path = run.header.config.run.problems
+        problems |= {p.id: p for p in read_problems(Path(path))} if path else {}
+    unknown = {row.provenance.problem_id for row in rows} - problems.keys()
+    if unknown:
+        raise InputError(
+            f"the statements of {len(unknown)} problems, first {min(unknown)}, are not in the "
+            "files that the runs name in run.problems, so that they cannot be compared with "
+            "dataset.against: put the files back"
+        )
+    return decontaminate(rows, problems, settings)
 
 
-def _trajectories_digest(run: Path) -> str:
-    return read_record(run / "manifest.json", Manifest).digests["trajectories.jsonl"]
+Parts = Mapping[Role, tuple[list[Example], list[Example]]]
+"""Rows to train on and to validate on."""
 
 
-def _rows_digest(rows: Sequence[Example]) -> str:
+def _split(rows: Sequence[Example], settings: DatasetConfig) -> Parts:
+    parts: dict[Role, tuple[list[Example], list[Example]]] = {role: ([], []) for role in Role}
+    for row in rows:
+        id = row.provenance.problem_id
+        is_later = is_validation(id, settings.validation_share, settings.seed)
+        parts[row.role][is_later].append(row)
+    return parts
+
+
+def _write(folder: Path, parts: Parts, found: Finding | None, manifest: DatasetManifest) -> None:
+    """Write all files beside the folder, the manifest last, and put them in its place."""
+    fresh = folder.with_name(f"{folder.name}.new")
+    old = folder.with_name(f"{folder.name}.old")
+    shutil.rmtree(fresh, ignore_errors=True)
+    (fresh / "validation").mkdir(parents=True)
+    for role, (train, validation) in parts.items():
+        write_lines(fresh / f"{role}.jsonl", train)
+        write_lines(fresh / "validation" / f"{role}.jsonl", validation)
+    if found is not None:
+        write_lines(fresh / "flagged.jsonl", found.flagged)
+    write_record(fresh / "manifest.json", manifest)
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        folder.rename(old)
+    fresh.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _lengths(rows: Sequence[Example]) -> dict[Role, LengthCount]:
+    lengths: dict[Role, LengthCount] = {}
+    for role in Role:
+        counts = sorted(r.tokens.prompt + r.tokens.completion for r in rows if r.role is role)
+        if counts:
+            lengths[role] = LengthCount(
+                median=counts[len(counts) // 2],
+                percentile_95=counts[len(counts) * 95 // 100],
+                longest=counts[-1],
+            )
+    return lengths
+
+
+def _most_of_a_problem(rows: Sequence[Example], role: Role) -> int:
+    counts = Counter(row.provenance.problem_id for row in rows if row.role is role)
+    return max(counts.values(), default=0)
+
+
+def _digest(rows: Sequence[Example]) -> str:
     return digest([row.model_dump(mode="json") for row in rows])
 
 
-def _final_trial(trajectory: Trajectory) -> Trial | None:
-    """The trial that first judged the submitted program."""
-    return next((t for t in trajectory.trials if t.program == trajectory.program), None)
-
-
-def _confidence(trajectory: Trajectory, plan_index: int) -> int:
-    """The confidence of a plan; 0 when its reply could not be read, as in the traversal."""
-    for call in trajectory.calls:
-        if call.kind is CallKind.CONFIDENCE and call.plan_index == plan_index and not call.failure:
-            return _stated(call)
-    return 0
-
-
-def _stated(call: Call) -> int:
-    return parse.confidence(call.completion)
-
-
-def _kept_examples(
-    runs: Sequence[Path], counts: Counter[str], *, keep_failed: bool
-) -> Iterator[Example]:
-    for run in runs:
-        passed = _passed_units(run)
-        for trajectory in read_lines(run / "trajectories.jsonl", Trajectory):
-            counts["trajectories"] += 1
-            has_passed = (trajectory.problem_id, trajectory.sample) in passed
-            counts["passed"] += has_passed
-            if has_passed or keep_failed:
-                counts["steps"] += len(trajectory.calls)
-                yield from _examples(run.name, trajectory, counts, keep_failed=keep_failed)
-
-
-def _passed_units(run: Path) -> set[tuple[str, int]]:
-    if not (run / "manifest.json").exists():
-        raise InputError(f"{run} is not a complete run: give its command again to finish it")
-    grades = list(read_lines(run / "grades.jsonl", Grade))
-    if not grades:
-        raise InputError(f"{run} is not graded: run it with run.hidden_tests set")
-    return {(grade.problem_id, grade.sample) for grade in grades if grade.is_passed}
-
-
-def _examples(
-    run: str, trajectory: Trajectory, counts: Counter[str], *, keep_failed: bool
-) -> Iterator[Example]:
-    for position in steps_that_count(trajectory):
-        step = trajectory.steps[position]
-        assert isinstance(step, Call)
-        counts["kept"] += 1
-        yield Example(
-            prompt=step.request.messages,
-            completion=(Message(role="assistant", content=step.completion.text),),
-            role=step.role,
-            kind=step.kind,
-            provenance=Provenance(
-                run=run,
-                problem_id=trajectory.problem_id,
-                sample=trajectory.sample,
-                call_index=position,
-                model=step.completion.model,
-                kept_by="no filter" if keep_failed else PASS_FILTER,
-            ),
+def _nothing_left(
+    runs: Sequence[Path], counts: Counter[str], num_distinct: int, num_clean: int
+) -> str:
+    names = ", ".join(map(str, runs))
+    if num_distinct and not num_clean:
+        return (
+            f"all {num_distinct} rows of {names} overlap with an evaluation set: see whether "
+            "dataset.against names the problems that were run, or raise dataset.max_containment"
         )
-
-
-def _unique(rows: Iterable[Example]) -> Iterator[Example]:
-    """Leave out rows that say exactly what an earlier one says."""
-    seen: set[str] = set()
-    for row in rows:
-        key = digest([message.content for message in (*row.prompt, *row.completion)])
-        if key not in seen:
-            seen.add(key)
-            yield row
+    return (
+        f"no row is left of {names}: {counts['trajectories']} trajectories, "
+        f"{counts['passed']} passed all hidden tests, {counts['defective']} of problems with "
+        "defective tests; run more problems or a better teacher"
+    )

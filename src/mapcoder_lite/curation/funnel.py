@@ -181,12 +181,14 @@ def _rows(dataset: Dataset) -> Iterable[Stage]:
 
 def _manifest_stages(manifest: DatasetManifest) -> Iterable[Stage]:
     """The stages between calls and rows that the manifest alone can tell, in their order."""
-    yield Stage(
-        name="calls that the final programs rest on",
-        unit="calls",
-        count=manifest.num_kept,
-        parts={},
+    told = (
+        ("calls that the final programs rest on", "calls", manifest.num_kept),
+        ("without exact copies", "rows", manifest.num_distinct),
+        ("without near copies", "rows", manifest.num_unlike),
+        ("without overlap with evaluation sets", "rows", manifest.num_clean),
     )
+    for name, unit, count in told:
+        yield Stage(name=name, unit=unit, count=count, parts={})
 
 
 def _counted(words: Iterable[str]) -> dict[str, int]:

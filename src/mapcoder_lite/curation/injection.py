@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from mapcoder_lite import pipeline
-from mapcoder_lite.curation.examples import steps_that_count
 from mapcoder_lite.curation.label import Label, Truth
 from mapcoder_lite.curation.rerun import forked, renumbered
+from mapcoder_lite.curation.steps import steps_that_count
 from mapcoder_lite.errors import InputError
 from mapcoder_lite.pipeline import Dials
 from mapcoder_lite.problem import Problem, Record

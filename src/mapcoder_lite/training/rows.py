@@ -1,10 +1,9 @@
-"""Training rows as a trainer wants them: measured, split by problem, nothing cut.
+"""Training rows as a trainer wants them: measured, nothing cut.
 
-Knows: rows, chat templates, lengths, the validation split.
+Knows: rows, chat templates, lengths, where validation rows lie.
 Does not know: models, optimisers.
 """
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -13,9 +12,6 @@ from mapcoder_lite.errors import InputError
 from mapcoder_lite.example import Example
 from mapcoder_lite.jsonl import read_lines
 from mapcoder_lite.trajectory import Message, Role
-
-VALIDATION_BUCKETS = 20
-"""One problem in so many goes to validation."""
 
 
 class ChatTokenizer(Protocol):
@@ -38,32 +34,26 @@ class Split:
     """Left out: they would have been cut."""
 
 
-def read_rows(dataset: Path, role: Role) -> list[Example]:
-    """Read one role's rows.
+def read_split(dataset: Path, role: Role, tokenizer: ChatTokenizer, max_tokens: int) -> Split:
+    """Read one role's rows and set aside what is longer than `max_tokens`, closing tag included.
+
+    A trainer that cuts such a row cuts its end, and so teaches replies without a closing tag.
 
     Raises:
         InputError: there are none.
     """
-    rows = list(read_lines(dataset / f"{role}.jsonl", Example))
-    if not rows:
-        raise InputError(f"{dataset} has no rows for {role}: make them with `mapcoder dataset RUN`")
-    return rows
-
-
-def split(rows: list[Example], tokenizer: ChatTokenizer, max_tokens: int) -> Split:
-    """Split by problem and set aside what is longer than `max_tokens`, closing tag included.
-
-    A trainer that cuts such a row cuts its end, and so teaches replies without a closing tag.
-    """
-    parts = Split([], [], [])
-    for row in rows:
-        if num_tokens(row, tokenizer) > max_tokens:
-            parts.too_long.append(row)
-        elif _is_validation(row):
-            parts.validation.append(row)
-        else:
-            parts.train.append(row)
-    return parts
+    train = list(read_lines(dataset / f"{role}.jsonl", Example))
+    validation = list(read_lines(dataset / "validation" / f"{role}.jsonl", Example))
+    if not train:
+        raise InputError(
+            f"{dataset} has no rows to train {role} on: make them with `mapcoder dataset RUN`"
+        )
+    split = Split([], [], [])
+    for rows, fitting in ((train, split.train), (validation, split.validation)):
+        for row in rows:
+            is_short = num_tokens(row, tokenizer) <= max_tokens
+            (fitting if is_short else split.too_long).append(row)
+    return split
 
 
 def num_tokens(row: Example, tokenizer: ChatTokenizer) -> int:
@@ -75,8 +65,3 @@ def num_tokens(row: Example, tokenizer: ChatTokenizer) -> int:
 def conversation(messages: tuple[Message, ...]) -> list[dict[str, str]]:
     """Messages in the form that chat templates read."""
     return [{"role": message.role, "content": message.content} for message in messages]
-
-
-def _is_validation(row: Example) -> bool:
-    value = hashlib.sha256(row.provenance.problem_id.encode()).digest()
-    return int.from_bytes(value[:8]) % VALIDATION_BUCKETS == 0

@@ -25,7 +25,7 @@ from mapcoder_lite.errors import InputError, StoreError
 from mapcoder_lite.example import Example
 from mapcoder_lite.jsonl import write_text
 from mapcoder_lite.settings import TrainConfig
-from mapcoder_lite.training.rows import conversation, read_rows, split
+from mapcoder_lite.training.rows import Split, conversation, read_split
 from mapcoder_lite.trajectory import Role, digest
 
 log = logging.getLogger(__name__)
@@ -44,18 +44,21 @@ def train(settings: TrainConfig, dataset: Path, folder: Path, roles: tuple[Role,
     if not settings.backbone:
         raise InputError("train.backbone is not set: name the folder of the backbone")
     for role in roles:
-        _claim(settings, dataset, folder / role, role)
+        tokenizer = AutoTokenizer.from_pretrained(settings.backbone)
+        rows = read_split(dataset, role, tokenizer, settings.max_tokens)
+        _claim(settings, rows, folder / role)
         if _is_finished(folder / role):
             log.info("%s: finished before, left as it is", role)
             continue
-        _train_role(settings, dataset, folder / role, role)
+        _train_role(settings, tokenizer, rows, folder / role, role)
     _write_manifest(settings, dataset, folder)
 
 
-def _claim(settings: TrainConfig, dataset: Path, folder: Path, role: Role) -> None:
+def _claim(settings: TrainConfig, split: Split, folder: Path) -> None:
     """Write down what is trained on what, or check that a resume brings the same."""
     chosen = settings.model_dump(mode="json", exclude={"num_threads", "checkpoint_steps"})
-    rows = [row.model_dump(mode="json") for row in read_rows(dataset, role)]
+    all_rows = (*split.train, *split.validation, *split.too_long)
+    rows = [row.model_dump(mode="json") for row in all_rows]
     wanted = json.dumps({"settings": chosen, "rows": digest(rows)}, indent=1) + "\n"
     saved = folder / "settings.json"
     if not saved.exists():
@@ -72,12 +75,16 @@ def _is_finished(folder: Path) -> bool:
     return (folder / "training.json").exists()
 
 
-def _train_role(settings: TrainConfig, dataset: Path, folder: Path, role: Role) -> None:
+def _train_role(
+    settings: TrainConfig,
+    tokenizer: PreTrainedTokenizerBase,
+    rows: Split,
+    folder: Path,
+    role: Role,
+) -> None:
     transformers.set_seed(settings.seed)
     if settings.num_threads:
         torch.set_num_threads(settings.num_threads)
-    tokenizer = AutoTokenizer.from_pretrained(settings.backbone)
-    rows = split(read_rows(dataset, role), tokenizer, settings.max_tokens)
     if len(rows.too_long) > settings.max_dropped:
         names = ", ".join(sorted({row.provenance.problem_id for row in rows.too_long})[:5])
         raise InputError(

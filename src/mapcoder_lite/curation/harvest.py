@@ -1,0 +1,124 @@
+"""Rows of graded runs: what passing trajectories teach, with where each row comes from.
+
+Knows: run directories, the pass filter, corrections of repaired runs.
+Does not know: which of the rows are kept, files of a data set.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mapcoder_lite.curation.steps import steps_that_count
+from mapcoder_lite.errors import InputError
+from mapcoder_lite.examination import trusted_examination
+from mapcoder_lite.example import Correction, Example, Provenance, RowTokens
+from mapcoder_lite.jsonl import read_lines, read_record
+from mapcoder_lite.store import Manifest, RunHeader, RunProblem, Unit
+from mapcoder_lite.trajectory import Call, Grade, Message, Trajectory
+
+PASS_FILTER = "passed all hidden tests"
+NO_FILTER = "no filter"
+
+
+@dataclass(frozen=True, slots=True)
+class GradedRun:
+    """A complete run whose grades may be believed."""
+
+    path: Path
+    header: RunHeader
+    trajectories_digest: str
+    passed: frozenset[Unit]
+    defective: frozenset[str]
+    """Problems whose hidden tests have a known fault: to pass them proves nothing."""
+    corrections: dict[Unit, tuple[Correction, ...]]
+    """Of a repaired run, in order."""
+
+    def trajectories(self) -> Iterator[Trajectory]:
+        """Yield every trajectory, one at a time."""
+        return read_lines(self.path / "trajectories.jsonl", Trajectory)
+
+
+def open_runs(paths: Sequence[Path]) -> list[GradedRun]:
+    """Open the runs that a data set is made from.
+
+    Raises:
+        InputError: one is not complete or not graded, or two have the same name.
+        SandboxError: a run's judge failed its self-test, or was never examined.
+        StoreError: a file of a run is damaged.
+    """
+    names = Counter(path.resolve().name for path in paths)
+    name, count = names.most_common(1)[0]
+    if count > 1:
+        raise InputError(f"{count} runs are called {name}: rows could not say which they come from")
+    return [_open(path) for path in paths]
+
+
+def rows_of(run: GradedRun, counts: Counter[str], *, keep_failed: bool) -> Iterator[Example]:
+    """Yield the rows that a run's trajectories earned; count what was seen of each stage."""
+    for trajectory in run.trajectories():
+        unit = Unit(trajectory.problem_id, trajectory.sample)
+        counts["trajectories"] += 1
+        if unit.problem_id in run.defective:
+            counts["defective"] += 1
+            continue
+        counts["passed"] += unit in run.passed
+        if unit in run.passed or keep_failed:
+            counts["steps"] += len(trajectory.calls)
+            yield from _rows(run, trajectory, NO_FILTER if keep_failed else PASS_FILTER)
+
+
+def _rows(run: GradedRun, trajectory: Trajectory, kept_by: str) -> Iterator[Example]:
+    corrections = run.corrections.get(Unit(trajectory.problem_id, trajectory.sample), ())
+    # What the last round that changed anything left is the trajectory.
+    guided = next((c.guided for c in reversed(corrections) if c.is_changed), ())
+    for position in steps_that_count(trajectory):
+        call = trajectory.steps[position]
+        assert isinstance(call, Call)
+        yield Example(
+            prompt=call.request.messages,
+            completion=(Message(role="assistant", content=call.completion.text),),
+            role=call.role,
+            kind=call.kind,
+            provenance=Provenance(
+                run=run.path.resolve().name,
+                problem_id=trajectory.problem_id,
+                sample=trajectory.sample,
+                call_index=position,
+                model=call.completion.model,
+                kept_by=kept_by,
+                round=sum(correction.is_changed for correction in corrections),
+                is_guided=position in guided,
+            ),
+            tokens=RowTokens(
+                prompt=call.completion.usage.prompt_tokens,
+                completion=call.completion.usage.completion_tokens,
+                counted_by=call.completion.model,
+            ),
+        )
+
+
+def _open(path: Path) -> GradedRun:
+    if not (path / "manifest.json").exists():
+        raise InputError(f"{path} is not a complete run: give its command again to finish it")
+    grades = list(read_lines(path / "grades.jsonl", Grade))
+    if not grades:
+        raise InputError(
+            f"{path} is not graded, so nobody knows what passed: run it with run.hidden_tests set"
+        )
+    trusted_examination(path)
+    corrections: dict[Unit, tuple[Correction, ...]] = {}
+    for one in read_lines(path / "corrections.jsonl", Correction):
+        unit = Unit(one.problem_id, one.sample)
+        corrections[unit] = (*corrections.get(unit, ()), one)
+    problems = read_lines(path / "problems.jsonl", RunProblem)
+    return GradedRun(
+        path=path,
+        header=read_record(path / "config.json", RunHeader),
+        trajectories_digest=read_record(path / "manifest.json", Manifest).digests[
+            "trajectories.jsonl"
+        ],
+        passed=frozenset(Unit(g.problem_id, g.sample) for g in grades if g.is_passed),
+        defective=frozenset(p.problem_id for p in problems if p.defect is not None),
+        corrections=corrections,
+    )

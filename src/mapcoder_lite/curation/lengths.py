@@ -1,0 +1,58 @@
+"""How long rows are under the chat template of the model that will be trained on them.
+
+Knows: tokenizers with a chat template (transformers, without torch).
+Does not know: training, which lengths are allowed.
+"""
+
+from collections.abc import Iterable, Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from mapcoder_lite.errors import ConfigError, InputError
+from mapcoder_lite.example import Example, RowTokens
+from mapcoder_lite.trajectory import Message
+
+
+def measured(rows: Iterable[Example], tokenizer: Path) -> Iterator[Example]:
+    """Yield the rows with their tokens counted as training counts them.
+
+    The prompt ends where the reply begins, the template's words before it included.
+
+    Raises:
+        ConfigError: transformers is not installed.
+        InputError: the folder holds no tokenizer with a chat template.
+    """
+    template = _opened(tokenizer)
+    for row in rows:
+        prompt = _length(template, row.prompt, add_generation_prompt=True)
+        whole = _length(template, (*row.prompt, *row.completion), add_generation_prompt=False)
+        tokens = RowTokens(
+            prompt=prompt, completion=whole - prompt, counted_by=tokenizer.resolve().name
+        )
+        yield row.model_copy(update={"tokens": tokens})
+
+
+def _opened(folder: Path) -> Any:
+    try:
+        transformers: Any = import_module("transformers")  # only partly typed
+    except ImportError as error:
+        raise ConfigError(
+            f"dataset.tokenizer needs {error.name}: pip install 'mapcoder-lite[local]'"
+        ) from error
+    try:
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    except (OSError, ValueError) as error:
+        raise InputError(f"dataset.tokenizer={folder} holds no tokenizer: {error}") from error
+    if tokenizer.chat_template is None:
+        raise InputError(f"dataset.tokenizer={folder} has no chat template")
+    return tokenizer
+
+
+def _length(tokenizer: Any, messages: tuple[Message, ...], *, add_generation_prompt: bool) -> int:
+    chat = [{"role": message.role, "content": message.content} for message in messages]
+    return len(
+        tokenizer.apply_chat_template(
+            chat, return_dict=False, add_generation_prompt=add_generation_prompt
+        )
+    )
