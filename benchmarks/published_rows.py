@@ -13,8 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mapcoder_lite.data.apps import read_apps
+from mapcoder_lite.data.humaneval import LIMITS as FUNCTION_LIMITS
+from mapcoder_lite.data.rows import Imported, Outcome
 from mapcoder_lite.data.xcodeeval import read_xcodeeval
-from mapcoder_lite.problem import Checker, CheckerKind, Io, Language, Limits, Test
+from mapcoder_lite.errors import InputError
+from mapcoder_lite.problem import Checker, CheckerKind, HiddenTests, Io, Language, Limits, Test
 
 EXECEVAL = Checker(kind=CheckerKind.EXECEVAL)
 TYPING = "from typing import *\n"
@@ -29,9 +33,6 @@ MBPP_WITHOUT_SAMPLE = (
     "mbpp_391_convert_list_dictionary",
 )
 """Whose published tests are all those of the file."""
-
-FUNCTION_LIMITS = Limits(cpu_seconds=5.0, memory_bytes=2 << 30)
-"""The published harness waits 5 s for a thread; it limits no memory."""
 
 LANGUAGES = {
     "Python3": Language.PYTHON,
@@ -87,13 +88,11 @@ def all_rows(data: Path) -> Iterator[Row]:
 
 def xcodeeval_rows(folder: Path) -> Iterator[Row]:
     """One row a language: all hidden tests under the published rule, faults included."""
-    path = folder / "problems.jsonl.gz"
-    tests = {row["src_uid"]: hidden_tests(row["hidden_unit_tests"]) for row in lines(path)}
-    defects = {hidden.problem_id: hidden.defect for hidden in read_xcodeeval(path).hidden_tests}
+    hidden = hidden_tests(read_xcodeeval(folder / "problems.jsonl.gz"))
     programs = list(enumerate(lines(folder / "programs.jsonl.gz")))
     for name, language in LANGUAGES.items():
         entries = [
-            entry_of(i, row, tests[row["problem"]], defects[row["problem"]])
+            entry_of(i, row, hidden[row["problem"]].tests, hidden[row["problem"]].defect)
             for i, row in programs
             if row["language"] == name
         ]
@@ -103,21 +102,15 @@ def xcodeeval_rows(folder: Path) -> Iterator[Row]:
 
 def apps_rows(folder: Path) -> Iterator[Row]:
     """Rows whose outputs are strings; and typed ones, which no published program could pass."""
-    problems = {row["id"]: row["test_list"] for row in lines(folder / "selected150.jsonl.gz")}
-    typed = {
-        number
-        for number, tests in problems.items()
-        if any(not isinstance(value, str) for test in tests for value in test["output"])
-    }
+    hidden = hidden_tests(read_apps(folder / "selected150.jsonl.gz"))
     strings: list[Entry] = []
     others: list[Entry] = []
     for index, row in enumerate(lines(folder / "programs.jsonl.gz")):
-        number = row["problem"]
-        tests = problems[number]
-        if number in typed:
-            others.append(entry_of(index, row, typed_tests(tests), TYPED))
+        tests = hidden[str(row["problem"])]
+        if tests.defect is None:
+            strings.append(entry_of(index, row, tests.tests))
         else:
-            strings.append(entry_of(index, row, hidden_tests(tests)))
+            others.append(entry_of(index, row, tests.tests, TYPED))
     yield Row("apps:strings", Language.PYTHON, tuple(strings), 0.99, EXECEVAL)
     yield Row("apps:typed", Language.PYTHON, tuple(others), None, EXECEVAL)
 
@@ -196,22 +189,14 @@ def entry_of(
     return Entry(index, row["run"], problem, row["program"], tests, row["is_solved"], defect)
 
 
-def hidden_tests(tests: str | list[dict[str, Any]]) -> tuple[Test, ...]:
-    parsed = json.loads(tests) if isinstance(tests, str) else tests
-    return tuple(Test(input=test["input"], outputs=tuple(test["output"])) for test in parsed)
-
-
-def typed_tests(tests: list[dict[str, Any]]) -> tuple[Test, ...]:
-    """Accept a typed output as Python or JSON would print it."""
-    return tuple(
-        Test(
-            input=test["input"],
-            outputs=tuple(
-                text for value in test["output"] for text in (str(value), json.dumps(value))
-            ),
-        )
-        for test in tests
-    )
+def hidden_tests(outcomes: Iterator[Outcome]) -> dict[str, HiddenTests]:
+    """Return the hidden tests of a file that must be whole, by problem."""
+    found: dict[str, HiddenTests] = {}
+    for outcome in outcomes:
+        if not isinstance(outcome, Imported):
+            raise InputError(f"{outcome.where}: {outcome.reason}")
+        found[outcome.problem.id] = outcome.hidden
+    return found
 
 
 def lines(path: Path) -> Iterator[dict[str, Any]]:
