@@ -178,8 +178,8 @@ def parse_json(text: str, what: str) -> Any:
 def explain(error: ValidationError) -> str:
     """Return the first fault of a record in one line, without the value."""
     first = error.errors(include_input=False, include_url=False)[0]
-    field = ".".join(str(part) for part in first["loc"]) or "the whole"
-    return f"{field}: {first['msg']}"
+    field = ".".join(str(part) for part in first["loc"])
+    return f"{field}: {first['msg']}" if field else first["msg"]
 
 
 def _rows_of_file(file: Path, columns: tuple[str, ...]) -> Iterator[Row | Broken]:
