@@ -9,12 +9,14 @@ import builtins
 import gzip
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from mapcoder_lite.data.apps import read_apps
 from mapcoder_lite.data.humaneval import LIMITS as FUNCTION_LIMITS
+from mapcoder_lite.data.humaneval import read_humaneval
+from mapcoder_lite.data.mbpp import read_mbpp
 from mapcoder_lite.data.rows import Imported, Outcome
 from mapcoder_lite.data.xcodeeval import read_xcodeeval
 from mapcoder_lite.errors import InputError
@@ -78,6 +80,14 @@ class Row:
         return Io(kind="asserts", entry_point=self.entry_points[entry.problem])
 
 
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function's name, and the code that tests it."""
+
+    entry_point: str
+    test: str
+
+
 def all_rows(data: Path) -> Iterator[Row]:
     """Read every row of the table."""
     yield from xcodeeval_rows(data / "xcodeeval")
@@ -117,7 +127,7 @@ def apps_rows(folder: Path) -> Iterator[Row]:
 
 def humaneval_row(folder: Path) -> Row:
     """The field `test` of each problem decides: `check` of the entry point."""
-    problems = {row["task_id"]: row for row in lines(folder / "HumanEvalWST.jsonl.gz")}
+    problems = functions(read_humaneval(folder / "HumanEvalWST.jsonl.gz"))
     programs = enumerate(lines(folder / "programs.jsonl.gz"))
     return function_row("humaneval", problems, list(programs))
 
@@ -129,12 +139,12 @@ def mbpp_rows(folder: Path) -> Iterator[Row]:
     `shared`: all programs of a run in one namespace, where the function `sum` of problem 126 was
     everybody's `sum`.
     """
-    problems = {row["name"]: row for row in lines(folder / "mbpp-py.jsonl.gz")}
+    problems = functions(read_mbpp(folder / "mbpp-py.jsonl.gz"))
     programs = list(enumerate(lines(folder / "programs.jsonl.gz")))
     yield function_row("mbpp:file", problems, programs, None)
     published = {
-        name: row | {"test": without_first_assertion(row["test"])}
-        for name, row in problems.items()
+        name: replace(found, test=without_first_assertion(found.test))
+        for name, found in problems.items()
         if name not in MBPP_WITHOUT_SAMPLE
     }
     yield function_row("mbpp:published", problems | published, programs, None)
@@ -148,7 +158,7 @@ def mbpp_rows(folder: Path) -> Iterator[Row]:
 
 def function_row(
     name: str,
-    problems: dict[str, Any],
+    problems: dict[str, Function],
     programs: list[tuple[int, dict[str, Any]]],
     target: float | None = 0.99,
 ) -> Row:
@@ -156,9 +166,9 @@ def function_row(
     for index, row in programs:
         text = row["program"]
         program = text if TYPING.strip() in text else TYPING + text
-        test = Test(input=problems[row["problem"]]["test"], outputs=("",))
+        test = Test(input=problems[row["problem"]].test, outputs=("",))
         entries.append(entry_of(index, row | {"program": program}, (test,)))
-    points = {problem: row["entry_point"] for problem, row in problems.items()}
+    points = {problem: found.entry_point for problem, found in problems.items()}
     return Row(
         name, Language.PYTHON, tuple(entries), target, limits=FUNCTION_LIMITS, entry_points=points
     )
@@ -190,13 +200,24 @@ def entry_of(
 
 
 def hidden_tests(outcomes: Iterator[Outcome]) -> dict[str, HiddenTests]:
-    """Return the hidden tests of a file that must be whole, by problem."""
-    found: dict[str, HiddenTests] = {}
+    """Return the hidden tests of a file, by problem."""
+    return {one.problem.id: one.hidden for one in whole(outcomes)}
+
+
+def functions(outcomes: Iterator[Outcome]) -> dict[str, Function]:
+    """Return what a file tests and by which code, by problem."""
+    return {
+        one.problem.id: Function(one.problem.io.entry_point or "", one.hidden.tests[0].input)
+        for one in whole(outcomes)
+    }
+
+
+def whole(outcomes: Iterator[Outcome]) -> Iterator[Imported]:
+    """Yield the problems of a file that must have no other rows."""
     for outcome in outcomes:
         if not isinstance(outcome, Imported):
             raise InputError(f"{outcome.where}: {outcome.reason}")
-        found[outcome.problem.id] = outcome.hidden
-    return found
+        yield outcome
 
 
 def lines(path: Path) -> Iterator[dict[str, Any]]:

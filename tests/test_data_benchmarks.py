@@ -22,7 +22,7 @@ from mapcoder_lite.verdict import Verdict
 SHARED = Path(__file__).parents[1].parent / "shared" / "data"
 needs_shared = pytest.mark.skipif(not SHARED.exists(), reason="the shared data are not here")
 
-CONTEST = {
+CONTEST: dict[str, Any] = {
     "name": "7_A. Twice",
     "description": "Print twice the number.",
     "public_tests": {"input": ["1\n"], "output": ["2\n"]},
@@ -167,7 +167,10 @@ def test_codecontests_of_other_sites_and_without_limits(tmp_path: Path):
 
 
 def test_codecontests_leaves_out_what_cannot_be_judged(tmp_path: Path):
-    no_tests = {"private_tests": {"input": [], "output": []}, "generated_tests": None}
+    no_tests: dict[str, Any] = {
+        "private_tests": {"input": [], "output": []},
+        "generated_tests": None,
+    }
     found = rows_of(
         tmp_path,
         "codecontests",

@@ -122,7 +122,7 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 
 
 @given(
-    tests=st.lists(st.builds(lambda i, o: Test(input=i, outputs=(o,)), TEXT, TEXT)),
+    tests=st.lists(st.builds(Test, input=TEXT, outputs=st.tuples(TEXT))),
     milliseconds=st.integers(1, 3_600_000),
     memory=st.integers(1, 1 << 40),
 )

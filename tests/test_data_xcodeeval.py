@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -107,21 +108,21 @@ def test_cut_tests_are_told_by_their_content(tmp_path: Path, text: str, is_cut: 
     assert (one.hidden.defect is not None) is is_cut
 
 
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [
-        ({"time_limit": "soon"}, "limits 'soon'"),
-        ({"time_limit": "7200 seconds"}, "limits out of range"),
-        ({"description": ""}, "description: String should have"),
-        ({"input_from": "input.txt"}, "only standard input"),
-        ({"sample_outputs": []}, "samples without"),
-        ({"sample_outputs": "3"}, "sample_outputs: Input should be a valid array"),
-        ({"created_at": "yesterday"}, "created_at: 'yesterday'"),
-        ({"hidden_unit_tests": "[{"}, "unit tests: Invalid JSON"),
-        ({"hidden_unit_tests": [{"input": "", "output": []}]}, "hidden_unit_tests"),
-    ],
-)
-def test_what_is_not_understood_is_named(tmp_path: Path, changes: dict[str, object], words: str):
+FAULTS: list[tuple[dict[str, Any], str]] = [
+    ({"time_limit": "soon"}, "limits 'soon'"),
+    ({"time_limit": "7200 seconds"}, "limits out of range"),
+    ({"description": ""}, "description: String should have"),
+    ({"input_from": "input.txt"}, "only standard input"),
+    ({"sample_outputs": []}, "samples without"),
+    ({"sample_outputs": "3"}, "sample_outputs: Input should be a valid array"),
+    ({"created_at": "yesterday"}, "created_at: 'yesterday'"),
+    ({"hidden_unit_tests": "[{"}, "unit tests: Invalid JSON"),
+    ({"hidden_unit_tests": [{"input": "", "output": []}]}, "hidden_unit_tests"),
+]
+
+
+@pytest.mark.parametrize(("changes", "words"), FAULTS)
+def test_what_is_not_understood_is_named(tmp_path: Path, changes: dict[str, Any], words: str):
     outcome = read(tmp_path, **changes)
     assert isinstance(outcome, Broken)
     assert outcome.where.endswith("prog_syn_val.jsonl, line 1")

@@ -1,4 +1,3 @@
-# pyright: basic
 """Rows of parquet files, a few at a time.
 
 Knows: pyarrow, which is loaded when the first such file is opened.
@@ -6,6 +5,7 @@ Does not know: what the columns mean.
 """
 
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +23,15 @@ def parquet_rows(file: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, di
         InputError: the file is no parquet file, is damaged, or has none of the columns.
     """
     try:
-        import pyarrow
-        from pyarrow.parquet import ParquetFile
+        pyarrow: Any = import_module("pyarrow")  # without types
+        parquet: Any = import_module("pyarrow.parquet")
     except ImportError as error:
         raise ConfigError(
             "parquet files need pyarrow: pip install 'mapcoder-lite[data]'"
         ) from error
     number = 0
     try:
-        with ParquetFile(file) as opened:
+        with parquet.ParquetFile(file) as opened:
             wanted = [name for name in opened.schema_arrow.names if name in columns]
             if not wanted:
                 raise InputError(f"none of the columns {', '.join(columns)}")
