@@ -148,9 +148,11 @@ def test_codecontests_of_the_hub(tmp_path: Path, name: str):
 
 def test_codecontests_tests_may_be_a_list_of_objects(tmp_path: Path):
     as_list = {
-        key: [{"input": i, "output": o} for i, o in zip(v["input"], v["output"], strict=True)]
-        for key, v in CONTEST.items()
-        if isinstance(v, dict) and "input" in v
+        key: [
+            {"input": asked, "output": wanted}
+            for asked, wanted in zip(*CONTEST[key].values(), strict=True)
+        ]
+        for key in ("public_tests", "private_tests", "generated_tests")
     }
     assert one(tmp_path, "codecontests", CONTEST | as_list) == one(
         tmp_path, "codecontests", CONTEST

@@ -1,6 +1,7 @@
 """One problem from Companion, CPH, oj folders and Kattis packages, told apart by content."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ from hypothesis import strategies as st
 
 from mapcoder_lite.data.companion import cph_text
 from mapcoder_lite.data.load import load_problem, load_with_tests
-from mapcoder_lite.errors import InputError
+from mapcoder_lite.errors import InputError, SandboxError
+from mapcoder_lite.judge.judge import SandboxJudge
 from mapcoder_lite.problem import (
     Checker,
     CheckerKind,
@@ -20,6 +22,7 @@ from mapcoder_lite.problem import (
     Problem,
     Test,
 )
+from mapcoder_lite.verdict import Verdict
 
 STATEMENT = "# Castle\n\nGuard it.\n\n## Input\n\nA number.\n\n## Output\n\nAnother.\n"
 COMPANION: dict[str, Any] = {
@@ -40,6 +43,16 @@ MODERN = (
     "problem_format_version: 2023-07-draft\nname:\n  sv: Summa\n  en: Sum\n"
     "limits:\n  time_limit: 1.5\n  output: 1\n"
 )
+
+
+@pytest.fixture(scope="module")
+def judge() -> Iterator[SandboxJudge]:
+    try:
+        made = SandboxJudge(1)
+    except SandboxError as error:
+        pytest.skip(str(error))
+    with made:
+        yield made
 
 
 def companion(folder: Path, **changes: object) -> Path:
@@ -223,6 +236,22 @@ def test_a_validator_becomes_the_checker(tmp_path: Path, metadata: str, place: s
     assert checker.program == (
         "#include <cstdio>\n#pragma once\n\nint two;\nint one;\nint main() {}"
     )
+
+
+def test_the_validator_of_a_package_judges(tmp_path: Path, judge: SandboxJudge):
+    folder = package(tmp_path, "validation: custom\n")
+    validator = "import sys\nsys.exit(42 if sys.stdin.read().strip() in '3 9 0 x' else 43)\n"
+    write(folder / "output_validators" / "any.py", validator)
+    found = load_with_tests(folder)
+    assert found.hidden is not None
+    tests = (*found.problem.public_tests, *found.hidden.tests)
+    verdicts = [
+        judge.judge(
+            program, Language.PYTHON, tests, limits=Limits(), checker=found.problem.checker
+        ).verdict
+        for program in ("print('x')", "print('y')")
+    ]
+    assert verdicts == [Verdict.AC, Verdict.WA]
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ def _refuse_opcodes(pickled: bytes) -> None:
     for number, (opcode, argument, _) in enumerate(pickletools.genops(pickled)):
         if opcode.name not in PLAIN:
             raise InputError(f"the pickle has {opcode.name}, which could run code")
-        if opcode.name in PUTS and not 0 <= int(argument) <= number:
+        if opcode.name in PUTS and not 0 <= int(argument or 0) <= number:
             raise InputError("no pickled text: a place in its memo is out of range")
 
 
