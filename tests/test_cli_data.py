@@ -75,6 +75,7 @@ def test_broken_rows_are_named_and_end_in_6(tmp_path: Path, capsys: pytest.Captu
         (("data", "apps", "x.jsonl", "--since", "soon"), 2, "--since soon: expected a day"),
         (("data", "apps", "x.jsonl", "--limit", "0"), 2, "Invalid value"),
         (("data", "problem", "nowhere.md"), 6, "cannot read"),
+        (("data", "problem", "x.md", "--limit", "1"), 2, "choose among many"),
     ],
 )
 def test_what_cannot_be_done_says_why(
@@ -105,9 +106,9 @@ def test_one_problem(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     path.write_text("# Echo\n\nSay it.\n\n## Example\n\nInput: 1\n\nOutput: 1\n")
     done = mapcoder(capsys, "data", "problem", path, "--out", tmp_path)
     assert done.code == 0
-    assert done.stdout.split() == [str(tmp_path / "echo" / "problems.jsonl")]
+    assert done.stdout.split() == [str(tmp_path / "problem" / "echo" / "problems.jsonl")]
     assert "1 samples, 0 hidden tests" in done.stderr
-    (tmp_path / "echo" / "oj").mkdir()
+    (tmp_path / "echo" / "oj").mkdir(parents=True)
     for name in ("sample.in", "sample.out", "other.in", "other.out"):
         (tmp_path / "echo" / "oj" / name).write_text("1")
     (tmp_path / "echo" / "oj" / "statement.md").write_text("Say it.")

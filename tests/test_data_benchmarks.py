@@ -1,26 +1,22 @@
-"""Every public form of the benchmarks in miniature, in our words; the real files where present."""
+"""Every public form of the benchmarks in miniature, in our words."""
 
 import base64
 import json
 import pickle
 import zlib
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mapcoder_lite.data.importing import READERS, Wanted, import_problems
+from mapcoder_lite.data.importing import READERS
 from mapcoder_lite.data.rows import Broken, Imported, LeftOut, Outcome
 from mapcoder_lite.errors import SandboxError
 from mapcoder_lite.judge.functions import refuse_faulty
 from mapcoder_lite.judge.judge import SandboxJudge
-from mapcoder_lite.problem import CheckerKind, Io, Language, Limits, Test
+from mapcoder_lite.problem import Io, Language, Limits, Test
 from mapcoder_lite.verdict import Verdict
-
-SHARED = Path(__file__).parents[1].parent / "shared" / "data"
-needs_shared = pytest.mark.skipif(not SHARED.exists(), reason="the shared data are not here")
 
 CONTEST: dict[str, Any] = {
     "name": "7_A. Twice",
@@ -358,45 +354,3 @@ def test_mbpp_names_what_is_broken(tmp_path: Path, changes: dict[str, object], w
     (found,) = rows_of(tmp_path, "mbpp", BASIC | changes, name="a.jsonl")
     assert isinstance(found, Broken)
     assert words in found.reason
-
-
-@needs_shared
-@pytest.mark.parametrize(
-    ("source", "file", "counts"),
-    [
-        # problems, hidden tests, without samples, defective, repeated rows
-        ("xcodeeval", "xcodeeval/problems.jsonl.gz", (106, 5579, 0, 11, 0)),
-        ("apps", "apps/selected150.jsonl.gz", (128, 1602, 12, 60, 22)),
-        ("codecontests", "codecontests/test73.jsonl.gz", (73, 14961, 0, 0, 0)),
-        ("humaneval", "humaneval/HumanEvalWST.jsonl.gz", (164, 164, 2, 0, 0)),
-        ("mbpp", "mbpp/mbpp-py.jsonl.gz", (397, 397, 0, 0, 0)),
-        ("mbpp", "mbpp/MBPP.jsonl.gz", (974, 2922, 0, 0, 0)),
-    ],
-)
-def test_the_real_files(tmp_path: Path, source: str, file: str, counts: tuple[int, ...]):
-    tally = import_problems(READERS[source](SHARED / file), tmp_path, Wanted())
-    assert tally.broken == []
-    assert tally.left_out == {}
-    found = (tally.num_problems, tally.num_tests, tally.num_without_samples)
-    assert (*found, len(tally.defects), tally.repeated.total()) == counts
-
-
-@needs_shared
-def test_the_real_rows_of_apps():
-    rows = list(READERS["apps"](SHARED / "apps" / "selected150.jsonl.gz"))
-    found = [row for row in rows if isinstance(row, Imported)]
-    assert len(found) == 150
-    assert sum(row.hidden.defect is not None for row in found) == 74
-    assert sum(not row.problem.public_tests for row in found) == 13
-    times = Counter(Counter(row.problem.id for row in found).values())
-    assert times == {1: 107, 2: 20, 3: 1}
-    assert {row.problem.checker.kind for row in found} == {CheckerKind.EXECEVAL}
-
-
-@needs_shared
-def test_the_real_samples_of_xcodeeval_are_hidden_tests_too():
-    rows = list(READERS["xcodeeval"](SHARED / "xcodeeval" / "problems.jsonl.gz"))
-    found = [row for row in rows if isinstance(row, Imported)]
-    samples = [{test.input.strip() for test in row.problem.public_tests} for row in found]
-    hidden = [{test.input.strip() for test in row.hidden.tests} for row in found]
-    assert all(public <= secret for public, secret in zip(samples, hidden, strict=True))

@@ -44,13 +44,15 @@ def data(
 ) -> None:
     """Import problems: data/SOURCE/problems.jsonl and, apart, hidden_tests.jsonl.
 
-    Nothing is fetched. Rows that are broken are named, the others written, and the exit code is 6.
+    One problem goes to data/problem/ID/. Nothing is fetched. Rows that are broken are named, the
+    others written, and the exit code is 6.
 
     Example: mapcoder data xcodeeval prog_syn_val.jsonl
     """
     folder = out / source
     if source == ONE:
-        _import_one(path, out, json)
+        _refuse_choice(split, since, until, limit)
+        _import_one(path, folder, json)
         return
     from mapcoder_lite.data.importing import READERS, Wanted, import_problems
     from mapcoder_lite.errors import ConfigError
@@ -94,6 +96,14 @@ def _day(text: str | None, name: str) -> str | None:
         return date.fromisoformat(text).isoformat()
     except ValueError as error:
         raise ConfigError(f"{name} {text}: expected a day such as 2024-08-01") from error
+
+
+def _refuse_choice(*options: object) -> None:
+    """One problem is taken whole."""
+    from mapcoder_lite.errors import ConfigError
+
+    if any(option is not None for option in options):
+        raise ConfigError("--split, --since, --until, --limit choose among many: leave them out")
 
 
 def _import_one(path: Path, out: Path, json: bool) -> None:

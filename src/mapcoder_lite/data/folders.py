@@ -1,9 +1,9 @@
 """Tests that lie in folders, an input and an output a file: of online-judge-tools, of packages.
 
-online-judge-tools writes `test/sample-1.in` and `.out`; with --system the others' names do not
-begin with `sample`, and these are hidden tests.
+online-judge-tools writes `test/sample-1.in` and `.out`; where some names begin so, the others, such as
+system tests, are hidden.
 
-Sources: the defaults of `oj download` (`test/%b.%e`, `.in` and `.out`), online-judge-tools.
+Sources: subcommand/download.py of online-judge-tools/oj (`test/`, `%b.%e`, `in` and `out`).
 
 Knows: pairs of files, names of samples.
 Does not know: packages' other files.
@@ -48,7 +48,7 @@ def read_oj(folder: Path, wording: Wording) -> Loaded:
     """
     home = _home(folder)
     inputs = sorted(home.glob("*.in"))
-    public = [path for path in inputs if path.name.startswith("sample")] or inputs
+    public = [path for path in inputs if path.name.lower().startswith("sample")] or inputs
     hidden = [path for path in inputs if path not in public]
     problem = Problem(
         id=identifier(folder.resolve().name),

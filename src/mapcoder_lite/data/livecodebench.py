@@ -7,7 +7,8 @@ zlib and in base64, which is unpacked without running anything. Of a functional 
 the input is an argument in JSON; `metadata` is JSON text with `func_name`, a method of `Solution`.
 `contest_date` opens the window that a model has not seen.
 
-Sources: lcb_runner/benchmarks/code_generation.py of LiveCodeBench/LiveCodeBench (fields, packing);
+Sources: lcb_runner of LiveCodeBench/LiveCodeBench (benchmarks/code_generation.py: fields;
+runner/parser.py: 6 s a test); users of the data set (packing: base64, zlib, pickled JSON text);
 the card of livecodebench/code_generation_lite (licence "cc", which version is not said; columns,
 files), arXiv 2403.07974.
 
@@ -39,7 +40,7 @@ from mapcoder_lite.problem import HiddenTests, Io, Limits, Problem, Source, Test
 
 LICENCE = "cc (version not said)"
 LIMITS = Limits(cpu_seconds=6.0, memory_bytes=1 << 30)
-"""Its runner allows 6 s a test and limits no memory to speak of."""
+"""Its runner allows 6 s a test; the memory is ours."""
 
 
 class _Case(ForeignRow):
