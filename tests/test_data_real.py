@@ -62,4 +62,5 @@ def test_the_real_function_tasks_can_be_asked(source: str, file: str):
     for row in found:
         tests = (*row.problem.public_tests, *row.hidden.tests)
         refuse_faulty(Language.PYTHON, tests, row.problem.io, row.problem.checker)
-        assert row.problem.io.entry_point in tests[0].input or "candidate" in tests[0].input
+        name = row.problem.io.entry_point
+        assert name and (name in tests[0].input or "candidate" in tests[0].input)

@@ -1,7 +1,7 @@
 """Tests that lie in folders, an input and an output a file: of online-judge-tools, of packages.
 
-online-judge-tools writes `test/sample-1.in` and `.out`; where some names begin so, the others, such as
-system tests, are hidden.
+online-judge-tools writes `test/sample-1.in` and `.out`; where some names begin so, the others,
+such as system tests, are hidden.
 
 Sources: subcommand/download.py of online-judge-tools/oj (`test/`, `%b.%e`, `in` and `out`).
 
