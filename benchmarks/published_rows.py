@@ -9,12 +9,18 @@ import builtins
 import gzip
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from mapcoder_lite.data.apps import read_apps
+from mapcoder_lite.data.humaneval import LIMITS as FUNCTION_LIMITS
+from mapcoder_lite.data.humaneval import read_humaneval
+from mapcoder_lite.data.mbpp import read_mbpp
+from mapcoder_lite.data.rows import Imported, Outcome
 from mapcoder_lite.data.xcodeeval import read_xcodeeval
-from mapcoder_lite.problem import Checker, CheckerKind, Io, Language, Limits, Test
+from mapcoder_lite.errors import InputError
+from mapcoder_lite.problem import Checker, CheckerKind, HiddenTests, Io, Language, Limits, Test
 
 EXECEVAL = Checker(kind=CheckerKind.EXECEVAL)
 TYPING = "from typing import *\n"
@@ -29,9 +35,6 @@ MBPP_WITHOUT_SAMPLE = (
     "mbpp_391_convert_list_dictionary",
 )
 """Whose published tests are all those of the file."""
-
-FUNCTION_LIMITS = Limits(cpu_seconds=5.0, memory_bytes=2 << 30)
-"""The published harness waits 5 s for a thread; it limits no memory."""
 
 LANGUAGES = {
     "Python3": Language.PYTHON,
@@ -77,6 +80,14 @@ class Row:
         return Io(kind="asserts", entry_point=self.entry_points[entry.problem])
 
 
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function's name, and the code that tests it."""
+
+    entry_point: str
+    test: str
+
+
 def all_rows(data: Path) -> Iterator[Row]:
     """Read every row of the table."""
     yield from xcodeeval_rows(data / "xcodeeval")
@@ -87,13 +98,11 @@ def all_rows(data: Path) -> Iterator[Row]:
 
 def xcodeeval_rows(folder: Path) -> Iterator[Row]:
     """One row a language: all hidden tests under the published rule, faults included."""
-    path = folder / "problems.jsonl.gz"
-    tests = {row["src_uid"]: hidden_tests(row["hidden_unit_tests"]) for row in lines(path)}
-    defects = {hidden.problem_id: hidden.defect for hidden in read_xcodeeval(path).hidden_tests}
+    hidden = hidden_tests(read_xcodeeval(folder / "problems.jsonl.gz"))
     programs = list(enumerate(lines(folder / "programs.jsonl.gz")))
     for name, language in LANGUAGES.items():
         entries = [
-            entry_of(i, row, tests[row["problem"]], defects[row["problem"]])
+            entry_of(i, row, hidden[row["problem"]].tests, hidden[row["problem"]].defect)
             for i, row in programs
             if row["language"] == name
         ]
@@ -103,28 +112,22 @@ def xcodeeval_rows(folder: Path) -> Iterator[Row]:
 
 def apps_rows(folder: Path) -> Iterator[Row]:
     """Rows whose outputs are strings; and typed ones, which no published program could pass."""
-    problems = {row["id"]: row["test_list"] for row in lines(folder / "selected150.jsonl.gz")}
-    typed = {
-        number
-        for number, tests in problems.items()
-        if any(not isinstance(value, str) for test in tests for value in test["output"])
-    }
+    hidden = hidden_tests(read_apps(folder / "selected150.jsonl.gz"))
     strings: list[Entry] = []
     others: list[Entry] = []
     for index, row in enumerate(lines(folder / "programs.jsonl.gz")):
-        number = row["problem"]
-        tests = problems[number]
-        if number in typed:
-            others.append(entry_of(index, row, typed_tests(tests), TYPED))
+        tests = hidden[str(row["problem"])]
+        if tests.defect is None:
+            strings.append(entry_of(index, row, tests.tests))
         else:
-            strings.append(entry_of(index, row, hidden_tests(tests)))
+            others.append(entry_of(index, row, tests.tests, TYPED))
     yield Row("apps:strings", Language.PYTHON, tuple(strings), 0.99, EXECEVAL)
     yield Row("apps:typed", Language.PYTHON, tuple(others), None, EXECEVAL)
 
 
 def humaneval_row(folder: Path) -> Row:
     """The field `test` of each problem decides: `check` of the entry point."""
-    problems = {row["task_id"]: row for row in lines(folder / "HumanEvalWST.jsonl.gz")}
+    problems = functions(read_humaneval(folder / "HumanEvalWST.jsonl.gz"))
     programs = enumerate(lines(folder / "programs.jsonl.gz"))
     return function_row("humaneval", problems, list(programs))
 
@@ -136,12 +139,12 @@ def mbpp_rows(folder: Path) -> Iterator[Row]:
     `shared`: all programs of a run in one namespace, where the function `sum` of problem 126 was
     everybody's `sum`.
     """
-    problems = {row["name"]: row for row in lines(folder / "mbpp-py.jsonl.gz")}
+    problems = functions(read_mbpp(folder / "mbpp-py.jsonl.gz"))
     programs = list(enumerate(lines(folder / "programs.jsonl.gz")))
     yield function_row("mbpp:file", problems, programs, None)
     published = {
-        name: row | {"test": without_first_assertion(row["test"])}
-        for name, row in problems.items()
+        name: replace(found, test=without_first_assertion(found.test))
+        for name, found in problems.items()
         if name not in MBPP_WITHOUT_SAMPLE
     }
     yield function_row("mbpp:published", problems | published, programs, None)
@@ -155,7 +158,7 @@ def mbpp_rows(folder: Path) -> Iterator[Row]:
 
 def function_row(
     name: str,
-    problems: dict[str, Any],
+    problems: dict[str, Function],
     programs: list[tuple[int, dict[str, Any]]],
     target: float | None = 0.99,
 ) -> Row:
@@ -163,9 +166,9 @@ def function_row(
     for index, row in programs:
         text = row["program"]
         program = text if TYPING.strip() in text else TYPING + text
-        test = Test(input=problems[row["problem"]]["test"], outputs=("",))
+        test = Test(input=problems[row["problem"]].test, outputs=("",))
         entries.append(entry_of(index, row | {"program": program}, (test,)))
-    points = {problem: row["entry_point"] for problem, row in problems.items()}
+    points = {problem: found.entry_point for problem, found in problems.items()}
     return Row(
         name, Language.PYTHON, tuple(entries), target, limits=FUNCTION_LIMITS, entry_points=points
     )
@@ -196,22 +199,25 @@ def entry_of(
     return Entry(index, row["run"], problem, row["program"], tests, row["is_solved"], defect)
 
 
-def hidden_tests(tests: str | list[dict[str, Any]]) -> tuple[Test, ...]:
-    parsed = json.loads(tests) if isinstance(tests, str) else tests
-    return tuple(Test(input=test["input"], outputs=tuple(test["output"])) for test in parsed)
+def hidden_tests(outcomes: Iterator[Outcome]) -> dict[str, HiddenTests]:
+    """Return the hidden tests of a file, by problem."""
+    return {one.problem.id: one.hidden for one in whole(outcomes)}
 
 
-def typed_tests(tests: list[dict[str, Any]]) -> tuple[Test, ...]:
-    """Accept a typed output as Python or JSON would print it."""
-    return tuple(
-        Test(
-            input=test["input"],
-            outputs=tuple(
-                text for value in test["output"] for text in (str(value), json.dumps(value))
-            ),
-        )
-        for test in tests
-    )
+def functions(outcomes: Iterator[Outcome]) -> dict[str, Function]:
+    """Return what a file tests and by which code, by problem."""
+    return {
+        one.problem.id: Function(one.problem.io.entry_point or "", one.hidden.tests[0].input)
+        for one in whole(outcomes)
+    }
+
+
+def whole(outcomes: Iterator[Outcome]) -> Iterator[Imported]:
+    """Yield the problems of a file that must have no other rows."""
+    for outcome in outcomes:
+        if not isinstance(outcome, Imported):
+            raise InputError(f"{outcome.where}: {outcome.reason}")
+        yield outcome
 
 
 def lines(path: Path) -> Iterator[dict[str, Any]]:

@@ -311,7 +311,8 @@ def test_guidance_is_in_no_row_and_every_row_is_a_reply_of_a_repaired_attempt(re
         t.problem_id: t for t in read_lines(repaired / "trajectories.jsonl", Trajectory)
     }
     write_dataset([repaired], tmp_path / "rows", DatasetConfig())
-    rows = [r for role in Role for r in read_lines(tmp_path / f"{role}.jsonl", Example)]
+    files = [f"{part}{role}.jsonl" for role in Role for part in ("", "validation/")]
+    rows = [row for name in files for row in read_lines(tmp_path / "rows" / name, Example)]
     said = {c.blame.feedback for c in corrections if c.blame}
     last = {c.problem_id: c for c in corrections}
     guided = 0
@@ -324,7 +325,8 @@ def test_guidance_is_in_no_row_and_every_row_is_a_reply_of_a_repaired_attempt(re
         asked = "\n".join(message.content for message in row.prompt)
         assert prompt.GUIDANCE not in asked
         assert not any(feedback in asked for feedback in said)
-        guided += origin.call_index in last[origin.problem_id].guided
+        assert origin.is_guided == (origin.call_index in last[origin.problem_id].guided)
+        guided += origin.is_guided
         assert last[origin.problem_id].is_passed
     assert guided > 3
 

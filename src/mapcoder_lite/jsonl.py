@@ -7,10 +7,11 @@ Does not know: which records there are, runs.
 import fcntl
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
-from typing import IO, Generic, TypeVar
+from typing import IO, Generic, TextIO, TypeVar
 
 from pydantic import ValidationError
 
@@ -152,9 +153,12 @@ def read_at(
 
 def write_lines(path: Path, records: Iterable[Record]) -> int:
     """Replace a file by these records, whole or not at all; return how many."""
-    lines = [record.model_dump_json() + "\n" for record in records]
-    write_text(path, "".join(lines))
-    return len(lines)
+    num_records = 0
+    with replaced(path) as file:
+        for record in records:
+            file.write(record.model_dump_json() + "\n")
+            num_records += 1
+    return num_records
 
 
 def read_record(path: Path, kind: type[RecordT]) -> RecordT:
@@ -180,12 +184,23 @@ def write_record(path: Path, record: Record) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Replace a file's text, whole or not at all."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    with temporary.open("w", encoding="utf-8", newline="") as file:
+    with replaced(path) as file:
         file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+
+
+@contextmanager
+def replaced(path: Path) -> Generator[TextIO]:
+    """Open a text that takes a file's place when the block ends well, and vanishes otherwise."""
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("w", encoding="utf-8", newline="") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def _record(line: bytes, kind: type[RecordT], where: str) -> RecordT:

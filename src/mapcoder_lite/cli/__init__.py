@@ -46,11 +46,11 @@ VERBS: tuple[Callable[..., None], ...] = (
     demo.demo,
     backends.backends,
     doctor.doctor,
+    data.data,
 )
 """Every verb is named after its function; its help is the docstring."""
 
 GROUPS: tuple[tuple[str, typer.Typer], ...] = (
-    ("data", data.app),
     ("pocket", pocket.app),
     ("serve-cmd", serve_cmd.app),
 )

@@ -60,8 +60,8 @@ def judge(
         Path,
         typer.Argument(
             metavar="PROBLEM",
-            help="Statement (Markdown, text), problem.json, or problems.jsonl for JSON lines "
-            "that name their problem_id.",
+            help="Statement (Markdown, text), problem.json, Companion, CPH, oj or Kattis, or "
+            "problems.jsonl for JSON lines that name their problem_id.",
         ),
     ],
     hidden: Hidden = None,

@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 
 def solve(
     problem: Annotated[
-        Path, typer.Argument(metavar="PROBLEM", help="Statement (Markdown, text) or problem.json.")
+        Path,
+        typer.Argument(
+            metavar="PROBLEM",
+            help="Statement (Markdown, text), problem.json, Companion, CPH, oj or Kattis.",
+        ),
     ],
     config: options.Files = None,
     overrides: options.Overrides = None,

@@ -1,35 +1,83 @@
-"""One problem from any file, the format chosen by what the file holds.
+"""One problem from any file or folder, the format chosen by what it holds.
 
 Knows: how formats look from outside.
 Does not know: how each is read; that is one importer a file.
 """
 
-import re
+import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast  # a file as JSON
 
+from mapcoder_lite.data.companion import is_companion, read_companion
+from mapcoder_lite.data.folders import Loaded, is_oj, read_oj
+from mapcoder_lite.data.kattis import is_package, read_package
 from mapcoder_lite.data.problem_json import parse_problem
 from mapcoder_lite.data.reading import MAX_STATEMENT_BYTES, read_text
 from mapcoder_lite.data.statement import parse_statement
+from mapcoder_lite.data.wording import identifier, wording_beside
 from mapcoder_lite.errors import InputError
 from mapcoder_lite.problem import Problem
 
+FOLDERS = (
+    "a Kattis or ICPC package (problem.yaml), or tests as oj writes them (test/*.in and *.out)"
+)
+
 
 def load_problem(path: Path) -> Problem:
-    """Read a problem from a statement (Markdown or text) or from problem.json.
+    """Read a problem from a statement, problem.json, Companion, CPH, an oj folder or a package.
 
     A problem without public tests is no error; the caller must say so.
 
     Raises:
-        InputError: the file cannot be understood; one line says why and what was expected.
+        InputError: it cannot be understood; one line says why and what was expected.
     """
+    return load_with_tests(path).problem
+
+
+def load_with_tests(path: Path) -> Loaded:
+    """Read a problem as `load_problem` does, with the hidden tests of a folder that has some.
+
+    Raises:
+        InputError: it cannot be understood; one line says why and what was expected.
+    """
+    if path.is_dir():
+        return _load_folder(path)
     text = read_text(path, max_bytes=MAX_STATEMENT_BYTES)
-    if text.lstrip().startswith(("{", "[")):
-        _refuse_lists(text, path)
-        return parse_problem(text, str(path))
+    if not text.lstrip().startswith(("{", "[")):
+        return Loaded(_named(path, lambda: parse_statement(text, identifier(path.stem))))
+    fields = _fields(text)
+    if fields is not None and is_companion(fields):
+        return Loaded(_named(path, lambda: read_companion(fields, wording_beside(path))))
+    _refuse_lists(text, path)
+    return Loaded(parse_problem(text, str(path)))
+
+
+def _load_folder(folder: Path) -> Loaded:
+    if is_package(folder):
+        return read_package(folder)
+    if is_oj(folder):
+        return read_oj(folder, wording_beside(folder))
+    raise InputError(f"{folder} is a folder, but neither {FOLDERS}")
+
+
+def _named(path: Path, read: Callable[[], Problem]) -> Problem:
+    """Say in every message which file it is about."""
     try:
-        return parse_statement(text, _identifier(path))
+        return read()
     except InputError as error:
+        if str(path) in str(error):
+            raise
         raise InputError(f"{path}: {error}") from error
+
+
+def _fields(text: str) -> dict[str, Any] | None:
+    """Return an object's fields; what is no object is explained by the reader of problem.json."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return cast(dict[str, Any], value) if isinstance(value, dict) else None
 
 
 def _refuse_lists(text: str, path: Path) -> None:
@@ -40,7 +88,3 @@ def _refuse_lists(text: str, path: Path) -> None:
             f"{path} holds a list: expected one problem; "
             f"several are run by `mapcoder run -s run.problems={path}`"
         )
-
-
-def _identifier(path: Path) -> str:
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem).strip("-") or "problem"

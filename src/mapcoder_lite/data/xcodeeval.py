@@ -1,4 +1,15 @@
-"""The xCodeEval validation problems as MapCoder ships them, read into our records.
+"""xCodeEval's program synthesis, read into our records.
+
+Two forms. `prog_syn_val.jsonl`, as MapCoder ships it: a problem a line with `hidden_unit_tests`, a
+list or JSON text. And the data set's own: `problem_descriptions.jsonl` (the same columns, or with
+`prob_desc_` before them as its loader writes them) and, apart, `unittest_db.json`, which maps a
+problem's `src_uid` to its tests; it is looked for beside the file and in the two folders above.
+Training problems have no unit tests.
+
+Sources: the card and loader of NTU-NLP-sg/xCodeEval (CC BY-NC 4.0; columns, file names, training
+data without unit tests), arXiv 2303.03004; MapCoder's data/xCodeEval/prog_syn_val.jsonl. Not
+checked: that `created_at` counts seconds since 1970; which split a problem of
+problem_descriptions.jsonl belongs to, so that those have none.
 
 Knows: the columns, their units, tests that were cut short at the source.
 Does not know: programs, published results.
@@ -6,13 +17,25 @@ Does not know: programs, published results.
 
 import json
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, cast
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from mapcoder_lite.data.reading import lines_of
+from mapcoder_lite.data.rows import (
+    ForeignRow,
+    Imported,
+    LeftOut,
+    Outcome,
+    Row,
+    checked,
+    explain,
+    files_of,
+    outcomes,
+)
 from mapcoder_lite.errors import InputError
 from mapcoder_lite.problem import (
     Checker,
@@ -24,98 +47,152 @@ from mapcoder_lite.problem import (
     Test,
 )
 
+UNIT_TESTS = "unittest_db.json"
+PREFIX = "prob_desc_"
+LICENCE = "CC BY-NC 4.0"
+
 # The platform that published the tests showed at most 255 or 511 characters and then "...".
 _MIN_CUT_LENGTH = 258
 _UNIT_BYTES = {"kilobytes": 2**10, "megabytes": 2**20, "gigabytes": 2**30}
-
-
-@dataclass(frozen=True, slots=True)
-class ImportedProblems:
-    """Problems and, apart from them, their hidden tests, in the same order."""
-
-    problems: tuple[Problem, ...]
-    hidden_tests: tuple[HiddenTests, ...]
-
-
-class _Row(BaseModel):
-    """One line of the file; columns that we do not use are let pass."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-    src_uid: Annotated[str, Field(min_length=1)]
-    description: Annotated[str, Field(min_length=1)]
-    input_from: str
-    output_to: str
-    time_limit: str
-    memory_limit: str
-    input_spec: str | None
-    output_spec: str | None
-    notes: str | None
-    sample_inputs: list[str]
-    sample_outputs: list[str]
-    tags: list[str]
-    difficulty: int | None
-    hidden_unit_tests: "list[_HiddenTest]"
 
 
 class _HiddenTest(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     input: str
-    output: list[str]
+    output: Annotated[list[str], Field(min_length=1)]
 
 
-def read_xcodeeval(path: Path) -> ImportedProblems:
-    """Read problems.jsonl, plain or gzipped.
+class _Row(ForeignRow):
+    src_uid: Annotated[str, Field(min_length=1)]
+    description: Annotated[str, Field(min_length=1)]
+    input_from: str
+    output_to: str
+    time_limit: str
+    memory_limit: str
+    input_spec: str | None = None
+    output_spec: str | None = None
+    notes: str | None = None
+    sample_inputs: list[str] | str
+    sample_outputs: list[str] | str
+    tags: tuple[str, ...] = ()
+    difficulty: int | None = None
+    created_at: int | str | None = None
+    hidden_unit_tests: list[_HiddenTest] | str | None = None
+
+
+class _Prefixed(ForeignRow):
+    """The columns by their other names, so that parquet files are asked for them too."""
+
+    prob_desc_description: str
+    prob_desc_input_from: str
+    prob_desc_output_to: str
+    prob_desc_time_limit: str
+    prob_desc_memory_limit: str
+    prob_desc_input_spec: str
+    prob_desc_output_spec: str
+    prob_desc_notes: str
+    prob_desc_sample_inputs: str
+    prob_desc_sample_outputs: str
+    prob_desc_created_at: str
+
+
+_TESTS = TypeAdapter(list[_HiddenTest])
+_SAMPLES = TypeAdapter(list[str])
+
+
+def read_xcodeeval(path: Path) -> Iterator[Outcome]:
+    """Read problems of either form; of a folder every file but the unit tests.
 
     Raises:
-        InputError: the file cannot be read or a line is not such a problem; names the line.
+        InputError: there is no such file, or the unit tests cannot be read.
     """
-    rows = [_row(line, f"{path}, line {number}") for number, line in lines_of(path)]
-    if not rows:
-        raise InputError(f"{path} is empty: expected xCodeEval problems, one JSON object a line")
-    return ImportedProblems(
-        tuple(_problem(row) for row in rows), tuple(_hidden_tests(row) for row in rows)
-    )
+    known: dict[Path, dict[str, Any]] = {}
+    for file in files_of(path):
+        if file.name != UNIT_TESTS:
+            beside = _unit_tests_beside(file)
+            if beside is not None and beside not in known:
+                known[beside] = _load(beside)
+            unit_tests = {} if beside is None else known[beside]
+            yield from outcomes(file, partial(_read, unit_tests), _Row, _Prefixed)
 
 
-def _row(line: str, where: str) -> _Row:
+def _unit_tests_beside(file: Path) -> Path | None:
+    folders = file.absolute().parents[:3]
+    found = (folder / UNIT_TESTS for folder in folders)
+    return next((place for place in found if place.is_file()), None)
+
+
+def _load(file: Path) -> dict[str, Any]:
     try:
-        return _Row.model_validate(json.loads(line))
-    except json.JSONDecodeError as error:
-        raise InputError(f"{where}: broken JSON ({error})") from error
+        loaded: object = json.loads(file.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{file} is not JSON: {error}") from error
+    if not isinstance(loaded, dict):
+        raise InputError(f"{file}: expected an object from src_uid to tests")
+    return cast(dict[str, Any], loaded)
+
+
+def _read(unit_tests: Mapping[str, Any], row: Row) -> Imported | LeftOut:
+    fields = {name.removeprefix(PREFIX): value for name, value in row.fields.items()}
+    found = checked(fields, _Row)
+    own = found.hidden_unit_tests
+    tests = _hidden(own if own is not None else unit_tests.get(found.src_uid))
+    if not tests:
+        return LeftOut(row.where, "no hidden tests")
+    # MapCoder's file with the tests inside holds the validation problems
+    split = row.split or ("validation" if own is not None else None)
+    return Imported(_problem(found, split), _hidden_tests(found.src_uid, tests))
+
+
+def _hidden(tests: object) -> list[_HiddenTest]:
+    try:
+        if isinstance(tests, str):
+            return _TESTS.validate_json(tests) if tests.strip() else []
+        return _TESTS.validate_python(tests or [])
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        raise InputError(f"{where}: not an xCodeEval problem: {field}: {first['msg']}") from error
+        raise InputError(f"unit tests: {explain(error)}") from error
 
 
-def _problem(row: _Row) -> Problem:
+def _samples(value: list[str] | str, name: str) -> list[str]:
+    try:
+        return _SAMPLES.validate_json(value) if isinstance(value, str) else value
+    except ValidationError as error:
+        raise InputError(f"{name}: {explain(error)}") from error
+
+
+def _problem(row: _Row, split: str | None) -> Problem:
     if (row.input_from, row.output_to) != ("standard input", "standard output"):
         raise InputError(f"{row.src_uid} reads {row.input_from}: only standard input is judged")
-    if len(row.sample_inputs) != len(row.sample_outputs):
+    inputs = _samples(row.sample_inputs, "sample_inputs")
+    outputs = _samples(row.sample_outputs, "sample_outputs")
+    if len(inputs) != len(outputs):
         raise InputError(f"{row.src_uid} has samples without their other half")
-    samples = zip(row.sample_inputs, row.sample_outputs, strict=True)
     return Problem(
         id=row.src_uid,
         statement=row.description,
         input_spec=row.input_spec or "",
         output_spec=row.output_spec or "",
         notes=row.notes or "",
-        public_tests=tuple(_test(given, [wanted]) for given, wanted in samples),
+        public_tests=tuple(map(_test, inputs, ([output] for output in outputs))),
         limits=_limits(row),
         checker=Checker(kind=CheckerKind.EXECEVAL),
         tags=tuple(row.tags),
         difficulty=row.difficulty,
-        source=Source(name="xcodeeval", licence="CC BY-NC 4.0", split="validation"),
+        source=Source(name="xcodeeval", licence=LICENCE, split=split, date=_date(row.created_at)),
     )
 
 
-def _hidden_tests(row: _Row) -> HiddenTests:
-    tests = tuple(_test(test.input, test.output) for test in row.hidden_unit_tests)
-    return HiddenTests(
-        problem_id=row.src_uid, tests=tests, defect=_find_defect(row.hidden_unit_tests)
-    )
+def _date(created: int | str | None) -> str | None:
+    try:
+        return None if created is None else f"{datetime.fromtimestamp(int(created), UTC):%Y-%m-%d}"
+    except (ValueError, OverflowError, OSError) as error:
+        raise InputError(f"created_at: {created!r} are no seconds since 1970") from error
+
+
+def _hidden_tests(src_uid: str, tests: list[_HiddenTest]) -> HiddenTests:
+    kept = tuple(_test(test.input, test.output) for test in tests)
+    return HiddenTests(problem_id=src_uid, tests=kept, defect=_find_defect(tests))
 
 
 def _find_defect(tests: list[_HiddenTest]) -> str | None:
