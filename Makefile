@@ -19,7 +19,7 @@ VLLM := .venv-vllm
 VLLM_READY := $(VLLM)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup toolchains demo pocket test test-vllm lint layout style types arrows lock check format bench clean
+.PHONY: help setup toolchains demo pocket curation test test-vllm lint layout style types arrows lock check format bench clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -46,6 +46,20 @@ pocket: $(READY)  ## the pocket world anew: backbone, teacher's run, rows, adapt
 	$(BIN)/mapcoder dataset runs/teacher --name pocket
 	$(BIN)/mapcoder train datasets/pocket -c configs/pocket-train.toml --name pocket
 	$(BIN)/mapcoder pocket pack runs/pocket-backbone adapters/pocket
+
+# 2,000 problems; every step goes on where it was stopped.
+CURATE := -c configs/pocket-curation.toml --out runs/curation
+curation: $(READY)  ## the paper's curation in miniature: teacher, repaired student, rows, audit, supervisor
+	$(BIN)/mapcoder pocket problems train
+	$(BIN)/mapcoder pocket problems test
+	$(BIN)/mapcoder run --name teacher $(CURATE)
+	$(BIN)/mapcoder run --name student $(CURATE) -s engine.mistakes=2.5 -s run.wanted_passes=0
+	$(BIN)/mapcoder repair runs/curation/student --name repaired -c configs/pocket-repair.toml --out runs/curation
+	$(BIN)/mapcoder dataset runs/curation/teacher runs/curation/repaired --name curation -c configs/pocket-curation.toml
+	$(BIN)/mapcoder audit runs/curation/teacher runs/curation/repaired datasets/curation --rejudge
+	$(BIN)/mapcoder pocket truth runs/curation/teacher runs/curation/repaired datasets/curation
+	$(BIN)/mapcoder run --name judged $(CURATE) -s engine.mistakes=1.5 -s run.wanted_passes=0 -s run.limit=400 -s traversal.k=1 -s traversal.t=1
+	$(BIN)/mapcoder supervisors runs/curation/judged -c configs/pocket-repair.toml --faults scripted --faults-per-call 2 --replays 2 --out runs/curation
 
 test: $(READY)  ## the default test suite
 	$(BIN)/python -m pytest
