@@ -76,7 +76,7 @@ def test_what_an_earlier_run_was_answered_is_copied_with_its_name(tmp_path: Path
     second = tmp_path / "second"
     second.mkdir()
     for _ in range(2):  # the second time from the own file
-        store = CallStore(second / "calls.jsonl", [EarlierCalls(first)])
+        store = CallStore(second / "calls.jsonl", [first])
         answer = store.get("a")
         assert answer is not None and answer.text == "1"
         assert store.get("x") is None

@@ -9,7 +9,7 @@ import pytest
 
 import storm
 from mapcoder_lite.agents.question import Manner, Question, ask
-from mapcoder_lite.calls import CallStore, EarlierCalls, StoredCall
+from mapcoder_lite.calls import CallStore, StoredCall
 from mapcoder_lite.engine.replay import StoredEngine
 from mapcoder_lite.errors import FormatError
 from mapcoder_lite.evaluation.metrics import measure
@@ -136,7 +136,7 @@ def test_another_parser_reads_the_stored_replies(tmp_path: Path):
 
     prompt = f"Recall 1 thing\n\n# T\n{puzzle.problem.statement}\n\nInput: x"
     messages = (Message(role="user", content=prompt),)
-    earlier: list[EarlierCalls] = []
+    earlier: list[Path] = []
     for name, parse in (("a", strict), ("b", tolerant)):
         (tmp_path / name).mkdir()
         store = CallStore(tmp_path / name / "calls.jsonl", earlier)
@@ -144,7 +144,7 @@ def test_another_parser_reads_the_stored_replies(tmp_path: Path):
         kept: list[Call] = []
         answers = ask([Question(CallKind.RETRIEVAL, messages, parse)], manner, kept.append)
         assert (answers == [None]) is (parse is strict)
-        earlier = [EarlierCalls(tmp_path / name)]
+        earlier = [tmp_path / name]
     assert len(said) == 2  # the ask and the second ask of the strict one
 
 

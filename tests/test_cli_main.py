@@ -73,7 +73,7 @@ def test_it_runs_as_a_program_of_its_own(tmp_path: Path):
         (["solve", "binary.md"], 6, "is binary"),
         (["judge", "add.py", "empty.md"], 6, "is empty"),
         (["judge", "add.txt", "add.md"], 6, "no language has the suffix '.txt'"),
-        (["data", "xcodeeval", "add.md"], 6, "broken JSON"),
+        (["data", "xcodeeval", "add.md"], 6, "expected a file ending in .jsonl"),
         (["run"], 2, "run.problems is not set"),
         (["run", "-s", "traversal.kk=1"], 2, "did you mean traversal.k?"),
         (["run", "-c", "nowhere.toml"], 2, "cannot read nowhere.toml"),

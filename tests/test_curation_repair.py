@@ -22,7 +22,7 @@ from mapcoder_lite.judge.judge import SandboxJudge
 from mapcoder_lite.pocket.problems import puzzles
 from mapcoder_lite.pocket.supervisor import ErrorRates, SupervisorEngine
 from mapcoder_lite.pocket.teacher import MistakeRates, TeacherEngine
-from mapcoder_lite.problem import HiddenTests, Test
+from mapcoder_lite.problem import HiddenTests, Language, Test
 from mapcoder_lite.runner import grade
 from mapcoder_lite.settings import DatasetConfig
 from mapcoder_lite.store import RunDirectory, RunHeader, Source, Unit
@@ -287,6 +287,7 @@ def repaired(tmp_path_factory: pytest.TempPathFactory, failed, judge: SandboxJud
             record=directory.corrections.append,
         )
         worker = runner.Worker(work, again.solve, judge)
+        runner.examine(judge, Language.PYTHON, directory)
         assert runner.run(work, runner.Threads(worker, 2), directory).is_complete
     return path
 

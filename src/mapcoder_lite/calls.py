@@ -53,6 +53,11 @@ class CallStore:
         return len(self._places)
 
     @property
+    def earlier(self) -> dict[Path, int]:
+        """The earlier runs, and how many completions each has."""
+        return {run.run: len(run) for run in self._earlier}
+
+    @property
     def num_torn_bytes(self) -> int:
         """Bytes of a half-written call that were removed at opening."""
         return self._lines.num_torn_bytes

@@ -9,6 +9,7 @@ import hashlib
 import os
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
 from typing import IO, Generic, TextIO, TypeVar
@@ -211,6 +212,13 @@ def _record(line: bytes, kind: type[RecordT], where: str) -> RecordT:
             f"{where}: not a {kind.__name__}: {_first(error)}; "
             "restore the file, or start another run with --name"
         ) from error
+
+
+def write_log(path: Path, text: str) -> None:
+    """Append one line, with the time, to a run's log.txt."""
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    with (path / "log.txt").open("a", encoding="utf-8") as file:
+        file.write(f"{now} {text}\n")
 
 
 def hold(path: Path) -> IO[str]:

@@ -24,13 +24,14 @@ from mapcoder_lite.jsonl import (
     hold,
     read_lines,
     read_record,
+    write_log,
     write_record,
 )
 from mapcoder_lite.judge.selftest import refuse_untrusted, run_selftest
 from mapcoder_lite.problem import Language, Record
 from mapcoder_lite.runner import Executor, Progress, Result, Task
 from mapcoder_lite.settings import JudgeConfig
-from mapcoder_lite.store import Manifest, Unit, write_log
+from mapcoder_lite.store import Manifest, Unit
 from mapcoder_lite.trajectory import Grade, Trajectory
 from mapcoder_lite.verdict import JUDGE_VERSION, Judge
 

@@ -25,6 +25,7 @@ from mapcoder_lite.jsonl import (
     read_placed,
     read_record,
     write_lines,
+    write_log,
     write_record,
 )
 from mapcoder_lite.problem import Language, Record
@@ -140,6 +141,8 @@ class RunDirectory:
             self.earlier_runs = self._usable_runs()
             """Whose stored completions answer equal requests."""
             self.calls = CallStore(path / "calls.jsonl", self.earlier_runs)
+            for run, count in self.calls.earlier.items():
+                self.log(f"reuse {run}: {count} stored completions")
         except BaseException:
             self._lock_file.close()
             raise
@@ -388,12 +391,6 @@ def _told(source: Source | None) -> str:
     if source is None:
         return "none"
     return f"{source.run} with trajectories {source.trajectories[:12]}, grades {source.grades[:12]}"
-
-
-def write_log(path: Path, text: str) -> None:
-    """Append one line, with the time, to a run's log.txt."""
-    with (path / "log.txt").open("a", encoding="utf-8") as file:
-        file.write(f"{_now()} {text}\n")
 
 
 def _now() -> str:
