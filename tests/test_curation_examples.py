@@ -11,9 +11,9 @@ from mapcoder_lite.config import Config
 from mapcoder_lite.curation.decontamination import Flagged
 from mapcoder_lite.curation.examples import DatasetManifest, write_dataset
 from mapcoder_lite.curation.steps import steps_that_count
-from mapcoder_lite.errors import InputError, SandboxError
-from mapcoder_lite.example import Correction, Example
-from mapcoder_lite.jsonl import read_lines, read_record, write_lines
+from mapcoder_lite.errors import InputError, SandboxError, StoreError
+from mapcoder_lite.example import Blame, Correction, Example
+from mapcoder_lite.jsonl import read_lines, read_record, write_lines, write_record
 from mapcoder_lite.judge.judge import SandboxJudge
 from mapcoder_lite.pocket.problems import puzzles
 from mapcoder_lite.pocket.teacher import MistakeRates, TeacherEngine
@@ -22,7 +22,7 @@ from mapcoder_lite.problem import Language, Problem
 from mapcoder_lite.settings import DatasetConfig, RunConfig
 from mapcoder_lite.store import RunDirectory, RunHeader, RunProblem
 from mapcoder_lite.training.rows import num_tokens
-from mapcoder_lite.trajectory import Call, CallKind, Grade, Role, Trajectory
+from mapcoder_lite.trajectory import Call, CallKind, FormatFailure, Grade, Role, Trajectory
 from mapcoder_lite.work import samples_of
 
 RATES = MistakeRates(0.1, 0.1, 0.3, 0.3, 0.5, 0.2, 0.2)
@@ -171,6 +171,28 @@ def test_the_same_runs_make_the_same_bytes_and_replace_the_old(run_path, tmp_pat
     assert sorted(path.name for path in tmp_path.iterdir()) == ["one", "two"]
 
 
+def test_the_order_in_which_attempts_ended_changes_no_row(run_path, tmp_path):
+    other = copied(run_path, tmp_path / "teacher")
+    lines = list(read_lines(other / "trajectories.jsonl", Trajectory))
+    write_lines(other / "trajectories.jsonl", reversed(lines))
+    settings = DatasetConfig(near_duplicate=0.9, max_rows_per_problem=2)
+    for run, name in ((run_path, "one"), (other, "two")):
+        write_dataset([run], tmp_path / name, settings)
+    assert rows_of(tmp_path / "one") == rows_of(tmp_path / "two")
+
+
+def test_a_folder_that_is_no_data_set_is_left_alone(run_path, tmp_path):
+    run = copied(run_path, tmp_path / "precious")
+    (tmp_path / "first.new").mkdir()
+    with pytest.raises(StoreError, match="no data set"):
+        write_dataset([run_path], run, EXACT)
+    with pytest.raises(StoreError, match="no data set"):
+        write_dataset([run_path], run / "config.json", EXACT)
+    assert (run / "trajectories.jsonl").exists()
+    write_dataset([run_path], tmp_path / "first", EXACT)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["first", "first.new", "precious"]
+
+
 def test_tokens_are_counted_by_who_answered_or_by_the_tokenizer_that_is_named(run_path, tmp_path):
     settings = EXACT.model_copy(update={"tokenizer": str(WEIGHTS / "pocket-backbone")})
     by_teacher = write_dataset([run_path], tmp_path / "said", EXACT)
@@ -218,6 +240,19 @@ def test_problems_of_an_evaluation_set_and_replies_that_recall_one_leave(run_pat
     assert list(read_lines(tmp_path / "kept" / "flagged.jsonl", Flagged)) == flagged
 
 
+def test_problems_that_were_changed_since_the_run_are_not_compared(run_path, tmp_path):
+    run = copied(run_path, tmp_path / "teacher")
+    changed = tmp_path / "problems.jsonl"
+    known = list(read_lines(run_path.with_name("problems.jsonl"), Problem))
+    write_lines(changed, [p.model_copy(update={"statement": "Another one."}) for p in known])
+    header = read_record(run / "config.json", RunHeader)
+    config = header.config.model_copy(update={"run": RunConfig(problems=str(changed))})
+    write_record(run / "config.json", header.model_copy(update={"config": config}))
+    settings = DatasetConfig(against=(str(changed),))
+    with pytest.raises(InputError, match="no longer those that the agents were shown"):
+        write_dataset([run], tmp_path / "rows", settings)
+
+
 def test_an_evaluation_set_that_is_the_training_set_leaves_nothing(run_path, tmp_path):
     settings = DatasetConfig(against=(str(run_path.with_name("problems.jsonl")),))
     with pytest.raises(InputError, match="overlap with an evaluation set"):
@@ -259,12 +294,14 @@ def test_rows_of_a_repaired_run_say_which_round_and_which_reply_was_guided(run_p
     plain = write_dataset([other], tmp_path / "plain", EXACT)
     first = rows_of(tmp_path / "plain")[0].provenance
     facts = {"problem_id": first.problem_id, "sample": 0, "supervisor": "s"}
+    blame = Blame(call_index=0, role=Role.RETRIEVAL, reason="r", feedback="f")
     write_lines(
         other / "corrections.jsonl",
         [
-            Correction(**facts, round=1, is_changed=True, guided=(99,)),
-            Correction(**facts, round=2, is_changed=True, guided=(99, first.call_index)),
-            Correction(**facts, round=3),
+            Correction(**facts, round=1, blame=blame, is_changed=True, guided=(99,)),
+            Correction(**facts, round=2, blame=blame, is_changed=True, guided=(99,)),
+            Correction(**facts, round=3, blame=blame, guided=(99, first.call_index)),
+            Correction(**facts, round=4, failure=FormatFailure(kind="no_root", detail="d")),
         ],
     )
     assert write_dataset([other], tmp_path / "rows", EXACT).num_rows == plain.num_rows

@@ -19,8 +19,9 @@ from mapcoder_lite.curation.selection import (
     without_copies,
     without_near_copies,
 )
+from mapcoder_lite.data.nearness import words_of
 from mapcoder_lite.data.problem_json import read_problems
-from mapcoder_lite.errors import InputError
+from mapcoder_lite.errors import InputError, StoreError
 from mapcoder_lite.example import Example
 from mapcoder_lite.jsonl import write_lines, write_record
 from mapcoder_lite.problem import Problem, Record
@@ -86,9 +87,10 @@ def write_dataset(
     Raises:
         InputError: a run is not complete or not graded, or no row is left.
         SandboxError: a run's judge is not to be believed.
-        StoreError: a file of a run is damaged.
+        StoreError: a file of a run is damaged, or the folder holds something else than a data set.
         ConfigError: a library that a setting needs is not installed.
     """
+    _refuse_to_replace(folder)
     opened = open_runs(runs)
     counts: Counter[str] = Counter()
     earned = [row for run in opened for row in rows_of(run, counts, keep_failed=keep_failed)]
@@ -138,14 +140,21 @@ def _decontaminated(
     for run in runs:
         path = run.header.config.run.problems
         problems |= {p.id: p for p in read_problems(Path(path))} if path else {}
-    unknown = {row.provenance.problem_id for row in rows} - problems.keys()
+    unknown = {row.provenance.problem_id for row in rows if not _is_asked_by(row, problems)}
     if unknown:
         raise InputError(
             f"the statements of {len(unknown)} problems, first {min(unknown)}, are not in the "
-            "files that the runs name in run.problems, so that they cannot be compared with "
-            "dataset.against: put the files back"
+            "files that the runs name in run.problems, or are no longer those that the agents were "
+            "shown, so that they cannot be compared with dataset.against: put the files back"
         )
     return decontaminate(rows, problems, settings)
+
+
+def _is_asked_by(row: Example, problems: Mapping[str, Problem]) -> bool:
+    """Whether the row's prompt shows the statement that the files have."""
+    problem = problems.get(row.provenance.problem_id)
+    shown = " ".join(word for m in row.prompt for word in words_of(m.content))
+    return problem is not None and " ".join(words_of(problem.statement)) in shown
 
 
 Parts = Mapping[Role, tuple[list[Example], list[Example]]]
@@ -161,10 +170,21 @@ def _split(rows: Sequence[Example], settings: DatasetConfig) -> Parts:
     return parts
 
 
+def _refuse_to_replace(folder: Path) -> None:
+    """Refuse a folder that holds anything but a data set: what is replaced is removed."""
+    names = ("manifest.json", *(f"{role}.jsonl" for role in Role))
+    is_dataset = all((folder / name).is_file() for name in names)
+    is_free = not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
+    if not (is_free or is_dataset):
+        raise StoreError(
+            f"{folder} is there and is no data set, so it is not replaced: take another --name"
+        )
+
+
 def _write(folder: Path, parts: Parts, found: Finding | None, manifest: DatasetManifest) -> None:
     """Write all files beside the folder, the manifest last, and put them in its place."""
-    fresh = folder.with_name(f"{folder.name}.new")
-    old = folder.with_name(f"{folder.name}.old")
+    fresh = folder.with_name(f".{folder.name}.new")
+    old = folder.with_name(f".{folder.name}.old")
     shutil.rmtree(fresh, ignore_errors=True)
     (fresh / "validation").mkdir(parents=True)
     for role, (train, validation) in parts.items():

@@ -29,6 +29,8 @@ class GradedRun:
     header: RunHeader
     trajectories_digest: str
     passed: frozenset[Unit]
+    places: dict[str, int]
+    """Of each problem in the order in which the run was given them."""
     defective: frozenset[str]
     """Problems whose hidden tests have a known fault: to pass them proves nothing."""
     corrections: dict[Unit, tuple[Correction, ...]]
@@ -54,8 +56,20 @@ def open_runs(paths: Sequence[Path]) -> list[GradedRun]:
     return [_open(path) for path in paths]
 
 
-def rows_of(run: GradedRun, counts: Counter[str], *, keep_failed: bool) -> Iterator[Example]:
-    """Yield the rows that a run's trajectories earned; count what was seen of each stage."""
+def rows_of(run: GradedRun, counts: Counter[str], *, keep_failed: bool) -> list[Example]:
+    """Return the rows that a run's trajectories earned; count what was seen of each stage.
+
+    They stand by problem, sample and step: attempts end, and are written, in another order in every
+    run, and which of two near duplicates stays must not hang on that.
+    """
+
+    def place(row: Example) -> tuple[int, int]:
+        return run.places[row.provenance.problem_id], row.provenance.sample
+
+    return sorted(_earned(run, counts, keep_failed=keep_failed), key=place)
+
+
+def _earned(run: GradedRun, counts: Counter[str], *, keep_failed: bool) -> Iterator[Example]:
     for trajectory in run.trajectories():
         unit = Unit(trajectory.problem_id, trajectory.sample)
         counts["trajectories"] += 1
@@ -70,8 +84,8 @@ def rows_of(run: GradedRun, counts: Counter[str], *, keep_failed: bool) -> Itera
 
 def _rows(run: GradedRun, trajectory: Trajectory, kept_by: str) -> Iterator[Example]:
     corrections = run.corrections.get(Unit(trajectory.problem_id, trajectory.sample), ())
-    # What the last round that changed anything left is the trajectory.
-    guided = next((c.guided for c in reversed(corrections) if c.is_changed), ())
+    # Where nobody was blamed nothing was asked again: the last round that did is the trajectory's.
+    guided = next((c.guided for c in reversed(corrections) if c.blame is not None), ())
     for position in steps_that_count(trajectory):
         call = trajectory.steps[position]
         assert isinstance(call, Call)
@@ -111,7 +125,7 @@ def _open(path: Path) -> GradedRun:
     for one in read_lines(path / "corrections.jsonl", Correction):
         unit = Unit(one.problem_id, one.sample)
         corrections[unit] = (*corrections.get(unit, ()), one)
-    problems = read_lines(path / "problems.jsonl", RunProblem)
+    problems = list(read_lines(path / "problems.jsonl", RunProblem))
     return GradedRun(
         path=path,
         header=read_record(path / "config.json", RunHeader),
@@ -119,6 +133,7 @@ def _open(path: Path) -> GradedRun:
             "trajectories.jsonl"
         ],
         passed=frozenset(Unit(g.problem_id, g.sample) for g in grades if g.is_passed),
+        places={problem.problem_id: place for place, problem in enumerate(problems)},
         defective=frozenset(p.problem_id for p in problems if p.defect is not None),
         corrections=corrections,
     )
