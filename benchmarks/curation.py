@@ -282,7 +282,7 @@ def open_again(path: Path, options: argparse.Namespace) -> dict[str, float]:
         "open": opened - started,
         "owed": owed - opened,
         "report": time.perf_counter() - reporting,
-        "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "peak": peak_bytes(),
     }
 
 
@@ -294,6 +294,12 @@ def open_row(size: int, found: dict[str, float]) -> str:
         f"| {size:,} | {found['calls']:,.0f} | {found['open']:.2f} | {found['owed']:.2f} | "
         f"{found['report']:.2f} | {1000 * whole / size:.3f} | {found['peak'] / 1e6:.0f} |"
     )
+
+
+def peak_bytes() -> int:
+    """Most memory of this process since it was started; ru_maxrss would begin at its parent's."""
+    status = Path("/proc/self/status").read_text()
+    return 1024 * int(status.partition("VmHWM:")[2].split()[0])
 
 
 def resident_bytes() -> float:
