@@ -2,64 +2,28 @@
 
 import shutil
 from collections import Counter
-from itertools import islice
 
 import pytest
 
-from mapcoder_lite import pipeline, runner
-from mapcoder_lite.config import Config
 from mapcoder_lite.curation.decontamination import Flagged
 from mapcoder_lite.curation.examples import DatasetManifest, write_dataset
 from mapcoder_lite.curation.steps import steps_that_count
 from mapcoder_lite.errors import InputError, SandboxError, StoreError
 from mapcoder_lite.example import Blame, Correction, Example
 from mapcoder_lite.jsonl import read_lines, read_record, write_lines, write_record
-from mapcoder_lite.judge.judge import SandboxJudge
-from mapcoder_lite.pocket.problems import puzzles
-from mapcoder_lite.pocket.teacher import MistakeRates, TeacherEngine
 from mapcoder_lite.pocket.world import WEIGHTS
-from mapcoder_lite.problem import Language, Problem
+from mapcoder_lite.problem import Problem
 from mapcoder_lite.settings import DatasetConfig, RunConfig
-from mapcoder_lite.store import RunDirectory, RunHeader, RunProblem
+from mapcoder_lite.store import RunHeader, RunProblem
 from mapcoder_lite.training.rows import num_tokens
 from mapcoder_lite.trajectory import Call, CallKind, FormatFailure, Grade, Role, Trajectory
-from mapcoder_lite.work import samples_of
-
-RATES = MistakeRates(0.1, 0.1, 0.3, 0.3, 0.5, 0.2, 0.2)
-"""Many mistakes, so that every kind of step is dropped somewhere."""
+from pocket_run import known_puzzles, teacher_run
 
 
 @pytest.fixture(scope="module")
 def run_path(tmp_path_factory):
     """A real, graded run of the teacher over a few puzzles."""
-    path = tmp_path_factory.mktemp("runs") / "teacher"
-    known = list(islice(puzzles("train", 11), 36))
-    teacher = TeacherEngine(known, RATES)
-    work = samples_of(
-        tuple(puzzle.problem for puzzle in known),
-        {puzzle.problem.id: puzzle.hidden for puzzle in known},
-        1,
-    )
-    problems = path.with_name("problems.jsonl")
-    write_lines(problems, work.problems)
-    config = Config(run=RunConfig(problems=str(problems)))
-    header = RunHeader(
-        config=config,
-        config_digest=config.digest,
-        problems_digest=work.digest,
-        engine_identity=teacher.identity,
-        version="test",
-    )
-    dials = pipeline.Dials(k=2, t=2)
-    with SandboxJudge(2) as judge, RunDirectory(path, header, work.facts()) as directory:
-        runner.examine(judge, Language.PYTHON, directory)
-        worker = runner.Worker(
-            work,
-            lambda problem, sample: pipeline.solve(problem, teacher, judge, dials, sample=sample),
-            judge,
-        )
-        runner.run(work, runner.Threads(worker, 2), directory, max_errors=1)
-    return path
+    return teacher_run(tmp_path_factory.mktemp("runs") / "teacher", known_puzzles(36))
 
 
 EXACT = DatasetConfig(near_duplicate=1.0, max_rows_per_problem=None)
