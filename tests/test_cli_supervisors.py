@@ -85,7 +85,7 @@ def test_the_same_command_again_asks_and_judges_nothing(world: Path, injected: D
 
 
 def test_replay_attributes_every_failure(world: Path):
-    words = ["--truth", "replay", "--teacher", "teacher.toml", "--replays", "2"]
+    words = ["--truth", "replay", "--teacher", "teacher.toml", "--replays", "4"]
     done = mapcoder(world, "supervisors", "runs/student", "-c", "sure.toml", *words)
     folder = world / "runs" / "student-replay"
     found = list(read_lines(folder / "attributions.jsonl", Attribution))

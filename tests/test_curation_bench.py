@@ -260,7 +260,7 @@ def test_bad_plans_are_put_down_to_planning_by_replay(known, judge, tmp_path):
     run = run_of(student, few, judge, tmp_path / "run")
     assert run.failed
     bench = bench_of(run, student, judge, tmp_path / "bench")
-    labels, found, tally = bench.by_replay(teacher, Lattice.FULL, 3)
+    labels, found, tally = bench.by_replay(teacher, Lattice.CHEAP, 5)
     assert 0 < len(labels) == tally.num_labelled
     for attribution in found:
         # A wrong plan may yet pass by luck, and other exemplars bring another wrong plan.

@@ -87,8 +87,11 @@ def supervisors(
     faults_per_call: Annotated[int, typer.Option(min=1, max=20, help="injection: at most.")] = 1,
     lattice: Annotated[Sets, typer.Option(help="replay: all 16 sets of roles, or 8.")] = Sets.CHEAP,
     replays: Annotated[
-        int, typer.Option(min=1, max=9, help="Replays of an injection, or of a set of roles.")
-    ] = 3,
+        int | None,
+        typer.Option(
+            min=1, max=9, help="Of an injection, by default 3; of a set of roles, by default 6."
+        ),
+    ] = None,
     config: options.Files = None,
     overrides: options.Overrides = None,
     name: Annotated[
@@ -116,7 +119,7 @@ def supervisors(
         faults,
         faults_per_call,
         lattice,
-        replays,
+        replays or (3 if truth is How.INJECTION else 6),
         _supervisors(settings, also or []),
         options.resolve([teacher], None).engine if teacher else None,
         settings,
@@ -233,10 +236,16 @@ def _table(
             faults, wish.faults.value, wish.faults_per_call, wish.replays
         )
     else:
-        from mapcoder_lite.curation.counterfactual import Lattice
+        from mapcoder_lite.curation.counterfactual import Lattice, least_replays
+        from mapcoder_lite.errors import ConfigError
 
-        teacher = stack.enter_context(_teacher(wish, problems))
         lattice = Lattice(wish.lattice.value)
+        if wish.replays < least_replays(lattice):
+            raise ConfigError(
+                f"--replays {wish.replays} can convince of nothing: with the {lattice.value} "
+                f"lattice it takes {least_replays(lattice)} or more"
+            )
+        teacher = stack.enter_context(_teacher(wish, problems))
         labels, found, replays = bench.by_replay(teacher, lattice, wish.replays)
         write_lines(bench.folder / "attributions.jsonl", found)
     write_lines(bench.folder / "labels.jsonl", labels)

@@ -36,8 +36,8 @@ EVERYBODY: Roles = frozenset(Role)
 FIRST_FRESH_SAMPLE = 1_000_000
 """Replays are numbered from here, so that no draw of the run itself comes back."""
 MAX_REPLAYS = 100
-THRESHOLD = 0.95
-"""Posterior probability from which a set of roles counts as a repair."""
+ERROR = 0.05
+"""What all sets of roles of a failure together may be wrongly taken for repairs with."""
 
 
 class Lattice(StrEnum):
@@ -183,7 +183,8 @@ def attribute(failed: Unit, counts: Mapping[Roles, tuple[int, int]]) -> Attribut
         )
         for roles, (passed, total) in counts.items()
     )
-    repairs = [frozenset(value.roles) for value in values if value.probability >= THRESHOLD]
+    sure = threshold(len(counts))
+    repairs = [frozenset(value.roles) for value in values if value.probability >= sure]
     shares = {roles: passed / total for roles, (passed, total) in counts.items()}
     is_full = len(counts) == 1 << len(Role)
     return Attribution(
@@ -194,6 +195,20 @@ def attribute(failed: Unit, counts: Mapping[Roles, tuple[int, int]]) -> Attribut
         shares=shapley(shares) if is_full else along_the_pipeline(shares),
         is_partial=not is_full,
     )
+
+
+def threshold(num_sets: int) -> float:
+    """Return the posterior probability from which one of so many sets, nobody's too, is a repair.
+
+    Each set is compared with nobody's, and all may err: Bonferroni's share of ERROR.
+    """
+    return 1 - ERROR / (num_sets - 1)
+
+
+def least_replays(lattice: Lattice) -> int:
+    """Return how many replays of a set it takes to convince, at best."""
+    sure = threshold(len(sets_of(lattice)))
+    return next(n for n in range(1, 100) if better((0, n), (n, n)) >= sure)
 
 
 def label(attribution: Attribution) -> Label | None:

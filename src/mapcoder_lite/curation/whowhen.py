@@ -30,11 +30,9 @@ _REASONS = {
 def case(problem: Problem, trajectory: Trajectory, label: Label, solution: str = "") -> str | None:
     """Return the JSON of one labelled failure; `solution` is a program that passes, if known.
 
-    None when the responsible role was never asked in this attempt, so that no step can be named.
+    None when only the role is known, as from replays: a step would be made up.
     """
     step = label.call_index
-    if step is None:  # only the role is known: its first call, from where its fault spreads
-        step = next((i for i, s in enumerate(trajectory.steps) if _name(s) == label.role), None)
     if step is None:
         return None
     return json.dumps(
@@ -78,7 +76,3 @@ def _turn(problem: Problem, step: Step) -> dict[str, str]:
             f"got: {e.got}\nerror: {e.stderr}"
         )
     return {"content": "\n".join(lines), "role": "user", "name": JUDGE}
-
-
-def _name(step: Step) -> str:
-    return step.role.value if isinstance(step, Call) else JUDGE
