@@ -11,15 +11,18 @@ from hypothesis import strategies as st
 
 from mapcoder_lite import config
 from mapcoder_lite.calls import StoredCall
+from mapcoder_lite.cli.engines import route
 from mapcoder_lite.engine.budget import NOTHING, BudgetedEngine, spending, spent_by
 from mapcoder_lite.engine.prices import Prices, most_usage, prices_of, usage_of
 from mapcoder_lite.errors import BudgetSpent, Cancelled, ConfigError, EngineError
 from mapcoder_lite.settings import BudgetConfig, PriceConfig
 from mapcoder_lite.trajectory import (
+    NUM_ASKS,
     Cancellation,
     Completion,
     Message,
     Request,
+    Role,
     Sampling,
     Usage,
     Watch,
@@ -174,10 +177,46 @@ def test_dollars_need_every_price():
     price = "engine.price={prompt = 2, completion = 6}"
     other = "roles.coding={kind = 'openai'}"
     prices = prices_of(config.load([], [price, other]))
-    assert [role.value for role in prices.unknown_roles] == ["coding"]
-    assert prices.dollars("coding", Usage(prompt_tokens=1)) is None
-    assert prices.dollars("planning", Usage(prompt_tokens=500_000)) == 1.0
-    assert prices.dollars(None, Usage(prompt_tokens=2, cached_tokens=2)) == 4e-6
+    assert prices.unknown_roles == ["coding"]
+    assert prices.dollars(asked("coding"), Usage(prompt_tokens=1)) is None
+    assert prices.dollars(asked("planning"), Usage(prompt_tokens=500_000)) == 1.0
+    assert prices.dollars(asked(None), Usage(prompt_tokens=2, cached_tokens=2)) == 4e-6
+
+
+def asked(role: str | None, sample: int = 0, re_ask: int = 0) -> Request:
+    messages = (Message(role="user", content="?"),)
+    return Request(messages=messages, adapter=role, attempt=sample * NUM_ASKS + re_ask)
+
+
+TEACHERS = [
+    "engine.price={prompt = 2, completion = 6}",
+    "roles.coding={kind = 'openai', price = {prompt = 5, completion = 5}}",
+]
+
+
+@given(sample=st.integers(0, 99), re_ask=st.integers(0, 1), role=st.sampled_from(list(Role)))
+def test_who_answers_is_who_is_paid(sample: int, re_ask: int, role: Role):
+    second = "teachers=[{kind = 'openai', price = {prompt = 10, completion = 30}}]"
+    chosen = config.load([], [*TEACHERS, second])
+    who = route(frozenset(chosen.roles), 2, request := asked(role.value, sample, re_ask))
+    named = {"teacher 0": chosen.engine, "teacher 1": chosen.teachers[0], **chosen.roles}
+    price = {str(name): engine.price for name, engine in named.items()}[who]
+    assert price is not None
+    assert prices_of(chosen).of(request.adapter, request.sample) == price
+    paid = prices_of(chosen).dollars(request, Usage(prompt_tokens=1_000_000))
+    assert paid == price.prompt
+
+
+def test_a_teacher_without_a_price_is_unknown_and_a_dear_one_spends_its_own():
+    chosen = config.load([], [*TEACHERS, "teachers=[{kind = 'openai'}]"])
+    assert prices_of(chosen).unknown_roles == ["retrieval", "planning", "debugging"]
+    with pytest.raises(ConfigError, match="needs the price of every engine"):
+        BudgetedEngine(Paid(), BudgetConfig(dollars=1.0), prices_of(chosen))
+    dear = Prices(PriceConfig(prompt=0, completion=0), teachers=(PRICE,))
+    engine = BudgetedEngine(Paid(), BudgetConfig(dollars=1e-9), dear)
+    assert engine.complete([asked("coding", sample=0)])
+    with pytest.raises(BudgetSpent, match=r"budget\.dollars"):
+        engine.complete([asked("coding", sample=1)])
 
 
 def test_a_price_decides_no_result():

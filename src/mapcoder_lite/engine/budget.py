@@ -82,7 +82,7 @@ def spending(request: Request, usage: Usage, prices: Prices) -> Spending:
         usage.prompt_tokens,
         usage.cached_tokens,
         usage.completion_tokens,
-        prices.dollars(request.adapter, usage),
+        prices.dollars(request, usage),
     )
 
 
