@@ -22,10 +22,10 @@ class Prices:
     """What each engine takes, by who answers."""
 
     default: PriceConfig | None = None
-    roles: Mapping[str, PriceConfig | None] = field(
-        default_factory=lambda: MappingProxyType[str, PriceConfig | None]({})
+    roles: Mapping[str | None, PriceConfig | None] = field(
+        default_factory=lambda: MappingProxyType[str | None, PriceConfig | None]({})
     )
-    """Roles whose engine is another one."""
+    """Roles whose engine is another one; None = the supervisor, which is no role."""
     teachers: tuple[PriceConfig | None, ...] = ()
     """Further engines that take the samples in turn with the default one."""
 
@@ -36,7 +36,7 @@ class Prices:
 
     def of(self, role: str | None, sample: int) -> PriceConfig | None:
         """Return the price of the engine that answers a role in a sample; None = unknown."""
-        if role is not None and role in self.roles:
+        if role in self.roles:
             return self.roles[role]
         return (self.default, *self.teachers)[sample % self.num_turns]
 
@@ -44,9 +44,11 @@ class Prices:
     def unknown_roles(self) -> list[str]:
         """Roles that an engine without a price may answer, in the order of the pipeline."""
         turns = range(self.num_turns)
-        return [
+        unknown = [
             role.value for role in Role if any(self.of(role.value, turn) is None for turn in turns)
         ]
+        is_supervised = None in self.roles
+        return [*unknown, "supervisor"] if is_supervised and not self.roles[None] else unknown
 
     def dollars(self, request: Request, usage: Usage) -> float | None:
         """Return what an answer cost; None when its engine has no price."""
@@ -65,9 +67,13 @@ def cost(price: PriceConfig | None, usage: Usage) -> float | None:
     ) / _MILLION
 
 
-def prices_of(settings: Config) -> Prices:
-    """Return the prices that a configuration gives."""
-    others = {role.value: engine.price for role, engine in settings.roles.items()}
+def prices_of(settings: Config, *, is_repair: bool = False) -> Prices:
+    """Return the prices that a configuration gives; a repair asks the supervisor too."""
+    others: dict[str | None, PriceConfig | None] = {
+        role.value: engine.price for role, engine in settings.roles.items()
+    }
+    if is_repair and settings.supervisor is not None:
+        others[None] = settings.supervisor.price
     teachers = tuple(engine.price for engine in settings.teachers)
     return Prices(settings.engine.price, others, teachers)
 

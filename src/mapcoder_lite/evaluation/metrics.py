@@ -134,7 +134,7 @@ def measure(path: Path, *, has_intervals: bool = True) -> Metrics:
     """
     run = open_run(path)
     settings = run.header.config.run
-    prices = prices_of(run.header.config)
+    prices = prices_of(run.header.config, is_repair=run.header.source is not None)
     tally = _Tally(settings.samples, prices)
     for trajectory in run.trajectories():
         tally.add(trajectory)
