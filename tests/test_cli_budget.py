@@ -1,6 +1,7 @@
 """Money of a run: a budget that stops it, answers of earlier runs, what a dry run foretells."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -183,5 +184,15 @@ def test_a_dry_run_foretells_from_published_means_and_then_from_its_own(world: W
     assert f"{NUM_PROBLEMS} owed" in own.stdout
     num_stored = len(world.calls("whole"))
     assert f"the means of this run's {num_stored} stored calls" in own.stdout
-    assert f"{num_stored} if units go on as so far" in own.stdout
+    num_calls = sum(len(done.calls) for done in trajectories(world.path("whole")))
+    assert f"{max(num_calls, 24)} if units go on as the finished ones" in own.stdout
+    assert "stored already for units that are owed are not taken off" in own.stdout
+
+    shutil.copytree(world.path("whole"), world.path("torn"))
+    lines = (world.path("whole") / "trajectories.jsonl").read_text().splitlines(keepends=True)
+    (world.path("torn") / "trajectories.jsonl").write_text(lines[0])
+    torn = json.loads(world.run("torn", PRICE, words=("--dry-run", "--json")).stdout)
+    assert (torn["num_owed"], torn["calls"]["low"]) == (NUM_PROBLEMS - 1, 16)
+    num_calls = len(trajectories(world.path("torn"))[0].calls)
+    assert torn["likely_calls"] == min(max(2 * num_calls, 16), 50)
     assert world.storm.received == []

@@ -117,6 +117,40 @@ def test_a_repair_can_be_reported_and_made_into_rows(world: Path, repaired: Done
     assert done.code == 0, done.stderr
 
 
+PRICES = settings(
+    "engine.price={prompt = 1, completion = 4}", "supervisor.price={prompt = 10, completion = 40}"
+)
+
+
+def test_a_spent_budget_stops_a_repair_and_a_larger_one_goes_on(world: Path, repaired: Done):
+    def repair(*more: str) -> Done:
+        chosen = [*PRICES, *settings(*more)]
+        words = ["--name", "bounded", "-c", SUPERVISOR]
+        return mapcoder(world, "repair", "runs/student", *words, *chosen)
+
+    path, whole = world / "runs" / "bounded", world / "runs" / "student-repaired"
+    num_whole = len(list(read_lines(whole / "calls.jsonl", StoredCall)))
+    done = repair(f"budget.calls={num_whole // 2}")
+    assert done.code == 7, done.stderr
+    assert f"budget.calls={num_whole // 2}:" in done.stderr
+    calls = list(read_lines(path / "calls.jsonl", StoredCall))
+    assert 0 < len(calls) <= num_whole // 2
+    assert {call.request.adapter is None for call in calls} == {True, False}
+    again = repair(f"budget.calls={num_whole // 2}")  # what is stored counts
+    assert again.code == 7
+    assert len(list(read_lines(path / "calls.jsonl", StoredCall))) <= num_whole // 2
+    assert repair("budget.calls=100000").code == 0
+    assert failed_of(path) == failed_of(whole)
+    assert len(list(read_lines(path / "calls.jsonl", StoredCall))) == num_whole
+
+
+def test_dollars_of_a_repair_need_the_supervisors_price(world: Path):
+    words = ["-c", SUPERVISOR, *PRICES[:2], *settings("budget.dollars=1")]
+    done = mapcoder(world, "repair", "runs/student", "--name", "unpriced", *words)
+    assert done.code == 2
+    assert "there is none for supervisor" in done.stderr
+
+
 def copied(world: Path, tmp_path: Path) -> Path:
     run = tmp_path / "student"
     shutil.copytree(world / "runs" / "student", run)

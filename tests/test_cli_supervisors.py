@@ -130,3 +130,10 @@ def test_a_run_without_hidden_tests_is_refused(world: Path):
     done = mapcoder(world, "supervisors", "runs/blind", "-c", "sure.toml")
     assert done.code == 6
     assert "has no hidden tests" in done.stderr
+
+
+def test_a_budget_is_refused_since_it_would_not_be_counted(world: Path):
+    done = measure(world, "--name", "bounded", "-s", "budget.calls=10")
+    assert done.code == 2
+    assert "budget.* is not counted" in done.stderr
+    assert not (world / "runs" / "bounded").exists()

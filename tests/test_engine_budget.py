@@ -1,7 +1,7 @@
 """A budget holds whatever is in flight: what would exceed it is never sent."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock, Thread
 
@@ -11,15 +11,26 @@ from hypothesis import strategies as st
 
 from mapcoder_lite import config
 from mapcoder_lite.calls import StoredCall
-from mapcoder_lite.engine.budget import NOTHING, BudgetedEngine, spending, spent_by
+from mapcoder_lite.cli.engines import route
+from mapcoder_lite.engine.budget import (
+    NOTHING,
+    Account,
+    BudgetedEngine,
+    Spending,
+    spending,
+    spent_by,
+)
 from mapcoder_lite.engine.prices import Prices, most_usage, prices_of, usage_of
 from mapcoder_lite.errors import BudgetSpent, Cancelled, ConfigError, EngineError
 from mapcoder_lite.settings import BudgetConfig, PriceConfig
 from mapcoder_lite.trajectory import (
+    NUM_ASKS,
     Cancellation,
     Completion,
+    Engine,
     Message,
     Request,
+    Role,
     Sampling,
     Usage,
     Watch,
@@ -33,6 +44,16 @@ UNPRICED = Prices()
 def request(text: str = "hello", max_tokens: int = 100, role: str | None = None) -> Request:
     message = Message(role="user", content=text)
     return Request(messages=(message,), adapter=role, sampling=Sampling(max_tokens=max_tokens))
+
+
+def budgeted(
+    inner: Engine,
+    budget: BudgetConfig,
+    prices: Prices,
+    spent: Spending = NOTHING,
+    clock: Callable[[], float] = time.monotonic,
+) -> BudgetedEngine:
+    return BudgetedEngine(inner, Account(budget, prices, spent, clock))
 
 
 class Paid:
@@ -85,7 +106,7 @@ def test_no_bound_is_ever_exceeded_whatever_is_in_flight(
 ):
     amount = {"calls": bound, "tokens": 30 * bound, "dollars": 0.0002 * bound}[kind]
     inner = Paid(seconds=0.0005)
-    engine = BudgetedEngine(inner, BudgetConfig.model_validate({kind: amount}), PRICED)
+    engine = budgeted(inner, BudgetConfig.model_validate({kind: amount}), PRICED)
 
     def ask(place: int) -> bool:
         try:
@@ -97,16 +118,16 @@ def test_no_bound_is_ever_exceeded_whatever_is_in_flight(
         answered = list(pool.map(ask, range(0, len(seeds), batch)))
     spent = getattr(inner.total, kind)
     assert spent <= amount
-    assert engine.spent.calls == inner.total.calls
-    assert engine.spent.tokens == inner.total.tokens
+    assert engine.account.spent.calls == inner.total.calls
+    assert engine.account.spent.tokens == inner.total.tokens
     if not all(answered):  # what stays unused is less than the most that a batch may use
         most = sum((spending(seeded(60), most_usage(seeded(60)), PRICED),) * batch, NOTHING)
-        assert getattr(engine.spent + most, kind) > amount
+        assert getattr(engine.account.spent + most, kind) > amount
 
 
 def test_a_refused_batch_is_not_sent_at_all():
     inner = Paid()
-    engine = BudgetedEngine(inner, BudgetConfig(calls=2), UNPRICED)
+    engine = budgeted(inner, BudgetConfig(calls=2), UNPRICED)
     engine.complete([request("a")])
     with pytest.raises(BudgetSpent, match=r"budget\.calls=2: 1 are spent.*might bring it to 3"):
         engine.complete([request("b"), request("c")])
@@ -124,16 +145,16 @@ def test_earlier_sittings_count_and_answers_of_earlier_runs_do_not():
     spent = spent_by([own, reused, own], PRICED)
     assert (spent.calls, spent.prompt_tokens, spent.cached_tokens) == (2, 20, 8)
     assert spent.dollars == pytest.approx(2 * (6 * 2.0 + 4 * 0.5 + 5 * 6.0) / 1e6)
-    engine = BudgetedEngine(Paid(), BudgetConfig(calls=2), PRICED, spent)
+    engine = budgeted(Paid(), BudgetConfig(calls=2), PRICED, spent)
     with pytest.raises(BudgetSpent, match="2 are spent"):
         engine.complete([request()])
 
 
 def test_a_failed_request_gives_back_what_was_set_aside():
-    engine = BudgetedEngine(Paid(), BudgetConfig(calls=2), UNPRICED)
+    engine = budgeted(Paid(), BudgetConfig(calls=2), UNPRICED)
     with pytest.raises(EngineError, match="out of order"):
         engine.complete([request("a"), request("!")])
-    assert engine.spent.calls == 1
+    assert engine.account.spent.calls == 1
     assert len(engine.complete([request("b")])) == 1
 
 
@@ -146,7 +167,7 @@ def test_a_server_that_counts_nothing_is_charged_the_most():
 
 
 def test_a_request_that_must_wait_for_others_is_called_off_at_once():
-    engine = BudgetedEngine(Paid(seconds=1.0), BudgetConfig(calls=1), UNPRICED)
+    engine = budgeted(Paid(seconds=1.0), BudgetConfig(calls=1), UNPRICED)
     first = Thread(target=engine.complete, args=([request("a")],))
     first.start()
     time.sleep(0.1)
@@ -161,7 +182,7 @@ def test_a_request_that_must_wait_for_others_is_called_off_at_once():
 
 def test_hours_are_those_of_one_sitting():
     now = [0.0]
-    engine = BudgetedEngine(Paid(), BudgetConfig(hours=0.5), UNPRICED, clock=lambda: now[0])
+    engine = budgeted(Paid(), BudgetConfig(hours=0.5), UNPRICED, clock=lambda: now[0])
     engine.complete([request()])
     now[0] = 1801.0
     with pytest.raises(BudgetSpent, match=r"budget\.hours=0\.5 of this sitting have passed"):
@@ -170,14 +191,70 @@ def test_hours_are_those_of_one_sitting():
 
 def test_dollars_need_every_price():
     with pytest.raises(ConfigError, match=r"none for retrieval, planning, coding, debugging"):
-        BudgetedEngine(Paid(), BudgetConfig(dollars=1.0), UNPRICED)
+        budgeted(Paid(), BudgetConfig(dollars=1.0), UNPRICED)
     price = "engine.price={prompt = 2, completion = 6}"
     other = "roles.coding={kind = 'openai'}"
     prices = prices_of(config.load([], [price, other]))
-    assert [role.value for role in prices.unknown_roles] == ["coding"]
-    assert prices.dollars("coding", Usage(prompt_tokens=1)) is None
-    assert prices.dollars("planning", Usage(prompt_tokens=500_000)) == 1.0
-    assert prices.dollars(None, Usage(prompt_tokens=2, cached_tokens=2)) == 4e-6
+    assert prices.unknown_roles == ["coding"]
+    assert prices.dollars(asked("coding"), Usage(prompt_tokens=1)) is None
+    assert prices.dollars(asked("planning"), Usage(prompt_tokens=500_000)) == 1.0
+    assert prices.dollars(asked(None), Usage(prompt_tokens=2, cached_tokens=2)) == 4e-6
+
+
+def asked(role: str | None, sample: int = 0, re_ask: int = 0) -> Request:
+    messages = (Message(role="user", content="?"),)
+    return Request(messages=messages, adapter=role, attempt=sample * NUM_ASKS + re_ask)
+
+
+TEACHERS = [
+    "engine.price={prompt = 2, completion = 6}",
+    "roles.coding={kind = 'openai', price = {prompt = 5, completion = 5}}",
+]
+
+
+@given(sample=st.integers(0, 99), re_ask=st.integers(0, 1), role=st.sampled_from(list(Role)))
+def test_who_answers_is_who_is_paid(sample: int, re_ask: int, role: Role):
+    second = "teachers=[{kind = 'openai', price = {prompt = 10, completion = 30}}]"
+    chosen = config.load([], [*TEACHERS, second])
+    who = route(frozenset(chosen.roles), 2, request := asked(role.value, sample, re_ask))
+    named = {"teacher 0": chosen.engine, "teacher 1": chosen.teachers[0], **chosen.roles}
+    price = {str(name): engine.price for name, engine in named.items()}[who]
+    assert price is not None
+    assert prices_of(chosen).of(request.adapter, request.sample) == price
+    paid = prices_of(chosen).dollars(request, Usage(prompt_tokens=1_000_000))
+    assert paid == price.prompt
+
+
+def test_two_engines_draw_on_one_account_each_at_its_price():
+    supervised: dict[str | None, PriceConfig | None] = {None: PriceConfig(prompt=1e6, completion=0)}
+    account = Account(BudgetConfig(calls=3, dollars=1000), Prices(PRICE, supervised))
+    student, supervisor = BudgetedEngine(Paid(), account), BudgetedEngine(Paid(), account)
+    student.complete([request("a", role="coding")])
+    supervisor.complete([request("b")])
+    assert account.spent.calls == 2
+    assert account.spent.dollars == pytest.approx(3.0, abs=1e-3)
+    with pytest.raises(BudgetSpent, match=r"budget\.calls=3"):
+        student.complete([request("c", role="coding"), request("d", role="coding")])
+
+
+def test_a_repair_needs_its_supervisors_price():
+    chosen = config.load(
+        [], ["engine.price={prompt = 2, completion = 6}", "supervisor.kind=openai"]
+    )
+    assert prices_of(chosen).unknown_roles == []
+    assert prices_of(chosen, is_repair=True).unknown_roles == ["supervisor"]
+
+
+def test_a_teacher_without_a_price_is_unknown_and_a_dear_one_spends_its_own():
+    chosen = config.load([], [*TEACHERS, "teachers=[{kind = 'openai'}]"])
+    assert prices_of(chosen).unknown_roles == ["retrieval", "planning", "debugging"]
+    with pytest.raises(ConfigError, match="needs the price of every engine"):
+        budgeted(Paid(), BudgetConfig(dollars=1.0), prices_of(chosen))
+    dear = Prices(PriceConfig(prompt=0, completion=0), teachers=(PRICE,))
+    engine = budgeted(Paid(), BudgetConfig(dollars=1e-9), dear)
+    assert engine.complete([asked("coding", sample=0)])
+    with pytest.raises(BudgetSpent, match=r"budget\.dollars"):
+        engine.complete([asked("coding", sample=1)])
 
 
 def test_a_price_decides_no_result():
@@ -187,4 +264,4 @@ def test_a_price_decides_no_result():
     )
     assert priced.digest == base.digest
     assert config.differences(base, priced) == ()
-    assert BudgetedEngine(Paid(), BudgetConfig(), UNPRICED).identity == "paid"
+    assert budgeted(Paid(), BudgetConfig(), UNPRICED).identity == "paid"

@@ -60,6 +60,11 @@ class Config(Record):
         """Digest of every setting that may change a run's result."""
         return digest(_flat(self))
 
+    @property
+    def unbudgeted(self) -> "Config":
+        """These settings for another command: a budget is that of one."""
+        return self.model_copy(update={"budget": BudgetConfig()})
+
 
 # Of sections without a part in a run.
 _NO_PART_IN_A_RUN = ("train.", "dataset.", "budget.", "cluster.")

@@ -67,6 +67,10 @@ class Sampling(Record):
     stop: tuple[str, ...] = ()
 
 
+NUM_ASKS = 2
+"""How often a question is asked at most: the first ask and one more."""
+
+
 class Request(Record):
     """One question to a model: to the backbone (adapter None) or to a role's adapter."""
 
@@ -79,6 +83,11 @@ class Request(Record):
     """Tells otherwise equal requests apart: the sample number and the re-ask."""
     guidance: str | None = None
     """A supervisor's feedback; sent to the model, yet no part of the key or of a trained prompt."""
+
+    @property
+    def sample(self) -> int:
+        """Number of the sample that the request belongs to."""
+        return self.attempt // NUM_ASKS
 
     @property
     def key(self) -> str:

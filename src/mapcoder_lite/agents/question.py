@@ -11,6 +11,7 @@ from typing import Generic, TypeVar
 from mapcoder_lite.errors import FormatError
 from mapcoder_lite.grammar import Grammar
 from mapcoder_lite.trajectory import (
+    NUM_ASKS,
     Call,
     CallKind,
     Completion,
@@ -22,9 +23,6 @@ from mapcoder_lite.trajectory import (
 )
 
 T = TypeVar("T")
-
-NUM_ASKS = 2
-"""The first ask and one more."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,6 @@ from functools import cache, partial
 from itertools import chain
 from pathlib import Path
 
-from mapcoder_lite.agents.question import NUM_ASKS
 from mapcoder_lite.calls import StoredCall
 from mapcoder_lite.config import Config, api_key
 from mapcoder_lite.errors import ConfigError, EngineError
@@ -82,7 +81,7 @@ def route(roles: frozenset[str], num_teachers: int, request: Request) -> str:
     """Name who answers: the role's own engine, else the teacher whose turn the sample is."""
     if request.adapter in roles:
         return request.adapter
-    return f"teacher {request.attempt // NUM_ASKS % num_teachers}"
+    return f"teacher {request.sample % num_teachers}"
 
 
 @contextmanager

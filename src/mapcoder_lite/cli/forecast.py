@@ -13,7 +13,8 @@ from mapcoder_lite.engine.prices import prices_of
 from mapcoder_lite.evaluation.forecast import Forecast, Owing, Pace, Range, forecast, seen_in
 from mapcoder_lite.jsonl import read_lines
 from mapcoder_lite.settings import EngineKind
-from mapcoder_lite.store import units_in
+from mapcoder_lite.store import Unit
+from mapcoder_lite.trajectory import Trajectory
 from mapcoder_lite.work import Work
 
 
@@ -23,16 +24,25 @@ def forecast_of(settings: Config, work: Work, path: Path) -> Forecast:
     Raises:
         StoreError: a line of the run is damaged.
     """
-    solved = units_in(path / "trajectories.jsonl")
+    solved = {
+        Unit(done.problem_id, done.sample): len(done.calls)
+        for done in read_lines(path / "trajectories.jsonl", Trajectory)
+    }
     untested = {problem.id for problem in work.problems if not problem.public_tests}
     owed = [unit for unit in work.units if unit not in solved]
-    num_untested = sum(unit.problem_id in untested for unit in owed)
+    prices, traversal = prices_of(settings), settings.traversal
+    owings: list[Owing] = []
+    for turn in range(prices.num_turns):
+        mine = [unit for unit in owed if unit.sample % prices.num_turns == turn]
+        num_untested = sum(unit.problem_id in untested for unit in mine)
+        num_tested = len(mine) - num_untested
+        owings.append(Owing(num_tested, num_untested, traversal.k, traversal.t, turn))
     return forecast(
-        Owing(len(owed) - num_untested, num_untested, settings.traversal.k, settings.traversal.t),
+        owings,
         seen_in(read_lines(path / "calls.jsonl", StoredCall)),
-        prices_of(settings),
+        prices,
         _pace(settings),
-        num_done=len(solved),
+        sum(solved.values()) / len(solved) if solved else None,
     )
 
 
@@ -40,7 +50,7 @@ def forecast_text(found: Forecast, settings: Config, work: Work, path: Path) -> 
     """Say it to a person, what it rests on last."""
     likely = ""
     if found.likely_calls is not None:
-        likely = f", {found.likely_calls:,.0f} if units go on as so far"
+        likely = f", {found.likely_calls:,.0f} if units go on as the finished ones"
     reuse = len(settings.run.reuse)
     return "\n".join(
         [

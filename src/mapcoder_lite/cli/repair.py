@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mapcoder_lite.cli import options, terminal
+from mapcoder_lite.errors import BudgetSpent
 
 if TYPE_CHECKING:
     from mapcoder_lite.cli.preflight import Ready
@@ -35,15 +36,15 @@ def repair(
 ) -> None:
     """Correct a run's failed attempts under a supervisor; the same command resumes.
 
-    Settings are the run's own, engine included, but for what -c and -s say; [supervisor] is the
-    engine that blames. Exit codes as of `mapcoder run`.
+    Settings are the run's own, engine included and [budget] excluded, but for what -c and -s say;
+    [supervisor] is the engine that blames. Exit codes as of `mapcoder run`.
 
     Example: mapcoder repair runs/student -c configs/pocket-repair.toml
     """
     from mapcoder_lite.curation.failures import read_failures
 
     failures = read_failures(run)
-    settings = options.resolve(config, overrides, failures.header.config)
+    settings = options.resolve(config, overrides, failures.header.config.unbudgeted)
     supervisor = _supervisor(settings)
     work = _work(settings, failures, run)
     path = out / (name or f"{failures.source.run}-repaired")
@@ -52,6 +53,10 @@ def repair(
     except KeyboardInterrupt:
         terminal.say(f"interrupted; what is done stands in {path}: the same command goes on")
         sys.exit(130)
+    except BudgetSpent as spent:
+        _report(path, json)
+        terminal.say(f"{spent}; what is done stands in {path}, the same command goes on", "yellow")
+        sys.exit(spent.exit_code)
     _report(path, json)
     if not outcome.is_complete:
         owed = outcome.num_units - outcome.num_done
@@ -123,10 +128,10 @@ def _carry_out(
     settings: "Config", supervisor: "Config", work: "Work", failures: "Failures", path: Path
 ) -> "Outcome":
     from mapcoder_lite import runner
-    from mapcoder_lite.cli import engines, preflight
+    from mapcoder_lite.cli import budget, engines, preflight
     from mapcoder_lite.curation.repair import Repairer
     from mapcoder_lite.curation.supervisor import ModelSupervisor
-    from mapcoder_lite.engine.replay import StoredEngine
+    from mapcoder_lite.engine.prices import prices_of
     from mapcoder_lite.store import RunDirectory
 
     ready = preflight.prepare(settings, work.problems)
@@ -153,15 +158,17 @@ def _carry_out(
             terminal.say(f"judge     isolation {judge.isolation.tier}, self-test {right} right")
         assert directory.corrections is not None
         assert work.hidden is not None
+        prices = prices_of(settings, is_repair=True)
+        live, blamer = budget.stored([engine, who], settings, prices, directory)
         repairer = Repairer(
             failures.failed,
             work.hidden,
             ModelSupervisor(
-                StoredEngine(who, directory.calls),
+                blamer,
                 settings.repair.sampling,
                 settings.traversal.retry_temperature,
             ),
-            StoredEngine(engine, directory.calls),
+            live,
             judge,
             engines.dials(settings),
             settings.repair.rounds,

@@ -95,8 +95,9 @@ def _foresee(settings: "Config", work: "Work", path: Path, json: bool) -> None:
 
 def _carry_out(settings: "Config", work: "Work", path: Path) -> "Outcome":
     from mapcoder_lite import runner
-    from mapcoder_lite.cli import engines, executors, preflight
+    from mapcoder_lite.cli import budget, engines, executors, preflight
     from mapcoder_lite.curation import resampling
+    from mapcoder_lite.engine.prices import prices_of
     from mapcoder_lite.store import RunDirectory
 
     follow_up = resampling.follow_up(settings.run, work.facts())
@@ -119,7 +120,8 @@ def _carry_out(settings: "Config", work: "Work", path: Path) -> "Outcome":
             directory.log(line)
         if is_owed or not directory.is_judge_trusted:
             _examine(judge, settings, directory)
-        solve = _solver(settings, _stored(settings, engine, directory), judge)
+        (engine,) = budget.stored([engine], settings, prices_of(settings), directory)
+        solve = _solver(settings, engine, judge)
         worker = runner.Worker(work, solve, judge)
         opening = partial(executors.open_solver, ready.settings)
         with executors.opened_executor(settings, worker, directory, opening) as executor:
@@ -133,20 +135,6 @@ def _carry_out(settings: "Config", work: "Work", path: Path) -> "Outcome":
                 on_unit=_show,
                 follow_up=follow_up,
             )
-
-
-def _stored(settings: "Config", engine: "Engine", directory: "RunDirectory") -> "Engine":
-    """Ask nothing twice, and nothing that the budget may not hold."""
-    from mapcoder_lite.engine.budget import BudgetedEngine, spent_by
-    from mapcoder_lite.engine.prices import prices_of
-    from mapcoder_lite.engine.replay import StoredEngine
-    from mapcoder_lite.settings import BudgetConfig
-
-    if settings.budget != BudgetConfig():
-        prices = prices_of(settings)
-        spent = spent_by(directory.calls.read(), prices)
-        engine = BudgetedEngine(engine, settings.budget, prices, spent)
-    return StoredEngine(engine, directory.calls)
 
 
 def _solver(settings: "Config", engine: "Engine", judge: "Judge") -> "SolveUnit":

@@ -102,7 +102,8 @@ def supervisors(
 ) -> None:
     """Measure whom supervisors blame and what their corrections bring; the same command resumes.
 
-    Settings are the run's own, the student's engine included, but for what -c and -s say. The
+    Settings are the run's own, the student's engine included, but for what -c and -s say; a
+    budget is refused. The
     engine of [supervisor] is measured beside three rules: always coder, majority, random. Exit
     code 9 = units are owed.
 
@@ -112,7 +113,8 @@ def supervisors(
     from mapcoder_lite.store import RunHeader
 
     made = read_record(run / "config.json", RunHeader).config
-    settings = options.resolve(config, overrides, made)
+    settings = options.resolve(config, overrides, made.unbudgeted)
+    _refuse_budget(settings)
     wish = Wish(
         run,
         truth,
@@ -127,6 +129,19 @@ def supervisors(
     folder = out / (name or f"{run.name}-{truth.value}")
     table = _finished(wish, folder)
     _report(table, folder, json)
+
+
+def _refuse_budget(settings: "Config") -> None:
+    """Let no budget be promised that is not kept: every stage has calls of its own."""
+    from mapcoder_lite.errors import ConfigError
+    from mapcoder_lite.settings import BudgetConfig
+
+    if settings.budget != BudgetConfig():
+        raise ConfigError(
+            "budget.* is not counted by `mapcoder supervisors`, which asks several engines in "
+            "several directories: leave it out, and bound the work by --replays and run.limit of "
+            "the measured run"
+        )
 
 
 def _supervisors(settings: "Config", also: "Sequence[Path]") -> dict[str, "EngineConfig"]:

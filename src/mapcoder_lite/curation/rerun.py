@@ -6,9 +6,9 @@ Does not know: why an attempt is made again, what its outcome says.
 
 from collections.abc import Mapping, Sequence
 
-from mapcoder_lite.agents.question import NUM_ASKS
 from mapcoder_lite.engine.replay import ReplayEngine
 from mapcoder_lite.trajectory import (
+    NUM_ASKS,
     Call,
     CallKind,
     Completion,

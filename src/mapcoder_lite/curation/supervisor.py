@@ -13,11 +13,11 @@ from typing import Protocol
 
 from mapcoder_lite.agents import parse, prompt
 from mapcoder_lite.agents.prompt import TraceEntry
-from mapcoder_lite.agents.question import NUM_ASKS
 from mapcoder_lite.errors import FormatError, PromptTooLong
 from mapcoder_lite.example import Blame
 from mapcoder_lite.problem import Problem
 from mapcoder_lite.trajectory import (
+    NUM_ASKS,
     Call,
     CallKind,
     Completion,

@@ -82,16 +82,15 @@ def spending(request: Request, usage: Usage, prices: Prices) -> Spending:
         usage.prompt_tokens,
         usage.cached_tokens,
         usage.completion_tokens,
-        prices.dollars(request.adapter, usage),
+        prices.dollars(request, usage),
     )
 
 
-class BudgetedEngine:
-    """Passes requests on as long as the budget surely holds them; used from many threads."""
+class Account:
+    """What is spent and set aside of one budget, by all engines that draw on it."""
 
     def __init__(
         self,
-        inner: Engine,
         budget: BudgetConfig,
         prices: Prices,
         spent: Spending = NOTHING,
@@ -106,11 +105,11 @@ class BudgetedEngine:
             roles = ", ".join(prices.unknown_roles)
             raise ConfigError(
                 f"budget.dollars needs the price of every engine; there is none for {roles}: "
-                "-s 'engine.price={prompt = 0.5, completion = 1.5}', in dollars a million tokens"
+                "-s 'engine.price={prompt = 0.5, completion = 1.5}', in dollars a million tokens, "
+                "and so in [roles], [[teachers]] and, for a repair, [supervisor]"
             )
-        self._inner = inner
         self._budget = budget
-        self._prices = prices
+        self.prices = prices
         self._clock = clock
         self._begun = clock()
         self._spent = spent
@@ -118,53 +117,17 @@ class BudgetedEngine:
         self._has_room = Condition()  # protects `_spent` and `_reserved`
 
     @property
-    def identity(self) -> str:
-        """The inner engine's: a budget changes no answer."""
-        return self._inner.identity
-
-    @property
     def spent(self) -> Spending:
         """What was used up, by earlier sittings too."""
         return self._spent
 
-    def complete(self, requests: Sequence[Request], watch: Watch | None = None) -> list[Completion]:
-        """Answer every request, in order.
+    def reserve(self, wanted: Spending, watch: Watch) -> None:
+        """Set aside what is wanted, as soon as others leave it.
 
         Raises:
-            BudgetSpent: not all of them fit what is left; none of them was sent.
-            EngineError: the inner engine failed; what it had answered by then is counted.
+            BudgetSpent: it does not fit what is left.
+            Cancelled: it was called off while it waited.
         """
-        watch = watch or Watch()
-        most = [spending(request, most_usage(request), self._prices) for request in requests]
-        self._reserve(sum(most, NOTHING), watch)
-        is_open = [True] * len(requests)
-
-        def settle(place: int, completion: Completion) -> None:
-            request = requests[place]
-            if is_open[place]:
-                is_open[place] = False
-                used = spending(request, usage_of(request, completion), self._prices)
-                self._release(most[place], used)
-            if watch.on_completion is not None:
-                watch.on_completion(place, completion)
-
-        try:
-            completions = self._inner.complete(requests, replace(watch, on_completion=settle))
-            for place, completion in enumerate(completions):
-                if is_open[place]:  # an engine that shows nothing as it comes
-                    settle(place, completion)
-        finally:
-            for place in range(len(requests)):
-                if is_open[place]:
-                    self._release(most[place], NOTHING)
-        return completions
-
-    def close(self) -> None:
-        """Close the inner engine."""
-        self._inner.close()
-
-    def _reserve(self, wanted: Spending, watch: Watch) -> None:
-        """Set aside what is wanted, as soon as others leave it."""
         cancellation = watch.cancellation
         with cancellation.heard_by(self._wake) if cancellation else nullcontext(), self._has_room:
             while True:
@@ -179,7 +142,8 @@ class BudgetedEngine:
                     raise BudgetSpent(lacking)
                 self._has_room.wait()
 
-    def _release(self, reserved: Spending, used: Spending) -> None:
+    def release(self, reserved: Spending, used: Spending) -> None:
+        """Put what was used in the place of what was set aside."""
         with self._has_room:
             self._reserved -= reserved
             self._spent += used
@@ -209,6 +173,55 @@ class BudgetedEngine:
         hours = self._budget.hours
         if hours is not None and self._clock() - self._begun >= hours * _SECONDS_AN_HOUR:
             raise BudgetSpent(f"budget.hours={hours:g} of this sitting have passed")
+
+
+class BudgetedEngine:
+    """Passes requests on as long as the account surely holds them; used from many threads."""
+
+    def __init__(self, inner: Engine, account: Account) -> None:
+        self._inner = inner
+        self.account = account
+
+    @property
+    def identity(self) -> str:
+        """The inner engine's: a budget changes no answer."""
+        return self._inner.identity
+
+    def complete(self, requests: Sequence[Request], watch: Watch | None = None) -> list[Completion]:
+        """Answer every request, in order.
+
+        Raises:
+            BudgetSpent: not all of them fit what is left; none of them was sent.
+            EngineError: the inner engine failed; what it had answered by then is counted.
+        """
+        watch = watch or Watch()
+        most = [spending(request, most_usage(request), self.account.prices) for request in requests]
+        self.account.reserve(sum(most, NOTHING), watch)
+        is_open = [True] * len(requests)
+
+        def settle(place: int, completion: Completion) -> None:
+            request = requests[place]
+            if is_open[place]:
+                is_open[place] = False
+                used = spending(request, usage_of(request, completion), self.account.prices)
+                self.account.release(most[place], used)
+            if watch.on_completion is not None:
+                watch.on_completion(place, completion)
+
+        try:
+            completions = self._inner.complete(requests, replace(watch, on_completion=settle))
+            for place, completion in enumerate(completions):
+                if is_open[place]:  # an engine that shows nothing as it comes
+                    settle(place, completion)
+        finally:
+            for place in range(len(requests)):
+                if is_open[place]:
+                    self.account.release(most[place], NOTHING)
+        return completions
+
+    def close(self) -> None:
+        """Close the inner engine."""
+        self._inner.close()
 
 
 def _number(value: float | None) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mapcoder_lite.calls import StoredCall
-from mapcoder_lite.engine.prices import Prices
+from mapcoder_lite.engine.prices import Prices, cost
 from mapcoder_lite.problem import Record
 from mapcoder_lite.trajectory import Role, Usage
 
@@ -43,7 +43,7 @@ class Forecast(Record):
     """Units without a trajectory."""
     calls: Range
     likely_calls: float | None
-    """As many a unit as so far; None = no unit is done."""
+    """As many a unit as the finished ones, within `calls`; None = no unit is done."""
     prompt_tokens: Range
     completion_tokens: Range
     dollars: Range | None
@@ -86,13 +86,15 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Owing:
-    """What the units that are owed need."""
+    """What the units that are owed need, of those samples whose turn is the same teacher's."""
 
     num_tested: int
     num_untested: int
     """Of problems without public tests: they end with their first program."""
     k: int
     t: int
+    turn: int = 0
+    """Which teacher's, as `Prices` counts them."""
 
     def calls(self, role: Role) -> Range:
         """Return a role's calls without second asks (MapCoder 2405.11403: 2+2k to 1+2k+k(1+t))."""
@@ -137,43 +139,52 @@ def seen_in(calls: Iterable[StoredCall]) -> Seen | None:
 
 
 def forecast(
-    owing: Owing, seen: Seen | None, prices: Prices, pace: Pace, num_done: int = 0
+    owings: Sequence[Owing],
+    seen: Seen | None,
+    prices: Prices,
+    pace: Pace,
+    calls_a_unit: float | None = None,
 ) -> Forecast:
-    """Multiply calls by means; `num_done` units made the calls that were seen."""
-    roles = tuple(_role(role, owing.calls(role), seen, prices) for role in Role)
-    num_owed = owing.num_tested + owing.num_untested
+    """Multiply calls by means; finished units made `calls_a_unit` on average."""
+    roles = tuple(_role(role, owings, seen, prices) for role in Role)
+    num_owed = sum(owing.num_tested + owing.num_untested for owing in owings)
     calls = _sum([one.calls for one in roles])
     priced = [one.dollars for one in roles if one.dollars is not None]
+    likely = None if calls_a_unit is None else calls_a_unit * num_owed
     hours = _hours(roles, seen, pace)
     return Forecast(
         num_owed=num_owed,
         calls=calls,
-        likely_calls=seen.num_calls / num_done * num_owed if seen and num_done else None,
+        likely_calls=None if likely is None else min(max(likely, calls.low), calls.high),
         prompt_tokens=_sum([one.prompt_tokens for one in roles]),
         completion_tokens=_sum([one.completion_tokens for one in roles]),
         dollars=_sum(priced) if len(priced) == len(roles) else None,
         hours=hours,
         roles=roles,
-        assumptions=tuple(_assumptions(owing, seen, prices, pace, has_hours=hours is not None)),
+        assumptions=tuple(_assumptions(owings, seen, prices, pace, has_hours=hours is not None)),
     )
 
 
-def _role(role: Role, calls: Range, seen: Seen | None, prices: Prices) -> RoleForecast:
+def _role(role: Role, owings: Sequence[Owing], seen: Seen | None, prices: Prices) -> RoleForecast:
     means = [seen.of(role)] if seen else PUBLISHED
+    calls = _sum([owing.calls(role) for owing in owings])
+    dollars = [_dollars(owing, role, means, prices) for owing in owings]
+    known = [one for one in dollars if one is not None]
     return RoleForecast(
         role=role,
         calls=calls,
         prompt_tokens=_times(calls, [mean.prompt_tokens for mean in means]),
         completion_tokens=_times(calls, [mean.completion_tokens for mean in means]),
-        dollars=_dollars(role, calls, means, prices),
+        dollars=_sum(known) if len(known) == len(dollars) else None,
     )
 
 
-def _dollars(role: Role, calls: Range, means: Sequence[Mean], prices: Prices) -> Range | None:
+def _dollars(owing: Owing, role: Role, means: Sequence[Mean], prices: Prices) -> Range | None:
+    price = prices.of(role.value, owing.turn)
     # A price is linear in tokens: that of a million calls keeps the fractions of a mean.
-    each = [prices.dollars(role.value, _usage_of_a_million(mean)) for mean in means]
+    each = [cost(price, _usage_of_a_million(mean)) for mean in means]
     known = [dollars / 1e6 for dollars in each if dollars is not None]
-    return _times(calls, known) if known else None
+    return _times(owing.calls(role), known) if known else None
 
 
 def _usage_of_a_million(mean: Mean) -> Usage:
@@ -195,15 +206,16 @@ def _hours(roles: Sequence[RoleForecast], seen: Seen | None, pace: Pace) -> Rang
 
 
 def _assumptions(
-    owing: Owing, seen: Seen | None, prices: Prices, pace: Pace, *, has_hours: bool
+    owings: Sequence[Owing], seen: Seen | None, prices: Prices, pace: Pace, *, has_hours: bool
 ) -> Iterable[str]:
-    k, t = owing.k, owing.t
+    k, t = owings[0].k, owings[0].t
     yield (
         f"calls a unit: retrieval 1, planning {2 * k}, coding 1 to {k}, debugging 0 to {k * t}; an "
         "unreadable reply is asked for once more, which is not counted, nor are failed tries"
     )
-    if owing.num_untested:
-        yield f"{owing.num_untested} units have no public tests and end with their first program"
+    num_untested = sum(owing.num_untested for owing in owings)
+    if num_untested:
+        yield f"{num_untested} units have no public tests and end with their first program"
     if seen is None:
         yield (
             "tokens a call: 576 to 1,266 of prompts, 234 to 466 of replies, the means of published "
@@ -211,6 +223,7 @@ def _assumptions(
         )
     else:
         yield f"tokens a call: the means of this run's {seen.num_calls:,} stored calls, by role"
+        yield "answers that are stored already for units that are owed are not taken off"
     unknown = prices.unknown_roles
     if unknown:
         yield f"dollars: unknown, engine.price is not set for {', '.join(unknown)}"

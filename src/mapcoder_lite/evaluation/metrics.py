@@ -18,7 +18,7 @@ from mapcoder_lite.jsonl import read_lines, read_record
 from mapcoder_lite.problem import Record
 from mapcoder_lite.statistics import Rate, rate
 from mapcoder_lite.store import RunHeader, RunProblem, Unit, light_grades
-from mapcoder_lite.trajectory import Call, Grade, Role, StopReason, Trajectory, Usage
+from mapcoder_lite.trajectory import Call, Grade, Request, Role, StopReason, Trajectory, Usage
 from mapcoder_lite.verdict import Verdict
 
 SCHEMA_VERSION = 1
@@ -134,7 +134,7 @@ def measure(path: Path, *, has_intervals: bool = True) -> Metrics:
     """
     run = open_run(path)
     settings = run.header.config.run
-    prices = prices_of(run.header.config)
+    prices = prices_of(run.header.config, is_repair=run.header.source is not None)
     tally = _Tally(settings.samples, prices)
     for trajectory in run.trajectories():
         tally.add(trajectory)
@@ -201,14 +201,14 @@ class _Bill:
     completion_tokens: int = 0
     dollars: float | None = 0.0
 
-    def add(self, role: str | None, usage: Usage) -> None:
+    def add(self, request: Request, usage: Usage) -> None:
         """Add one completion."""
         self.calls += 1
         self.prompt_tokens += usage.prompt_tokens
         self.cached_tokens += usage.cached_tokens
         self.completion_tokens += usage.completion_tokens
         is_counted = usage.prompt_tokens > 0 or usage.completion_tokens > 0
-        dollars = self.prices.dollars(role, usage) if is_counted else None
+        dollars = self.prices.dollars(request, usage) if is_counted else None
         is_known = self.dollars is not None and dollars is not None
         self.dollars = (self.dollars or 0.0) + (dollars or 0.0) if is_known else None
 
@@ -224,7 +224,7 @@ def _spent(path: Path, prices: Prices) -> Spent:
         if call.reused_from is not None:
             num_reused += 1
             continue
-        bill.add(call.request.adapter, call.completion.usage)
+        bill.add(call.request, call.completion.usage)
     return Spent(
         calls=bill.calls,
         prompt_tokens=bill.prompt_tokens,
@@ -264,7 +264,7 @@ class _Tally:
 
     def _add_call(self, call: Call) -> None:
         self._calls[call.role] += 1
-        self._bill.add(call.request.adapter, call.completion.usage)
+        self._bill.add(call.request, call.completion.usage)
         if call.failure is not None:
             self._failures[call.role, call.failure.kind] += 1
 
