@@ -109,6 +109,11 @@ def test_replay_attributes_every_failure(world: Path):
         (["runs/student", "--also", "student.toml"], 2, "has no [supervisor]"),
         (["runs/student", "--also", "random.toml"], 2, "another folder is named random"),
         (["runs/student", "-c", "sure.toml", "--truth", "replay"], 2, "needs a teacher"),
+        (
+            ["runs/student", "-c", "sure.toml", "--truth", "replay", "--replays", "3"],
+            2,
+            "--replays 3 can convince of nothing",
+        ),
         (["runs/student", "-c", "sure.toml", "-s", "traversal.k=2"], 2, "traversal would differ"),
         (["runs/student", "-c", "sure.toml", "-s", "run.limit=3"], 6, "have changed"),
         (["runs/student", "-c", "sure.toml", "-s", "engine.mistakes=1"], 6, "was made by"),

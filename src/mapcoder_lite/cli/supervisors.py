@@ -251,15 +251,10 @@ def _table(
             faults, wish.faults.value, wish.faults_per_call, wish.replays
         )
     else:
-        from mapcoder_lite.curation.counterfactual import Lattice, least_replays
-        from mapcoder_lite.errors import ConfigError
+        from mapcoder_lite.curation.counterfactual import Lattice, refuse_too_few
 
         lattice = Lattice(wish.lattice.value)
-        if wish.replays < least_replays(lattice):
-            raise ConfigError(
-                f"--replays {wish.replays} can convince of nothing: with the {lattice.value} "
-                f"lattice it takes {least_replays(lattice)} or more"
-            )
+        refuse_too_few(wish.replays, lattice)
         teacher = stack.enter_context(_teacher(wish, problems))
         labels, found, replays = bench.by_replay(teacher, lattice, wish.replays)
         write_lines(bench.folder / "attributions.jsonl", found)

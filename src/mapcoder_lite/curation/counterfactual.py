@@ -19,7 +19,7 @@ from typing import Literal
 from mapcoder_lite import pipeline
 from mapcoder_lite.curation.label import Label, Truth
 from mapcoder_lite.curation.rerun import Renumbered, Substituted
-from mapcoder_lite.errors import InputError
+from mapcoder_lite.errors import ConfigError, InputError
 from mapcoder_lite.pipeline import Dials
 from mapcoder_lite.problem import Problem, Record
 from mapcoder_lite.store import Unit
@@ -209,6 +209,15 @@ def least_replays(lattice: Lattice) -> int:
     """Return how many replays of a set it takes to convince, at best."""
     sure = threshold(len(sets_of(lattice)))
     return next(n for n in range(1, 100) if better((0, n), (n, n)) >= sure)
+
+
+def refuse_too_few(num_replays: int, lattice: Lattice) -> None:
+    """Raise ConfigError when so many replays of a set could convince of nothing."""
+    if num_replays < least_replays(lattice):
+        raise ConfigError(
+            f"--replays {num_replays} can convince of nothing: with the {lattice.value} lattice "
+            f"it takes {least_replays(lattice)} or more"
+        )
 
 
 def label(attribution: Attribution) -> Label | None:
