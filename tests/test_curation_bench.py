@@ -151,7 +151,7 @@ def test_every_label_is_the_fault_that_was_put_in(bench, run, known, labelled):
             for s in failures[label.unit].steps[: label.call_index]
             if isinstance(s, Call)
         ]
-    assert sum(of.num_certain for of in tally.roles.values()) == len(labels)
+    assert sum(of.num_labelled for of in tally.roles.values()) == len(labels)
 
 
 def test_a_label_is_given_only_where_the_replays_pass(bench, labelled):

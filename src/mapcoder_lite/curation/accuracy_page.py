@@ -45,17 +45,20 @@ def _truth(table: SupervisorTable) -> Iterator[str]:
         )
     if table.injections is not None:
         i = table.injections
-        yield f"Faults were put into {i.num_passing} passing attempts."
+        yield (
+            f"Faults were put into {i.num_passing} passing attempts; labelled are those where every "
+            f"replay without the fault passed."
+        )
         yield ""
         yield from _grid(
             [
-                ("fault in", "injected", "failed", "certain", "replays without it failed"),
+                ("fault in", "injected", "failed", "labelled", "replays without it failed"),
                 *(
                     (
                         role.value,
                         str(of.num_injected),
                         str(of.num_failed),
-                        str(of.num_certain),
+                        str(of.num_labelled),
                         f"{of.num_replays_failed} of {of.num_replays}",
                     )
                     for role, of in i.roles.items()

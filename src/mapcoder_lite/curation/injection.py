@@ -1,4 +1,4 @@
-"""Failures whose culprit is certain: a faulty reply is put into an attempt that passed.
+"""Failures whose culprit is known: a faulty reply is put into an attempt that passed.
 
 One call on the path to the passing program gets a faulty reply; what was asked before it stands as
 it was, what comes after is asked of the student anew. Where the program now fails the hidden tests
@@ -6,7 +6,7 @@ while replays with the good reply in the same place all pass, the faulty reply i
 (AgenTracer 2509.03312 injects alike). The replays are the re-sampling baseline: without them a
 later role's bad luck would be put down to the fault.
 
-Knows: where faults go, where they come from, how injections are numbered, when a label is certain.
+Knows: where faults go, where they come from, how injections are numbered, when a fault gets the blame.
 Does not know: engines, files, supervisors, the pocket world.
 """
 
@@ -105,7 +105,7 @@ class RoleInjections(Record):
     num_injected: int = 0
     num_failed: int = 0
     """Injected attempts that then failed the hidden tests."""
-    num_certain: int = 0
+    num_labelled: int = 0
     """Of these, those whose replays with the good reply all passed: the labelled ones."""
     num_replays: int = 0
     """Replays with the good reply, of the injected attempts that failed."""
@@ -253,10 +253,10 @@ def labels(
     to there.
     """
     passed = {_unit(grade) for grade in grades if grade.is_passed}
-    certain = {
-        unit for unit in _failed(grades) if _is_certain(injection_of(unit), passed, num_replays)
+    blamed = {
+        unit for unit in _failed(grades) if _is_to_blame(injection_of(unit), passed, num_replays)
     }
-    found = [t for t in trajectories if Unit(t.problem_id, t.sample) in certain]
+    found = [t for t in trajectories if Unit(t.problem_id, t.sample) in blamed]
     return [_label(trajectory, passing, num_replays) for trajectory in found]
 
 
@@ -268,7 +268,7 @@ def tally(
 ) -> InjectionTally:
     """Count what became of the injections, by the role that was given the fault."""
     failed, internal = set(_failed(grades)), {_unit(g) for g in grades if _is_internal(g)}
-    certain = {label.unit for label in labels}
+    blamed = {label.unit for label in labels}
     counts = {role: dict.fromkeys(RoleInjections.model_fields, 0) for role in Role}
     for unit in units:
         injection = injection_of(unit)
@@ -281,7 +281,7 @@ def tally(
         else:
             of["num_injected"] += 1
             of["num_failed"] += unit in failed
-            of["num_certain"] += unit in certain
+            of["num_labelled"] += unit in blamed
     return InjectionTally(
         num_passing=len(passing),
         num_internal=len(internal),
@@ -310,7 +310,7 @@ def _label(trajectory: Trajectory, passing: Mapping[Unit, Trajectory], num_repla
     )
 
 
-def _is_certain(injection: Injection, passed: set[Unit], num_replays: int) -> bool:
+def _is_to_blame(injection: Injection, passed: set[Unit], num_replays: int) -> bool:
     return injection.replay == 0 and all(
         Injection(injection.passed, injection.position, injection.fault, replay).unit in passed
         for replay in range(1, num_replays + 1)
