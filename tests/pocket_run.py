@@ -9,13 +9,13 @@ from pathlib import Path
 
 from mapcoder_lite import pipeline, runner
 from mapcoder_lite.config import Config
-from mapcoder_lite.jsonl import write_lines
+from mapcoder_lite.jsonl import file_digest, read_record, write_lines, write_record
 from mapcoder_lite.judge.judge import SandboxJudge
 from mapcoder_lite.pocket.problems import Puzzle, puzzles
 from mapcoder_lite.pocket.teacher import MistakeRates, TeacherEngine
 from mapcoder_lite.problem import Language
 from mapcoder_lite.settings import RunConfig
-from mapcoder_lite.store import RunDirectory, RunHeader
+from mapcoder_lite.store import Manifest, RunDirectory, RunHeader
 from mapcoder_lite.work import samples_of
 
 RATES = MistakeRates(0.1, 0.1, 0.3, 0.3, 0.5, 0.2, 0.2)
@@ -59,3 +59,11 @@ def teacher_run(
         )
         runner.run(work, runner.Threads(worker, 2), directory, max_errors=1)
     return path
+
+
+def resealed(run: Path) -> Path:
+    """Have the manifest speak of the files as they are now, as if the run had written them so."""
+    manifest = read_record(run / "manifest.json", Manifest)
+    digests = {name: file_digest(run / name) for name in manifest.digests}
+    write_record(run / "manifest.json", manifest.model_copy(update={"digests": digests}))
+    return run

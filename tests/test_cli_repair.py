@@ -15,6 +15,7 @@ from mapcoder_lite.pocket.world import problem_set
 from mapcoder_lite.store import RunHeader
 from mapcoder_lite.trajectory import Grade, StopReason, Trajectory
 from mapcoder_lite.verdict import Verdict
+from pocket_run import resealed
 from test_cli_main import Done, mapcoder
 
 STUDENT = [
@@ -209,6 +210,10 @@ def test_a_run_without_failures_is_refused(world: Path, tmp_path: Path):
     write_lines(run / "grades.jsonl", [g.model_copy(update={"judgement": passed}) for g in grades])
     done = refused(world, run, "-c", SUPERVISOR)
     assert done.code == 6
+    assert "is not the file that the run's manifest speaks of" in done.stderr
+    resealed(run)
+    done = refused(world, run, "-c", SUPERVISOR)
+    assert done.code == 6
     assert "none failed that can be repaired" in done.stderr
 
 
@@ -233,6 +238,7 @@ def test_what_cannot_be_repaired_is_left_out_and_counted(world: Path, tmp_path: 
             for t in read_lines(run / "trajectories.jsonl", Trajectory)
         ],
     )
+    resealed(run)
     done = mapcoder(world, "repair", str(run), "-c", SUPERVISOR, "--name", "partial")
     assert done.code == 0, done.stderr
     log = (world / "runs" / "partial" / "log.txt").read_text()

@@ -278,7 +278,7 @@ def test_bad_plans_are_put_down_to_planning_by_replay(known, judge, tmp_path):
     assert table.is_small
     assert table.scores[0].step is None
     assert "Fewer than 30 failures" in page(table)
-    assert "failures replayed (full lattice, 3 replays a set)" in page(table)
+    assert "failures replayed (cheap lattice, 5 replays a set)" in page(table)
 
 
 def test_replays_of_all_sets_share_what_they_ask_alike(known, judge, tmp_path):

@@ -17,7 +17,7 @@ from mapcoder_lite.settings import DatasetConfig, RunConfig
 from mapcoder_lite.store import RunHeader, RunProblem
 from mapcoder_lite.training.rows import num_tokens
 from mapcoder_lite.trajectory import Call, CallKind, FormatFailure, Grade, Role, Trajectory
-from pocket_run import known_puzzles, teacher_run
+from pocket_run import known_puzzles, resealed, teacher_run
 
 
 @pytest.fixture(scope="module")
@@ -139,6 +139,7 @@ def test_the_order_in_which_attempts_ended_changes_no_row(run_path, tmp_path):
     other = copied(run_path, tmp_path / "teacher")
     lines = list(read_lines(other / "trajectories.jsonl", Trajectory))
     write_lines(other / "trajectories.jsonl", reversed(lines))
+    resealed(other)
     settings = DatasetConfig(near_duplicate=0.9, max_rows_per_problem=2)
     for run, name in ((run_path, "one"), (other, "two")):
         write_dataset([run], tmp_path / name, settings)
@@ -242,11 +243,32 @@ def test_runs_that_cannot_be_believed_are_refused(run_path, tmp_path):
     assert not (tmp_path / "rows").exists()
 
 
+def test_verdicts_that_were_changed_after_the_run_are_not_believed(run_path, tmp_path):
+    other = copied(run_path, tmp_path / "changed")
+    grades = list(read_lines(other / "grades.jsonl", Grade))
+    passed = next(grade.judgement for grade in grades if grade.is_passed)
+    changed = [grade.model_copy(update={"judgement": passed}) for grade in grades]
+    write_lines(other / "grades.jsonl", changed)
+    with pytest.raises(StoreError, match=r"grades.jsonl is not the file that the run's manifest"):
+        write_dataset([other], tmp_path / "rows", EXACT)
+
+
+def test_a_strange_file_in_a_data_set_is_not_removed_with_it(run_path, tmp_path):
+    write_dataset([run_path], tmp_path / "rows", EXACT)
+    (tmp_path / "rows" / "audit.json").write_text("{}")
+    write_dataset([run_path], tmp_path / "rows", EXACT)
+    (tmp_path / "rows" / "NOTES.md").write_text("mine")
+    with pytest.raises(StoreError, match=r"holds NOTES.md, which is no file of a data set"):
+        write_dataset([run_path], tmp_path / "rows", EXACT)
+    assert (tmp_path / "rows" / "NOTES.md").read_text() == "mine"
+
+
 def test_problems_with_defective_tests_teach_nothing(run_path, tmp_path):
     other = copied(run_path, tmp_path / "defective")
     problems = list(read_lines(other / "problems.jsonl", RunProblem))
     cut = [p.model_copy(update={"defect": "inputs cut short"}) for p in problems[:10]]
     write_lines(other / "problems.jsonl", [*cut, *problems[10:]])
+    resealed(other)
     manifest = write_dataset([other], tmp_path / "rows", EXACT)
     assert manifest.num_defective == 10
     left = {row.provenance.problem_id for row in rows_of(tmp_path / "rows")}

@@ -58,7 +58,7 @@ class Provenance(Record):
     kept_by: str
     """The filter that let the row pass."""
     round: int = 0
-    """Corrections of the trajectory by a supervisor; 0 = none."""
+    """Of the supervisor, the last that changed the trajectory; 0 = none did."""
     is_guided: bool = False
     """Whether the completion itself was written under a supervisor's feedback, which the prompt of
     the row does not show."""

@@ -180,6 +180,7 @@ def _carry_out(
             directory,
             isolation=judge.isolation,
             max_errors=settings.run.max_errors,
+            max_error_share=settings.run.max_error_share,
             on_unit=_show,
         )
 

@@ -46,8 +46,8 @@ def _truth(table: SupervisorTable) -> Iterator[str]:
     if table.injections is not None:
         i = table.injections
         yield (
-            f"Faults were put into {i.num_passing} passing attempts; labelled are those where every "
-            f"replay without the fault passed."
+            f"Faults were put into {i.num_passing} passing attempts; labelled are those where "
+            "every replay without the fault passed."
         )
         yield ""
         yield from _grid(

@@ -113,7 +113,7 @@ class _Overlaps:
     similar: Mapping[str, Match | None]
     """By training problem."""
     recalled: Sequence[Match | None]
-    """By row, of its reply."""
+    """By row, of its prompt and reply: a plan is asked for with a recalled exemplar."""
 
     @staticmethod
     def of(
@@ -124,8 +124,12 @@ class _Overlaps:
         return _Overlaps(
             {id: index.contained(text) for id, text in statements.items()},
             {id: index.similar(text) for id, text in statements.items()},
-            [index.contained(row.completion[0].content) for row in rows],
+            [index.contained(_said_in(row)) for row in rows],
         )
+
+
+def _said_in(row: Example) -> str:
+    return "\n".join(message.content for message in (*row.prompt, *row.completion))
 
 
 def _flagged_problems(

@@ -4,12 +4,12 @@ Knows: digests that tie rows to runs and runs to their files, which attempt at a
 Does not know: what is counted.
 """
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from mapcoder_lite.curation.examples import DatasetManifest
+from mapcoder_lite.curation.intact import refuse_changed_files
 from mapcoder_lite.errors import InputError, StoreError
 from mapcoder_lite.examination import trusted_examination
 from mapcoder_lite.example import Correction, Example, Provenance
@@ -86,7 +86,7 @@ def open_run(path: Path) -> AuditedRun:
         raise InputError(f"{path} is not a complete run: give its command again to finish it")
     trusted_examination(path)
     manifest = read_record(path / "manifest.json", Manifest)
-    _refuse_changed_files(path, manifest)
+    refuse_changed_files(path, manifest)
     problems = {p.problem_id: p for p in read_lines(path / "problems.jsonl", RunProblem)}
     grades = list(read_lines(path / "grades.jsonl", Grade))
     if not grades:
@@ -96,7 +96,11 @@ def open_run(path: Path) -> AuditedRun:
         path=path,
         header=header,
         problems=problems,
-        passed={Unit(g.problem_id, g.sample): g.is_passed for g in judged},
+        passed={
+            Unit(g.problem_id, g.sample): g.is_passed
+            for g in judged
+            if problems[g.problem_id].defect is None  # to pass faulty tests proves nothing
+        },
         num_unjudged=len(grades) - len(judged),
         corrections=tuple(read_lines(path / "corrections.jsonl", Correction)),
         trajectories_digest=manifest.digests["trajectories.jsonl"],
@@ -168,20 +172,6 @@ def first_attempts(runs: Sequence[AuditedRun]) -> dict[str, bool]:
         for unit in sorted(run.passed, key=lambda unit: unit.sample):
             outcomes.setdefault(unit.problem_id, run.passed[unit])
     return outcomes
-
-
-def _refuse_changed_files(path: Path, manifest: Manifest) -> None:
-    for name, written in manifest.digests.items():
-        try:
-            with (path / name).open("rb") as file:
-                found = hashlib.file_digest(file, "sha256").hexdigest()
-        except OSError as error:
-            raise StoreError(f"cannot read {path / name}: {error.strerror}") from error
-        if found != written:
-            raise StoreError(
-                f"{path / name} is not the file that the run's manifest speaks of: it was changed "
-                "after the run; restore it, or give the run's command again"
-            )
 
 
 def _refuse_other_runs(path: Path, manifest: DatasetManifest, runs: Sequence[AuditedRun]) -> None:

@@ -4,6 +4,7 @@ Knows: the stages and their order, the files of a data set.
 Does not know: which step earns a row, how likeness or overlap is measured, training.
 """
 
+import re
 import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -27,6 +28,11 @@ from mapcoder_lite.jsonl import write_lines, write_record
 from mapcoder_lite.problem import Problem, Record
 from mapcoder_lite.settings import DatasetConfig
 from mapcoder_lite.trajectory import CallKind, Role, digest
+
+_OURS = re.compile(
+    r"(retrieval|planning|coding|debugging|flagged)\.jsonl$|validation$|manifest\.json$|audit"
+)
+"""What a folder of a data set holds; an audit speaks of the rows and goes with them."""
 
 
 class LengthCount(Record):
@@ -179,12 +185,20 @@ def _refuse_to_replace(folder: Path) -> None:
         raise StoreError(
             f"{folder} is there and is no data set, so it is not replaced: take another --name"
         )
+    strange = [] if is_free else [p.name for p in folder.iterdir() if not _OURS.match(p.name)]
+    if strange:
+        raise StoreError(
+            f"{folder} holds {min(strange)}, which is no file of a data set and would be removed "
+            "with the old one: move it, or take another --name"
+        )
 
 
 def _write(folder: Path, parts: Parts, found: Finding | None, manifest: DatasetManifest) -> None:
     """Write all files beside the folder, the manifest last, and put them in its place."""
     fresh = folder.with_name(f".{folder.name}.new")
     old = folder.with_name(f".{folder.name}.old")
+    if old.exists() and not folder.exists():
+        old.rename(folder)  # a kill came between the two renames below
     shutil.rmtree(fresh, ignore_errors=True)
     (fresh / "validation").mkdir(parents=True)
     for role, (train, validation) in parts.items():

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from mapcoder_lite.curation.intact import refuse_changed_files
 from mapcoder_lite.errors import InputError
 from mapcoder_lite.examination import trusted_examination
 from mapcoder_lite.example import Correction
@@ -75,6 +76,8 @@ def read_failures(run: Path) -> Failures:
     if not grades:
         raise InputError(f"{run} is not graded: run it with run.hidden_tests set")
     trusted_examination(run)
+    manifest = read_record(run / "manifest.json", Manifest)
+    refuse_changed_files(run, manifest)
     failed: dict[Unit, Trajectory] = {}
     left_out: Counter[str] = Counter()
     for trajectory in read_lines(run / "trajectories.jsonl", Trajectory):
@@ -90,7 +93,7 @@ def read_failures(run: Path) -> Failures:
         raise InputError(
             f"{run}: of {len(grades)} graded attempts none failed that can be repaired"
         )
-    digests = read_record(run / "manifest.json", Manifest).digests
+    digests = manifest.digests
     source = Source(
         run=run.resolve().name,
         trajectories=digests["trajectories.jsonl"],

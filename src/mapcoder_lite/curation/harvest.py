@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mapcoder_lite.curation.intact import refuse_changed_files
 from mapcoder_lite.curation.steps import steps_that_count
 from mapcoder_lite.errors import InputError
 from mapcoder_lite.examination import trusted_examination
@@ -78,7 +79,7 @@ def _earned(run: GradedRun, counts: Counter[str], *, keep_failed: bool) -> Itera
             continue
         counts["passed"] += unit in run.passed
         if unit in run.passed or keep_failed:
-            counts["steps"] += len(trajectory.calls)
+            counts["steps"] += len(trajectory.calls) * (unit in run.passed)
             yield from _rows(run, trajectory, NO_FILTER if keep_failed else PASS_FILTER)
 
 
@@ -101,7 +102,7 @@ def _rows(run: GradedRun, trajectory: Trajectory, kept_by: str) -> Iterator[Exam
                 call_index=position,
                 model=call.completion.model,
                 kept_by=kept_by,
-                round=sum(correction.is_changed for correction in corrections),
+                round=max((c.round for c in corrections if c.is_changed), default=0),
                 is_guided=position in guided,
             ),
             tokens=RowTokens(
@@ -121,6 +122,8 @@ def _open(path: Path) -> GradedRun:
             f"{path} is not graded, so nobody knows what passed: run it with run.hidden_tests set"
         )
     trusted_examination(path)
+    manifest = read_record(path / "manifest.json", Manifest)
+    refuse_changed_files(path, manifest)
     corrections: dict[Unit, tuple[Correction, ...]] = {}
     for one in read_lines(path / "corrections.jsonl", Correction):
         unit = Unit(one.problem_id, one.sample)
@@ -129,9 +132,7 @@ def _open(path: Path) -> GradedRun:
     return GradedRun(
         path=path,
         header=read_record(path / "config.json", RunHeader),
-        trajectories_digest=read_record(path / "manifest.json", Manifest).digests[
-            "trajectories.jsonl"
-        ],
+        trajectories_digest=manifest.digests["trajectories.jsonl"],
         passed=frozenset(Unit(g.problem_id, g.sample) for g in grades if g.is_passed),
         places={problem.problem_id: place for place, problem in enumerate(problems)},
         defective=frozenset(p.problem_id for p in problems if p.defect is not None),

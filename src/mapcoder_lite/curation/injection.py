@@ -6,7 +6,7 @@ while replays with the good reply in the same place all pass, the faulty reply i
 (AgenTracer 2509.03312 injects alike). The replays are the re-sampling baseline: without them a
 later role's bad luck would be put down to the fault.
 
-Knows: where faults go, where they come from, how injections are numbered, when a fault gets the blame.
+Knows: where faults go and come from, how injections are numbered, when a fault gets the blame.
 Does not know: engines, files, supervisors, the pocket world.
 """
 
