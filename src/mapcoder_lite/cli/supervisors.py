@@ -370,8 +370,7 @@ def _export(bench: "Bench", labels: "Sequence[Label]", failures: "dict[Unit, Tra
     terminal.say(f"labels    {len(labels)} failures; {num_written} written to {folder}")
     if num_written < len(labels):
         terminal.say(
-            f"{len(labels) - num_written} are not: the responsible role was never asked there, so "
-            "no step can be named",
+            f"{len(labels) - num_written} are not: replays name a role, and no step",
             "yellow",
         )
 
