@@ -182,6 +182,15 @@ def test_the_table_finds_the_rates_that_were_set(table):
     assert 0 < table.alpha < 1
 
 
+def test_failures_of_one_problem_are_tested_as_one(table, labelled):
+    assert table.num_problems < table.num_failures
+    duel = next(d for d in table.duels if (d.first, d.second) == ("oracle", "always coder"))
+    missed = {label.problem_id for label in labelled[0] if label.role is not Role.CODING}
+    # The oracle leads at every problem with such a failure, so one choice of signs each way does.
+    assert duel.hits.num_problems == len(missed) < duel.hits.num_only_first
+    assert duel.hits.p == pytest.approx(2 / 2 ** len(missed))
+
+
 def test_each_named_role_is_counted_once(table):
     for score in table.scores:
         for role, named in score.named.items():

@@ -1,10 +1,13 @@
-"""Shared statistics: clusters widen intervals, Holm's order, alpha as published."""
+"""Shared statistics: clusters widen intervals, tests keep them whole, alpha as published."""
+
+from itertools import product
+from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mapcoder_lite.statistics import alpha, clustered, holm, rate
+from mapcoder_lite.statistics import alpha, clustered, holm, mcnemar, rate, sign_flip
 
 NAMES = st.sampled_from([None, "a", "b", "c"])
 
@@ -60,3 +63,41 @@ def test_clusters_of_nothing_and_of_one_kind():
 def test_holm_multiplies_by_how_many_are_left():
     assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
     assert holm([]) == []
+
+
+@given(st.integers(0, 60), st.integers(0, 60), st.integers(0, 9))
+def test_where_every_cluster_has_one_word_signs_are_flipped_as_mcnemar_does(first, second, ties):
+    differences = [1] * first + [-1] * second + [0] * ties
+    assert sign_flip(differences) == pytest.approx(mcnemar(first, second))
+
+
+@given(st.lists(st.integers(-4, 4), max_size=9))
+def test_signs_are_flipped_as_one_would_by_hand(differences):
+    sums = [
+        sum(sign * d for sign, d in zip(signs, differences, strict=True))
+        for signs in product((1, -1), repeat=len(differences))
+    ]
+    far = sum(abs(total) >= abs(sum(differences)) for total in sums)
+    assert sign_flip(differences) == pytest.approx(far / len(sums))
+    assert sign_flip(differences) == sign_flip([-d for d in differences])
+
+
+def test_words_that_agree_within_clusters_prove_as_little_as_one_each():
+    assert sign_flip([5] * 6 + [-5] * 2) == pytest.approx(mcnemar(6, 2))
+    assert mcnemar(30, 10) < 0.01 < sign_flip([5] * 6 + [-5] * 2)
+
+
+def test_where_neither_is_better_one_test_in_twenty_errs_however_alike_the_words_of_a_cluster():
+    random = Random(7)
+    errors = {sign_flip: 0, mcnemar: 0}
+    for _ in range(400):
+        leads = [random.choice((-1, 1)) * random.randint(1, 4) for _ in range(40)]
+        errors[sign_flip] += sign_flip(leads) < 0.05
+        ups = sum(lead for lead in leads if lead > 0)
+        errors[mcnemar] += mcnemar(ups, ups - sum(leads)) < 0.05
+    assert errors[sign_flip] <= 0.08 * 400 < errors[mcnemar]
+
+
+def test_many_clusters_are_counted_exactly_and_soon():
+    leads = [1] * 1500 + [-1] * 1300 + [2] * 200 + [-2] * 150 + [3] * 40
+    assert 0 < sign_flip(leads) < 1e-4

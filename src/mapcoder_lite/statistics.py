@@ -1,15 +1,17 @@
 """The statistics that every rate and every comparison needs, from statsmodels where it has them.
 
-Knows: rates with Wilson intervals, also of words that come in clusters, the exact McNemar test,
-Holm's correction, Krippendorff's alpha, what to do when statsmodels is absent.
+Knows: rates with Wilson intervals, also of words that come in clusters, the exact McNemar test, the
+sign-flip test of clusters, Holm's correction, Krippendorff's alpha, what to do when statsmodels is
+absent.
 Does not know: runs, supervisors, what is counted.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from itertools import permutations
+from math import comb
 from typing import Any, NamedTuple
 
 from mapcoder_lite.errors import ConfigError
@@ -98,6 +100,27 @@ def mcnemar(num_only_first: int, num_only_second: int) -> float:
     # The concordant cells have no part in the test.
     cells = [[0, num_only_first], [num_only_second, 0]]
     return float(tables.mcnemar(cells, exact=True).pvalue)
+
+
+def sign_flip(differences: Iterable[int]) -> float:
+    """Return the two-sided p of the sign-flip test of clusters, one difference each (Fisher 1935).
+
+    If neither side is better, each cluster's difference might as well have had the other sign: the
+    p is the share of all 2^n choices of signs whose sum is as far from 0 as the one seen. Clusters
+    stay whole, however alike their members are. Exact at every n, for the choices are counted by
+    their sums. Where all differences are 1 or -1 it is the exact McNemar test.
+    """
+    seen = [difference for difference in differences if difference]
+    ways = {0: 1}
+    for size, number in Counter(map(abs, seen)).items():
+        steps = [(size * (2 * ups - number), comb(number, ups)) for ups in range(number + 1)]
+        grown: dict[int, int] = defaultdict(int)
+        for total, count in ways.items():
+            for step, times in steps:
+                grown[total + step] += count * times
+        ways = grown
+    as_far = sum(count for total, count in ways.items() if abs(total) >= abs(sum(seen)))
+    return as_far / 2 ** len(seen)
 
 
 def holm(ps: Sequence[float]) -> list[float]:

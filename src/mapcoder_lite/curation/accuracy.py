@@ -1,6 +1,7 @@
 """How good supervisors are: whom they name against whom the truth names, what correction brings.
 
-All supervisors see the same failures, so every comparison is paired.
+All supervisors see the same failures, so every comparison is paired. Several failures may come of
+one problem and resemble each other: intervals and tests keep problems whole.
 
 Knows: labels, corrections, hit rates, uplift, paired tests, agreement.
 Does not know: how labels were found, how corrections were made, how the table is shown.
@@ -18,7 +19,7 @@ from mapcoder_lite.curation.label import Label, Truth
 from mapcoder_lite.errors import InputError
 from mapcoder_lite.example import Correction
 from mapcoder_lite.problem import Record
-from mapcoder_lite.statistics import Rate, alpha, clustered, holm, mcnemar
+from mapcoder_lite.statistics import Rate, alpha, clustered, holm, sign_flip
 from mapcoder_lite.store import Unit
 from mapcoder_lite.trajectory import Role
 
@@ -29,10 +30,13 @@ FEW = 30
 
 
 class Paired(Record):
-    """Two answers on the same failures; the p is of the exact McNemar test."""
+    """Two answers on the same failures; the p is of the sign-flip test by problem."""
 
     num_only_first: int
+    """Failures that the first alone answers well."""
     num_only_second: int
+    num_problems: int
+    """Problems at which one answers more failures well than the other: what the test rests on."""
     p: float
     p_holm: float
     """After Holm's correction over all tests of the table."""
@@ -103,7 +107,7 @@ class SupervisorTable(Record):
     num_failures: int
     """Labelled failures that every supervisor was shown."""
     num_problems: int
-    """Problems that they come from; intervals allow for several a problem, the tests do not."""
+    """Problems that they come from; intervals and tests allow for several failures of one."""
     num_unfinished: int
     """Labelled failures left out, because a correction of them is owed or could not be judged."""
     labels: dict[Role, int]
@@ -219,7 +223,7 @@ def _score(labels: Sequence[Label], of: Answers, again: Sequence[bool]) -> Score
         set_hit=rate(is_set_hit),
         repaired=repaired,
         uplift=(repaired.num_passed - sum(again)) / len(labels),
-        against_resampling=_paired([word.is_passed for word in said], again),
+        against_resampling=_paired(labels, [word.is_passed for word in said], again),
         hit_by_role={role: rate(is_hit, role) for role in Role},
         named=_named(labels, said),
     )
@@ -240,16 +244,24 @@ def _duel(labels: Sequence[Label], first: Answers, second: Answers) -> Duel:
     return Duel(
         first=first.supervisor,
         second=second.supervisor,
-        hits=_paired([a for a, _ in hits], [b for _, b in hits]),
-        repairs=_paired([a.is_passed for a, _ in pairs], [b.is_passed for _, b in pairs]),
+        hits=_paired(labels, [a for a, _ in hits], [b for _, b in hits]),
+        repairs=_paired(labels, [a.is_passed for a, _ in pairs], [b.is_passed for _, b in pairs]),
     )
 
 
-def _paired(first: Sequence[bool], second: Sequence[bool]) -> Paired:
+def _paired(labels: Sequence[Label], first: Sequence[bool], second: Sequence[bool]) -> Paired:
     seen = Counter(zip(first, second, strict=True))
-    only_first, only_second = seen[True, False], seen[False, True]
-    p = mcnemar(only_first, only_second)
-    return Paired(num_only_first=only_first, num_only_second=only_second, p=p, p_holm=p)
+    leads: Counter[str] = Counter()
+    for label, a, b in zip(labels, first, second, strict=True):
+        leads[label.problem_id] += a - b
+    p = sign_flip(leads.values())
+    return Paired(
+        num_only_first=seen[True, False],
+        num_only_second=seen[False, True],
+        num_problems=sum(lead != 0 for lead in leads.values()),
+        p=p,
+        p_holm=p,
+    )
 
 
 def _corrected(scores: Sequence[Score], duels: Sequence[Duel]) -> tuple[list[Score], list[Duel]]:

@@ -22,7 +22,7 @@ def page(table: SupervisorTable) -> str:
         ["hit@1 by responsible role"],
         _grid(_by_role(table)),
         *(part for score in table.scores if not score.is_baseline for part in _named(score)),
-        ["On the same failures: exact McNemar test, p after Holm over all tests here"],
+        ["On the same failures: sign-flip test by problem, p after Holm over all tests here"],
         _grid(_tests(table)),
         [_agreement(table)],
     ]
@@ -79,8 +79,6 @@ def _caveats(table: SupervisorTable) -> Iterator[str]:
             "The attempts passed before faults were put in, so drawing them again passes more "
             "often than it does for a run's own failures: judge the uplift against the baselines."
         )
-    if table.num_problems < table.num_failures:
-        yield "Intervals allow for several failures of one problem; the paired tests do not."
 
 
 def _scores(table: SupervisorTable) -> list[Sequence[str]]:
@@ -119,7 +117,7 @@ def _named(score: Score) -> list[list[str]]:
 
 
 def _tests(table: SupervisorTable) -> list[Sequence[str]]:
-    head = ("first", "second", "of", "only first", "only second", "p", "p (Holm)")
+    head = ("first", "second", "of", "only first", "only second", "problems", "p", "p (Holm)")
     rows = [
         (s.supervisor, "drawn again", "repairs", *_paired(s.against_resampling))
         for s in table.scores
@@ -133,8 +131,8 @@ def _duel(duel: Duel) -> Iterator[Sequence[str]]:
 
 
 def _paired(pair: Paired) -> Sequence[str]:
-    only = (str(pair.num_only_first), str(pair.num_only_second))
-    return (*only, f"{pair.p:.3g}", f"{pair.p_holm:.3g}")
+    counts = (pair.num_only_first, pair.num_only_second, pair.num_problems)
+    return (*map(str, counts), f"{pair.p:.3g}", f"{pair.p_holm:.3g}")
 
 
 def _agreement(table: SupervisorTable) -> str:
