@@ -201,6 +201,7 @@ def test_each_named_role_is_counted_once(table):
 def test_the_page_says_what_the_table_holds(table):
     text = page(table)
     assert f"{table.num_failures} labelled failures of {table.num_problems} problems" in text
+    assert "Their certainty is 0.67 on average" in text  # one replay: 2 in 3
     assert "(always coder)" in text
     assert "drawn again, unguided" in text
     assert "put in, so drawing them again passes more often" in " ".join(text.split())

@@ -112,6 +112,8 @@ class SupervisorTable(Record):
     """Labelled failures left out, because a correction of them is owed or could not be judged."""
     labels: dict[Role, int]
     """Failures by the responsible role."""
+    certainty: float
+    """Mean of the labels' certainty."""
     resampled: Rate
     """Failures that pass when the whole attempt is drawn again, unguided."""
     scores: tuple[Score, ...]
@@ -181,6 +183,7 @@ def table(
         num_problems=len({label.problem_id for label in shown}),
         num_unfinished=len(labels) - len(shown),
         labels={role: sum(label.role is role for label in shown) for role in Role},
+        certainty=sum(label.certainty for label in shown) / len(shown),
         resampled=_rate(shown, again),
         scores=tuple(scores),
         duels=tuple(duels),

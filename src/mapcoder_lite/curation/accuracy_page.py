@@ -33,7 +33,7 @@ def _truth(table: SupervisorTable) -> Iterator[str]:
     labels = ", ".join(f"{role} {number}" for role, number in table.labels.items())
     yield (
         f"{table.num_failures} labelled failures of {table.num_problems} problems, responsible: "
-        f"{labels}."
+        f"{labels}. Their certainty is {table.certainty:.2f} on average."
     )
     if table.replays is not None:
         r = table.replays
