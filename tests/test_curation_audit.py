@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -21,7 +22,7 @@ from mapcoder_lite.settings import DatasetConfig
 from mapcoder_lite.store import RunProblem
 from mapcoder_lite.trajectory import Grade, Role, Trajectory
 from mapcoder_lite.verdict import Isolation, Judgement, Verdict
-from pocket_run import known_puzzles, teacher_run
+from pocket_run import known_puzzles, resealed, teacher_run
 from test_cli_main import mapcoder
 
 QUICK = ("-s", "judge.workers=2", "-s", "judge.speed_factor=1")
@@ -44,6 +45,20 @@ def found(home):
 
 def stage_counts(found: Audit) -> dict[str, int]:
     return {stage.name: stage.count for stage in found.funnel.stages}
+
+
+def test_who_passed_defective_tests_passed_nothing(home, tmp_path):
+    run = Path(shutil.copytree(home / "data" / "teacher", tmp_path / "teacher"))
+    problems = list(read_lines(run / "problems.jsonl", RunProblem))
+    cut = [p.model_copy(update={"defect": "cut short"}) for p in problems[:8]]
+    write_lines(run / "problems.jsonl", [*cut, *problems[8:]])
+    resealed(run)
+    manifest = write_dataset([run], tmp_path / "rows", DatasetConfig())
+    counts = stage_counts(audit([run], tmp_path / "rows"))
+    assert manifest.num_defective == 16
+    assert counts["judged on hidden tests"] == counts["attempts"] - manifest.num_defective
+    assert counts["passed all hidden tests"] == manifest.num_passed
+    assert counts["calls of attempts that passed"] == manifest.num_steps
 
 
 def test_the_funnel_counts_what_the_files_hold(home, found):

@@ -374,6 +374,12 @@ def test_runs_that_cannot_be_measured_are_refused(run, known, tmp_path):
         (copy / name).write_bytes((run.path / name).read_bytes())
     with pytest.raises(SandboxError, match="self-test"):
         graded_run(copy, problems, run.hidden)
+    (copy / "selftest.json").write_bytes((run.path / "selftest.json").read_bytes())
+    for name in ("problems.jsonl", "calls.jsonl"):
+        (copy / name).write_bytes((run.path / name).read_bytes())
+    (copy / "trajectories.jsonl").write_text("")
+    with pytest.raises(StoreError, match="not the file that the run's manifest speaks of"):
+        graded_run(copy, problems, run.hidden)
     (copy / "manifest.json").unlink()
     with pytest.raises(InputError, match="not a complete run"):
         graded_run(copy, problems, run.hidden)

@@ -5,6 +5,7 @@ from collections import Counter
 
 import pytest
 
+from mapcoder_lite.agents import parse
 from mapcoder_lite.curation.decontamination import Flagged
 from mapcoder_lite.curation.examples import DatasetManifest, write_dataset
 from mapcoder_lite.curation.steps import steps_that_count
@@ -16,7 +17,15 @@ from mapcoder_lite.problem import Problem
 from mapcoder_lite.settings import DatasetConfig, RunConfig
 from mapcoder_lite.store import RunHeader, RunProblem
 from mapcoder_lite.training.rows import num_tokens
-from mapcoder_lite.trajectory import Call, CallKind, FormatFailure, Grade, Role, Trajectory
+from mapcoder_lite.trajectory import (
+    Call,
+    CallKind,
+    Completion,
+    FormatFailure,
+    Grade,
+    Role,
+    Trajectory,
+)
 from pocket_run import known_puzzles, resealed, teacher_run
 
 
@@ -218,6 +227,31 @@ def test_problems_that_were_changed_since_the_run_are_not_compared(run_path, tmp
         write_dataset([run], tmp_path / "rows", settings)
 
 
+def test_a_plan_that_was_asked_for_with_a_recalled_evaluation_problem_leaves(run_path, tmp_path):
+    write_dataset([run_path], tmp_path / "all", EXACT)
+    rows = rows_of(tmp_path / "all")
+    recalls = {
+        row.provenance.problem_id: parse.recall(
+            Completion(text=row.completion[0].content, finish_reason="stop")
+        )
+        for row in rows
+        if row.kind is CallKind.RETRIEVAL
+    }
+    shown, recalled = next(
+        (row.prompt[-1].content, exemplar.description)
+        for row in rows
+        if row.kind is CallKind.PLAN
+        for exemplar in recalls[row.provenance.problem_id].exemplars
+        if exemplar.description in row.prompt[-1].content
+    )
+    write_lines(tmp_path / "evaluation.jsonl", [Problem(id="eval", statement=recalled)])
+    against = {"against": (str(tmp_path / "evaluation.jsonl"),), "max_containment": 1.0}
+    write_dataset([run_path], tmp_path / "clean", EXACT.model_copy(update=against))
+    left = {row.prompt[-1].content for row in rows_of(tmp_path / "clean")}
+    assert left
+    assert shown not in left
+
+
 def test_an_evaluation_set_that_is_the_training_set_leaves_nothing(run_path, tmp_path):
     settings = DatasetConfig(against=(str(run_path.with_name("problems.jsonl")),))
     with pytest.raises(InputError, match="overlap with an evaluation set"):
@@ -253,6 +287,16 @@ def test_verdicts_that_were_changed_after_the_run_are_not_believed(run_path, tmp
         write_dataset([other], tmp_path / "rows", EXACT)
 
 
+def test_a_data_set_that_a_kill_left_under_its_other_name_comes_back(run_path, tmp_path):
+    write_dataset([run_path], tmp_path / "rows", EXACT)
+    whole = rows_of(tmp_path / "rows")
+    (tmp_path / "rows").rename(tmp_path / ".rows.old")
+    with pytest.raises(InputError, match="nowhere"):
+        write_dataset([run_path], tmp_path / "rows", DatasetConfig(against=("nowhere.jsonl",)))
+    assert rows_of(tmp_path / "rows") == whole
+    assert [path.name for path in tmp_path.iterdir()] == ["rows"]
+
+
 def test_a_strange_file_in_a_data_set_is_not_removed_with_it(run_path, tmp_path):
     write_dataset([run_path], tmp_path / "rows", EXACT)
     (tmp_path / "rows" / "audit.json").write_text("{}")
@@ -284,7 +328,7 @@ def test_rows_of_a_repaired_run_say_which_round_and_which_reply_was_guided(run_p
     write_lines(
         other / "corrections.jsonl",
         [
-            Correction(**facts, round=1, blame=blame, is_changed=True, guided=(99,)),
+            Correction(**facts, round=1, blame=blame, guided=(99,)),
             Correction(**facts, round=2, blame=blame, is_changed=True, guided=(99,)),
             Correction(**facts, round=3, blame=blame, guided=(99, first.call_index)),
             Correction(**facts, round=4, failure=FormatFailure(kind="no_root", detail="d")),

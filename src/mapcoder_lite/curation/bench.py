@@ -17,13 +17,13 @@ from mapcoder_lite.curation.accuracy import Answers, ReplayTally
 from mapcoder_lite.curation.baselines import always_coder, at_random, majority
 from mapcoder_lite.curation.counterfactual import Attribution, Lattice
 from mapcoder_lite.curation.injection import Faults, InjectionTally
+from mapcoder_lite.curation.intact import open_intact
 from mapcoder_lite.curation.label import Label
 from mapcoder_lite.curation.repair import corrected
 from mapcoder_lite.curation.rerun import Renumbered
 from mapcoder_lite.curation.supervisor import Supervisor
 from mapcoder_lite.engine.replay import StoredEngine
 from mapcoder_lite.errors import InputError
-from mapcoder_lite.examination import trusted_examination
 from mapcoder_lite.example import Blame, Correction
 from mapcoder_lite.jsonl import read_lines, read_record, write_lines
 from mapcoder_lite.judge.selftest import SelftestReport, refuse_untrusted
@@ -325,15 +325,13 @@ def graded_run(
             f"{path} has no hidden tests: who is responsible for a failure is told by them alone; "
             "run it with run.hidden_tests set"
         )
-    if not (path / "manifest.json").exists():
-        raise InputError(f"{path} is not a complete run: give its command again to finish it")
-    trusted_examination(path)
+    grades = open_intact(path).grades
     if samples_of(problems, hidden).digest != header.problems_digest:
         raise InputError(
             f"the problems or hidden tests of {path} have changed since it was run: give those it "
             "was run with (-s run.problems=FILE -s run.hidden_tests=FILE)"
         )
-    words = _passed(read_lines(path / "grades.jsonl", Grade))
+    words = _passed(grades)
     passing: dict[Unit, Trajectory] = {}
     failed: dict[Unit, Trajectory] = {}
     for trajectory in read_lines(path / "trajectories.jsonl", Trajectory):

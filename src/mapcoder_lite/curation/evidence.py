@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mapcoder_lite.curation.examples import DatasetManifest
-from mapcoder_lite.curation.intact import refuse_changed_files
+from mapcoder_lite.curation.intact import open_intact
 from mapcoder_lite.errors import InputError, StoreError
-from mapcoder_lite.examination import trusted_examination
 from mapcoder_lite.example import Correction, Example, Provenance
 from mapcoder_lite.jsonl import read_lines, read_record
-from mapcoder_lite.store import Manifest, RunHeader, RunProblem, Unit
+from mapcoder_lite.store import RunHeader, RunProblem, Unit
 from mapcoder_lite.trajectory import CallKind, Grade, Role, Trajectory, digest
 from mapcoder_lite.verdict import Verdict
 
@@ -81,29 +80,21 @@ def open_run(path: Path) -> AuditedRun:
         StoreError: it is no run directory, or a file of it is not what was written.
         SandboxError: its judge failed the self-test, or was never examined.
     """
-    header = read_record(path / "config.json", RunHeader)
-    if not (path / "manifest.json").exists():
-        raise InputError(f"{path} is not a complete run: give its command again to finish it")
-    trusted_examination(path)
-    manifest = read_record(path / "manifest.json", Manifest)
-    refuse_changed_files(path, manifest)
+    run = open_intact(path)
     problems = {p.problem_id: p for p in read_lines(path / "problems.jsonl", RunProblem)}
-    grades = list(read_lines(path / "grades.jsonl", Grade))
-    if not grades:
-        raise InputError(f"{path} is not graded: run it with run.hidden_tests set")
-    judged = [grade for grade in grades if not _is_internal(grade)]
+    judged = [grade for grade in run.grades if not _is_internal(grade)]
     return AuditedRun(
         path=path,
-        header=header,
+        header=run.header,
         problems=problems,
         passed={
             Unit(g.problem_id, g.sample): g.is_passed
             for g in judged
             if problems[g.problem_id].defect is None  # to pass faulty tests proves nothing
         },
-        num_unjudged=len(grades) - len(judged),
+        num_unjudged=len(run.grades) - len(judged),
         corrections=tuple(read_lines(path / "corrections.jsonl", Correction)),
-        trajectories_digest=manifest.digests["trajectories.jsonl"],
+        trajectories_digest=run.manifest.digests["trajectories.jsonl"],
     )
 
 

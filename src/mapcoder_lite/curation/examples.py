@@ -96,6 +96,7 @@ def write_dataset(
         StoreError: a file of a run is damaged, or the folder holds something else than a data set.
         ConfigError: a library that a setting needs is not installed.
     """
+    _put_back(folder)
     _refuse_to_replace(folder)
     opened = open_runs(runs)
     counts: Counter[str] = Counter()
@@ -193,12 +194,20 @@ def _refuse_to_replace(folder: Path) -> None:
         )
 
 
+def _put_back(folder: Path) -> None:
+    """Undo the first of the two renames by which a data set is replaced, if a kill came between."""
+    old = _set_aside(folder)
+    if old.exists() and not folder.exists():
+        old.rename(folder)
+
+
+def _set_aside(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.old")
+
+
 def _write(folder: Path, parts: Parts, found: Finding | None, manifest: DatasetManifest) -> None:
     """Write all files beside the folder, the manifest last, and put them in its place."""
-    fresh = folder.with_name(f".{folder.name}.new")
-    old = folder.with_name(f".{folder.name}.old")
-    if old.exists() and not folder.exists():
-        old.rename(folder)  # a kill came between the two renames below
+    fresh, old = folder.with_name(f".{folder.name}.new"), _set_aside(folder)
     shutil.rmtree(fresh, ignore_errors=True)
     (fresh / "validation").mkdir(parents=True)
     for role, (train, validation) in parts.items():

@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from mapcoder_lite.curation.intact import refuse_changed_files
+from mapcoder_lite.curation.intact import open_intact
 from mapcoder_lite.errors import InputError
-from mapcoder_lite.examination import trusted_examination
 from mapcoder_lite.example import Correction
-from mapcoder_lite.jsonl import read_lines, read_record
+from mapcoder_lite.jsonl import read_lines
 from mapcoder_lite.problem import Record
-from mapcoder_lite.store import Manifest, RunHeader, Source, Unit
+from mapcoder_lite.store import RunHeader, Source, Unit
 from mapcoder_lite.trajectory import Grade, Role, StopReason, Trajectory
 from mapcoder_lite.verdict import Verdict
 
@@ -69,15 +68,8 @@ def read_failures(run: Path) -> Failures:
         SandboxError: its judge failed the self-test or was never examined.
         StoreError: it is no run directory, or a line is damaged.
     """
-    header = read_record(run / "config.json", RunHeader)
-    if not (run / "manifest.json").exists():
-        raise InputError(f"{run} is not a complete run: give its command again to finish it")
-    grades = {Unit(g.problem_id, g.sample): g for g in read_lines(run / "grades.jsonl", Grade)}
-    if not grades:
-        raise InputError(f"{run} is not graded: run it with run.hidden_tests set")
-    trusted_examination(run)
-    manifest = read_record(run / "manifest.json", Manifest)
-    refuse_changed_files(run, manifest)
+    intact = open_intact(run)
+    grades = {Unit(grade.problem_id, grade.sample): grade for grade in intact.grades}
     failed: dict[Unit, Trajectory] = {}
     left_out: Counter[str] = Counter()
     for trajectory in read_lines(run / "trajectories.jsonl", Trajectory):
@@ -93,13 +85,13 @@ def read_failures(run: Path) -> Failures:
         raise InputError(
             f"{run}: of {len(grades)} graded attempts none failed that can be repaired"
         )
-    digests = manifest.digests
+    digests = intact.manifest.digests
     source = Source(
         run=run.resolve().name,
         trajectories=digests["trajectories.jsonl"],
         grades=digests["grades.jsonl"],
     )
-    return Failures(source, header, failed, len(grades), left_out)
+    return Failures(source, intact.header, failed, len(grades), left_out)
 
 
 def tally(corrections: Iterable[Correction], grades: Iterable[Grade]) -> RepairTally:

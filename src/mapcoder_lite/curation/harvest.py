@@ -9,14 +9,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mapcoder_lite.curation.intact import refuse_changed_files
+from mapcoder_lite.curation.intact import open_intact
 from mapcoder_lite.curation.steps import steps_that_count
 from mapcoder_lite.errors import InputError
-from mapcoder_lite.examination import trusted_examination
 from mapcoder_lite.example import Correction, Example, Provenance, RowTokens
-from mapcoder_lite.jsonl import read_lines, read_record
-from mapcoder_lite.store import Manifest, RunHeader, RunProblem, Unit
-from mapcoder_lite.trajectory import Call, Grade, Message, Trajectory
+from mapcoder_lite.jsonl import read_lines
+from mapcoder_lite.store import RunHeader, RunProblem, Unit
+from mapcoder_lite.trajectory import Call, Message, Trajectory
 
 PASS_FILTER = "passed all hidden tests"
 NO_FILTER = "no filter"
@@ -114,16 +113,7 @@ def _rows(run: GradedRun, trajectory: Trajectory, kept_by: str) -> Iterator[Exam
 
 
 def _open(path: Path) -> GradedRun:
-    if not (path / "manifest.json").exists():
-        raise InputError(f"{path} is not a complete run: give its command again to finish it")
-    grades = list(read_lines(path / "grades.jsonl", Grade))
-    if not grades:
-        raise InputError(
-            f"{path} is not graded, so nobody knows what passed: run it with run.hidden_tests set"
-        )
-    trusted_examination(path)
-    manifest = read_record(path / "manifest.json", Manifest)
-    refuse_changed_files(path, manifest)
+    run = open_intact(path)
     corrections: dict[Unit, tuple[Correction, ...]] = {}
     for one in read_lines(path / "corrections.jsonl", Correction):
         unit = Unit(one.problem_id, one.sample)
@@ -131,9 +121,9 @@ def _open(path: Path) -> GradedRun:
     problems = list(read_lines(path / "problems.jsonl", RunProblem))
     return GradedRun(
         path=path,
-        header=read_record(path / "config.json", RunHeader),
-        trajectories_digest=manifest.digests["trajectories.jsonl"],
-        passed=frozenset(Unit(g.problem_id, g.sample) for g in grades if g.is_passed),
+        header=run.header,
+        trajectories_digest=run.manifest.digests["trajectories.jsonl"],
+        passed=frozenset(Unit(g.problem_id, g.sample) for g in run.grades if g.is_passed),
         places={problem.problem_id: place for place, problem in enumerate(problems)},
         defective=frozenset(p.problem_id for p in problems if p.defect is not None),
         corrections=corrections,

@@ -12,6 +12,7 @@ from itertools import combinations
 from math import log2
 
 from mapcoder_lite.agents import parse
+from mapcoder_lite.data.nearness import words_of
 from mapcoder_lite.problem import Record
 from mapcoder_lite.trajectory import Call, CallKind, Exemplar, Trajectory, digest
 
@@ -208,6 +209,6 @@ def _reply_read(trajectory: Trajectory) -> Call | None:
 
 def _triples(text: str) -> frozenset[tuple[str, ...]]:
     """The runs of three words of a text; a shorter text is one run."""
-    words = re.findall(r"\w+", text.casefold())
+    words = words_of(text)
     last = max(1, len(words) - WORDS + 1)
     return frozenset(tuple(words[start : start + WORDS]) for start in range(last))
