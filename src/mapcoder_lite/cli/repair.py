@@ -4,14 +4,12 @@ Knows: what a repair is made of, what it is refused for.
 Does not know: how blame is found, how an attempt is corrected.
 """
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mapcoder_lite.cli import options, terminal
-from mapcoder_lite.errors import BudgetSpent
+from mapcoder_lite.cli import options, sitting, terminal
 
 if TYPE_CHECKING:
     from mapcoder_lite.cli.preflight import Ready
@@ -48,24 +46,12 @@ def repair(
     supervisor = _supervisor(settings)
     work = _work(settings, failures, run)
     path = out / (name or f"{failures.source.run}-repaired")
-    try:
-        outcome = _carry_out(settings, supervisor, work, failures, path)
-    except KeyboardInterrupt:
-        terminal.say(f"interrupted; what is done stands in {path}: the same command goes on")
-        sys.exit(130)
-    except BudgetSpent as spent:
-        _report(path, json)
-        terminal.say(f"{spent}; what is done stands in {path}, the same command goes on", "yellow")
-        sys.exit(spent.exit_code)
-    _report(path, json)
-    if not outcome.is_complete:
-        owed = outcome.num_units - outcome.num_done
-        terminal.say(
-            f"{owed} of {outcome.num_units} attempts are owed, {outcome.num_errors} failed in this "
-            f"sitting (see {path / 'log.txt'}). The same command goes on",
-            "yellow",
-        )
-        sys.exit(9)
+    sitting.ended(
+        path,
+        lambda: _carry_out(settings, supervisor, work, failures, path),
+        lambda: _report(path, json),
+        "attempts",
+    )
 
 
 def _supervisor(settings: "Config") -> "Config":
@@ -201,20 +187,8 @@ def _counted(failures: "Failures") -> str:
 def _header(
     settings: "Config", work: "Work", failures: "Failures", engine: "Engine", who: "Engine"
 ) -> "RunHeader":
-    from mapcoder_lite import __version__
-    from mapcoder_lite.origin import source_commit
-    from mapcoder_lite.store import RunHeader
-
-    return RunHeader(
-        config=settings,
-        config_digest=settings.digest,
-        problems_digest=work.digest,
-        engine_identity=engine.identity,
-        source=failures.source,
-        supervisor_identity=who.identity,
-        version=__version__,
-        commit=source_commit(),
-    )
+    made = {"source": failures.source, "supervisor_identity": who.identity}
+    return sitting.header(settings, work, engine).model_copy(update=made)
 
 
 def _show(progress: "Progress") -> None:

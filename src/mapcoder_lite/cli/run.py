@@ -4,21 +4,19 @@ Knows: what a run is made of, how progress is shown.
 Does not know: how units are done, how numbers are made.
 """
 
-import sys
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mapcoder_lite.cli import options, terminal
-from mapcoder_lite.errors import BudgetSpent
+from mapcoder_lite.cli import options, sitting, terminal
 
 if TYPE_CHECKING:
     from mapcoder_lite.config import Config
     from mapcoder_lite.problem import Problem
     from mapcoder_lite.runner import Outcome, Progress, SolveUnit
-    from mapcoder_lite.store import RunDirectory, RunHeader
+    from mapcoder_lite.store import RunDirectory
     from mapcoder_lite.trajectory import Engine, Trajectory
     from mapcoder_lite.verdict import Judge
     from mapcoder_lite.work import Work
@@ -50,24 +48,12 @@ def run(
     if dry_run:
         _foresee(settings, work, path, json)
         return
-    try:
-        outcome = _carry_out(settings, work, path)
-    except KeyboardInterrupt:
-        terminal.say(f"interrupted; what is done stands in {path}: the same command goes on")
-        sys.exit(130)
-    except BudgetSpent as spent:
-        _report(path, json)
-        terminal.say(f"{spent}; what is done stands in {path}, the same command goes on", "yellow")
-        sys.exit(spent.exit_code)
-    _report(path, json)
-    if not outcome.is_complete:
-        owed = outcome.num_units - outcome.num_done
-        terminal.say(
-            f"{owed} of {outcome.num_units} units are owed, {outcome.num_errors} failed in this "
-            f"sitting (see {path / 'log.txt'}); they are not scored. The same command goes on",
-            "yellow",
-        )
-        sys.exit(9)
+    sitting.ended(
+        path,
+        lambda: _carry_out(settings, work, path),
+        lambda: _report(path, json),
+        "units",
+    )
 
 
 def _work(settings: "Config") -> "Work":
@@ -105,7 +91,7 @@ def _carry_out(settings: "Config", work: "Work", path: Path) -> "Outcome":
     with (
         executors.opened_judge(settings) as judge,
         engines.opened_engine(ready.settings, work.problems) as engine,
-        RunDirectory(path, _header(settings, work, engine), work.facts()) as directory,
+        RunDirectory(path, sitting.header(settings, work, engine), work.facts()) as directory,
         terminal.telling(directory.log),
     ):
         terminal.say(f"backbone  {engines.describe(settings.engine, engine)}")
@@ -155,21 +141,6 @@ def _examine(judge: "Judge", settings: "Config", directory: "RunDirectory") -> N
 
     report = runner.examine(judge, settings.run.language, directory)
     terminal.say(f"judge     isolation {judge.isolation.tier}, self-test {len(report.rows)} right")
-
-
-def _header(settings: "Config", work: "Work", engine: "Engine") -> "RunHeader":
-    from mapcoder_lite import __version__
-    from mapcoder_lite.origin import source_commit
-    from mapcoder_lite.store import RunHeader
-
-    return RunHeader(
-        config=settings,
-        config_digest=settings.digest,
-        problems_digest=work.digest,
-        engine_identity=engine.identity,
-        version=__version__,
-        commit=source_commit(),
-    )
 
 
 def _show(progress: "Progress") -> None:
