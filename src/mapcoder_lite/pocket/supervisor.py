@@ -9,7 +9,7 @@ Does not know: the pipeline, tests, the judge.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass
 from itertools import zip_longest
 from random import Random
@@ -19,6 +19,7 @@ from mapcoder_lite.agents.parse import Accusation
 from mapcoder_lite.errors import FormatError
 from mapcoder_lite.pocket.family import numbered
 from mapcoder_lite.pocket.problems import Puzzle
+from mapcoder_lite.pocket.script import Script
 from mapcoder_lite.pocket.teacher import MUST_BE, known_puzzle, planned
 from mapcoder_lite.problem import Language
 from mapcoder_lite.trajectory import (
@@ -28,9 +29,6 @@ from mapcoder_lite.trajectory import (
     Request,
     Role,
     Trajectory,
-    Usage,
-    Watch,
-    digest,
 )
 
 _STEP = re.compile(
@@ -65,43 +63,18 @@ class ErrorRates:
         return ErrorRates(*(min(1.0, factor * rate) for rate in astuple(self)))
 
 
-class SupervisorEngine:
-    """Answers the supervisor's question about puzzles that it knows, equal ones equally."""
+class SupervisorEngine(Script[ErrorRates]):
+    """Answers the supervisor's question about puzzles that it knows."""
+
+    name = "pocket-supervisor"
 
     def __init__(self, known: Iterable[Puzzle], rates: ErrorRates | None = None, seed: int = 0):
-        self._puzzles: Mapping[str, Puzzle] = {p.problem.statement: p for p in known}
-        self._rates = rates or ErrorRates()
-        self._seed = seed
+        super().__init__(known, rates or ErrorRates(), seed)
 
-    @property
-    def identity(self) -> str:
-        """Changes with the puzzles, the rates and the seed."""
-        return f"pocket-supervisor/{digest([sorted(self._puzzles), repr(self._rates), self._seed])}"
-
-    def complete(self, requests: Sequence[Request], watch: Watch | None = None) -> list[Completion]:
-        """Answer every request.
-
-        Raises:
-            EngineError: a prompt shows no puzzle that the supervisor knows.
-        """
-        completions = [self._completion(request) for request in requests]
-        for index, completion in enumerate(completions):
-            (watch or Watch()).answer(index, completion)
-        return completions
-
-    def close(self) -> None:
-        """Nothing is held."""
-
-    def _completion(self, request: Request) -> Completion:
+    def _text(self, request: Request) -> str:
         question = request.messages_sent[-1].content
         puzzle = known_puzzle(self._puzzles, question)
-        text = self._reply(question, puzzle, Random(f"{self._seed}/{request.key}"))
-        # Words stand for tokens: a script has no tokenizer.
-        usage = Usage(
-            prompt_tokens=sum(len(message.content.split()) for message in request.messages),
-            completion_tokens=len(text.split()),
-        )
-        return Completion(text=text, finish_reason="stop", usage=usage, model="pocket-supervisor")
+        return self._reply(question, puzzle, Random(f"{self._seed}/{request.key}"))
 
     def _reply(self, question: str, puzzle: Puzzle, random: Random) -> str:
         answers = _read(question)

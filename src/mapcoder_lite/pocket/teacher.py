@@ -9,7 +9,7 @@ Does not know: the pipeline, tests, the judge.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import astuple, dataclass
 from random import Random
 
@@ -18,9 +18,10 @@ from mapcoder_lite.errors import EngineError
 from mapcoder_lite.pocket.corpus import exemplar_of, review
 from mapcoder_lite.pocket.family import Draft, numbered
 from mapcoder_lite.pocket.problems import FAMILIES, Puzzle
+from mapcoder_lite.pocket.script import Script
 from mapcoder_lite.pocket.words import Choices, Wording
 from mapcoder_lite.problem import Language
-from mapcoder_lite.trajectory import Completion, Recall, Request, Usage, Watch, digest
+from mapcoder_lite.trajectory import Recall, Request
 
 _STATEMENT = re.compile(r"^# [^\n]*\n(.*?)\n\nInput: ", re.DOTALL | re.MULTILINE)
 _PLAN = re.compile(r"\n\nPlan:\n(.*?)(?:\n\nProgram:\n|\Z)", re.DOTALL)
@@ -55,51 +56,21 @@ class MistakeRates:
         return MistakeRates(*(min(1.0, factor * rate) for rate in astuple(self)))
 
 
-class TeacherEngine:
-    """Answers any request about a puzzle that it knows; equal requests get equal replies."""
+class TeacherEngine(Script[MistakeRates]):
+    """Answers the four roles' questions about puzzles that it knows."""
+
+    name = "pocket-teacher"
 
     def __init__(self, known: Iterable[Puzzle], rates: MistakeRates | None = None, seed: int = 0):
-        self._puzzles: Mapping[str, Puzzle] = {p.problem.statement: p for p in known}
-        self._rates = rates or MistakeRates()
-        self._seed = seed
+        super().__init__(known, rates or MistakeRates(), seed)
 
-    @property
-    def identity(self) -> str:
-        """Changes with the puzzles, the rates and the seed."""
-        return f"pocket-teacher/{digest([sorted(self._puzzles), repr(self._rates), self._seed])}"
-
-    def complete(self, requests: Sequence[Request], watch: Watch | None = None) -> list[Completion]:
-        """Answer every request.
-
-        Raises:
-            EngineError: a prompt shows no puzzle that the teacher knows, or a grammar is asked for.
-        """
-        completions = [self._completion(request) for request in requests]
-        for index, completion in enumerate(completions):
-            (watch or Watch()).answer(index, completion)
-        return completions
-
-    def close(self) -> None:
-        """Nothing is held."""
-
-    def _completion(self, request: Request) -> Completion:
-        if request.grammar is not None:
-            raise EngineError(
-                "the teacher is a script and cannot be held to a layout: "
-                "leave traversal.structured off"
-            )
+    def _text(self, request: Request) -> str:
         question, _, told = request.messages_sent[-1].content.partition(f"\n\n{prompt.GUIDANCE}")
         puzzle = known_puzzle(self._puzzles, question)
         seed = f"{self._seed}/{request.key}"
         # The key leaves guidance out, and who is told something new thinks anew.
         random = Random(f"{seed}/{told}" if told else seed)
-        text = self._reply(question, puzzle, self._rates_under(told, question, puzzle), random)
-        # Words stand for tokens: a script has no tokenizer.
-        usage = Usage(
-            prompt_tokens=sum(len(message.content.split()) for message in request.messages),
-            completion_tokens=len(text.split()),
-        )
-        return Completion(text=text, finish_reason="stop", usage=usage, model="pocket-teacher")
+        return self._reply(question, puzzle, self._rates_under(told, question, puzzle), random)
 
     def _rates_under(self, told: str, question: str, puzzle: Puzzle) -> MistakeRates:
         """The rates at which a question is answered wrongly; `told` is the feedback, if any."""
