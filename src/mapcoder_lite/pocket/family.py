@@ -47,16 +47,28 @@ class Family:
         return {name: random.choice(options) for name, options in self.dimensions.items()}
 
     def composition(self, choices: Choices) -> str:
-        """Name the choices without their constants; the unit by which problems are split."""
-        words = [f"{name}={value}" for name, value in choices.items() if isinstance(value, str)]
-        return f"{self.name}({', '.join(words)})"
+        """Name what is asked, constants aside; the unit by which problems are split.
+
+        Choices that make no difference beside the others do not count.
+        """
+        constants = {
+            name: options[0]
+            for name, options in self.dimensions.items()
+            if isinstance(options[0], int)
+        }
+        return f"{self.name}: {self._program({**choices, **constants})}"
 
     def mistakes(self, choices: Choices) -> Iterator[Choices]:
-        """Every set of choices that differs from the given one in one dimension."""
+        """Every set of choices that differs in one dimension and has another program."""
+        right = self._program(choices)
         for name, options in self.dimensions.items():
             for option in options:
-                if option != choices[name]:
-                    yield {**choices, name: option}
+                changed = {**choices, name: option}
+                if self._program(changed) != right:
+                    yield changed
+
+    def _program(self, choices: Choices) -> str:
+        return self.write(choices, Wording(Random(0))).program
 
 
 def numbered(plan: tuple[str, ...]) -> str:
