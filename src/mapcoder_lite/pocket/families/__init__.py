@@ -13,13 +13,14 @@ from mapcoder_lite.pocket.families import (
     order,
     scans,
     shapes,
+    subsets,
     tables,
 )
 from mapcoder_lite.pocket.family import Family
 
 _NAMED = {
     family.name: family
-    for room in (lists, scans, order, numbers, shapes, tables, matrices, halving, hashing)
+    for room in (lists, scans, order, numbers, shapes, tables, subsets, matrices, halving, hashing)
     for family in room.FAMILIES
 }
 

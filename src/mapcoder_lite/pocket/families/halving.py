@@ -17,6 +17,7 @@ from mapcoder_lite.pocket.words import (
     CONDITIONS,
     CONSTANT,
     EMPTY,
+    NATURAL_CONDITIONS,
     READ,
     Choices,
     Wording,
@@ -25,9 +26,6 @@ from mapcoder_lite.pocket.words import (
     intro,
     total,
 )
-
-NATURAL_CONDITIONS = tuple(name for name in CONDITIONS if name not in ("positive", "negative"))
-"""Conditions that tell positive numbers apart."""
 
 MEASURES = {
     "made": ("r divided by x, rounded down", "r // x", ">"),
@@ -40,6 +38,9 @@ MEASURES = {
     "starts": ("r divided by x, rounded up", "(r + x - 1) // x", ">"),
 }
 """Name to (words, expression, sign of the comparison with t for which large r are right)."""
+
+TOP = 100
+"""The largest r that is tried."""
 
 BOUNDS = {"weak": "=", "strict": ""}
 LIMITS = {">=": "at least t", ">": "more than t", "<=": "at most t", "<": "less than t"}
@@ -58,15 +59,14 @@ def _answer_search(c: Choices, w: Wording) -> Draft:
     limit = LIMITS[sign]
     asked, printed = (part.format(m=c["m"]) for part in FOUND[str(c["found"])])
     otherwise, nothing = empty(c)
-    top = c["top"]
     count = w.pick(
         f"For an integer r every x among them that is {words} counts as {measure}.",
         f"Let r be an integer. Each x of the list that is {words} gives {measure}.",
     )
     find = w.pick(
-        f"Find the smallest r from 1 to {top} for which the sum is {limit}",
-        f"Look for the smallest r from 1 to {top} such that the sum is {limit}",
-        f"Take the smallest r from 1 to {top} that makes the sum {limit}",
+        f"Find the smallest r from 1 to {TOP} for which the sum is {limit}",
+        f"Look for the smallest r from 1 to {TOP} such that the sum is {limit}",
+        f"Take the smallest r from 1 to {TOP} that makes the sum {limit}",
     )
     if_none = w.pick(f"If there is none, {otherwise}.", f"If no r will do, {otherwise}.")
     return Draft(
@@ -76,23 +76,23 @@ def _answer_search(c: Choices, w: Wording) -> Draft:
         recall=f"Each x that is {words} counts as {measure}; find the smallest r with a sum {limit} and print {asked}.",
         plan=(
             "Read n, t and the list a.",
-            f"Let p be 1 and q be {top} + 1.",
+            f"Let p be 1 and q be {TOP} + 1.",
             "While p < q let r be (p + q) // 2.",
             f"If sum({value} for x in a if {keep}) {sign} t set q to r, else set p to r + 1.",
-            f"If p > {top} print {nothing}.",
+            f"If p > {TOP} print {nothing}.",
             f"Else print {printed}.",
         ),
         program=lines(
             "n, t = map(int, input().split())",
             READ[1],
-            f"p, q = 1, {top} + 1",
+            f"p, q = 1, {TOP} + 1",
             "while p < q:",
             "    r = (p + q) // 2",
             f"    if sum({value} for x in a if {keep}) {sign} t:",
             "        q = r",
             "    else:",
             "        p = r + 1",
-            f"if p > {top}:",
+            f"if p > {TOP}:",
             f"    print({nothing})",
             "else:",
             f"    print({printed})",
@@ -120,8 +120,8 @@ PLACES = {
 PLACE_VALUES = {
     "number": ("it", "a[i]"),
     "distance": ("its distance from x", "abs(a[i] - x)"),
-    "sum": ("it plus x", "a[i] + x"),
-    "product": ("it times x", "a[i] * x"),
+    "sum": ("its sum with x", "a[i] + x"),
+    "product": ("its product with x", "a[i] * x"),
 }
 
 
@@ -174,7 +174,7 @@ def _numbers_and_questions(random: Random, level: int) -> str:
     n, q = {
         0: (random.randint(3, 6), random.randint(2, 3)),
         1: (random.randint(2, 30), random.randint(2, 10)),
-        2: random.choice([(1, 1), (2, 2), (40, 20)]),
+        2: random.choice([(1, 1), (2, 2), (38, 20)]),
     }[level]
     low, high = random.choice([(-5, 8), (0, 12), (-20, 40), (-9, -1)])
     numbers = [[random.randint(low, high) for _ in range(size)] for size in (n, q)]
@@ -194,7 +194,6 @@ FAMILIES = (
             "bound": tuple(BOUNDS),
             "found": tuple(FOUND),
             "empty": tuple(EMPTY),
-            "top": (100, 50, 200),
             "k": (2, 3, 4, 5),
             "m": CONSTANT,
         },
@@ -210,7 +209,16 @@ FAMILIES = (
             "condition": tuple(CONDITIONS),
             "place": tuple(PLACES),
             "value": tuple(PLACE_VALUES),
-            "total": ("sum", "largest", "smallest", "count", "distinct", "last", "first", "range"),
+            "total": (
+                "sum",
+                "largest",
+                "smallest",
+                "descending",
+                "distinct",
+                "last",
+                "first",
+                "range",
+            ),
             "empty": tuple(EMPTY),
             "k": (2, 3, 4, 5),
         },

@@ -45,31 +45,11 @@ def _key(c: Choices) -> tuple[str, str]:
     return words.format(q=c["q"]), code.format(q=c["q"])
 
 
-RANKINGS = {
-    "most_smallest": (
-        "the key that appears most often, the smallest of equal ones",
-        "max(d, key=lambda y: (d[y], -y))",
-    ),
-    "most_largest": (
-        "the key that appears most often, the largest of equal ones",
-        "max(d, key=lambda y: (d[y], y))",
-    ),
-    "most_first": (
-        "the key that appears most often, of equal ones that which appears first",
-        "max(d, key=lambda y: d[y])",
-    ),
-    "fewest_smallest": (
-        "the key that appears least often, the smallest of equal ones",
-        "min(d, key=lambda y: (d[y], y))",
-    ),
-    "fewest_largest": (
-        "the key that appears least often, the largest of equal ones",
-        "min(d, key=lambda y: (d[y], -y))",
-    ),
-    "fewest_first": (
-        "the key that appears least often, of equal ones that which appears first",
-        "min(d, key=lambda y: d[y])",
-    ),
+OFTEN = {"most": ("most often", "d[y]"), "least": ("least often", "-d[y]")}
+TIES = {
+    "smallest": ("the smallest of equal ones", "-y"),
+    "largest": ("the largest of equal ones", "y"),
+    "first": ("of equal ones that which appears first", "0"),
 }
 
 
@@ -83,7 +63,10 @@ RANKED = {
 def _most_frequent(c: Choices, w: Wording) -> Draft:
     words, keep = condition(c)
     key, code = _key(c)
-    best, ranked = RANKINGS[str(c["ranking"])]
+    often, times = OFTEN[str(c["often"])]
+    tie, order = TIES[str(c["tie"])]
+    best = f"the key that appears {often}, {tie}"
+    ranked = f"max(d, key=lambda y: ({times}, {order}))"
     ask, printed = RANKED[str(c["printed"])]
     otherwise, nothing = empty(c)
     kept = w.pick(
@@ -144,9 +127,9 @@ PARTNERS = {
 
 SEEN_VALUES = {
     "number": ("x", "x"),
-    "place": ("the position of x, counted from 1,", "i + 1"),
+    "place": ("the position of x (from 1 on)", "i + 1"),
     "distance": ("the distance between the two positions", "i - d[y]"),
-    "earlier": ("the position of the earlier number, counted from 1,", "d[y] + 1"),
+    "earlier": ("the position (from 1 on) of the earlier number", "d[y] + 1"),
     "partner": ("the earlier number", "a[d[y]]"),
 }
 
@@ -216,7 +199,16 @@ GROUP_VALUES = {
 }
 
 
-GROUP_TOTALS = ("sum", "largest", "smallest", "count", "range", "sorted", "descending", "distinct")
+GROUP_TOTALS = (
+    "sum",
+    "largest",
+    "smallest",
+    "two_largest",
+    "range",
+    "sorted",
+    "descending",
+    "distinct",
+)
 
 
 def _group_by(c: Choices, w: Wording) -> Draft:
@@ -352,7 +344,8 @@ FAMILIES = (
         {
             "condition": tuple(CONDITIONS),
             "key": tuple(KEYS),
-            "ranking": tuple(RANKINGS),
+            "often": tuple(OFTEN),
+            "tie": tuple(TIES),
             "printed": tuple(RANKED),
             "empty": tuple(EMPTY),
             "k": (2, 3, 4, 5),
@@ -369,7 +362,7 @@ FAMILIES = (
         {
             "partner": tuple(PARTNERS),
             "value": tuple(SEEN_VALUES),
-            "total": tuple(TOTALS),
+            "total": tuple(name for name in TOTALS if name != "count"),
             "empty": tuple(EMPTY),
             "q": (2, 3, 4, 5, 6),
         },

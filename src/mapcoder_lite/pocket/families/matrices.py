@@ -1,4 +1,4 @@
-"""Families about two dimensions: walks over numbers, two words, rows and columns, blocks.
+"""Families about tables of numbers: ways through them, rows and columns, blocks.
 
 Knows: how each of them is told, planned, programmed and fed.
 Does not know: how problems are split or judged.
@@ -29,7 +29,11 @@ READ_TABLE = (
     "h, w = map(int, input().split())",
     "g = [list(map(int, input().split())) for _ in range(h)]",
 )
+
+
 READ_TABLE_STEP = "Read h, w and the table g."
+
+
 TABLE_SPEC = (
     "The first line contains h and w. Then follow h lines with w integers each.",
     "The first line has h and w, each of the next h lines has w integers.",
@@ -152,107 +156,6 @@ def _rows(random: Random, level: int, values: list[int]) -> str:
     h, width = random.randint(min(2, most), most), random.randint(min(2, most), most)
     rows = [" ".join(str(random.choice(values)) for _ in range(width)) for _ in range(h)]
     return f"{h} {width}\n" + "\n".join(rows) + "\n"
-
-
-FITS = {
-    "equal": ("equal", "x == y"),
-    "vowels": ("equal vowels", 'x == y and x in "aeiou"'),
-    "consonants": ("equal consonants", 'x == y and x not in "aeiou"'),
-    "before": ("equal and before d in the alphabet", 'x == y and x < "d"'),
-    "after": ("equal and after b in the alphabet", 'x == y and x > "b"'),
-    "close": ("equal or neighbours in the alphabet", "abs(ord(x) - ord(y)) <= 1"),
-    "next": ("such that the second follows the first in the alphabet", "ord(y) - ord(x) == 1"),
-    "different": ("different", "x != y"),
-}
-
-
-FIT_WORTHS = {
-    "one": ("1", "1"),
-    "vowel": ("{k} if its letter of s is a vowel and 1 if not", '({k} if x in "aeiou" else 1)'),
-    "first": ("{k} if its letter of s is an a and 1 if not", '({k} if x == "a" else 1)'),
-    "place": ("the position, counted from 1, of its letter in s", "i + 1"),
-}
-
-
-FIT_KINDS = {
-    "letters": (
-        "Cross out letters of both words until the rest of s and of t are equally long and fit letter by letter.",
-        "max(d[i][j + 1], d[i + 1][j])",
-        "d[-1][-1]",
-    ),
-    "blocks": (
-        "Take a block of consecutive letters from each word, both equally long, so that they fit letter by letter.",
-        "0",
-        "max(map(max, d))",
-    ),
-}
-
-
-FIT_RESULTS = {
-    "it": ("r", "r"),
-    "modulo": ("r modulo {m}", "r % {m}"),
-    "left": ("the length of s minus r", "len(s) - r"),
-    "both": ("the length of t plus r", "len(t) + r"),
-}
-
-
-def _common_word(c: Choices, w: Wording) -> Draft:
-    fit, match = FITS[str(c["fit"])]
-    counts, worth = (part.format(k=c["k"]) for part in FIT_WORTHS[str(c["worth"])])
-    take, before, result = FIT_KINDS[str(c["kind"])]
-    asked, printed = (part.format(m=c["m"]) for part in FIT_RESULTS[str(c["result"])])
-    otherwise, nothing = empty(c)
-    told = w.pick(
-        f"A letter of s and a letter of t fit if they are {fit}.",
-        f"Two letters, the first from s and the second from t, fit if they are {fit}.",
-    )
-    ask = w.pick(
-        f"A fitting pair is worth {counts}. Let r be the largest possible total worth.",
-        f"Each pair that fits is worth {counts}. The largest total worth is r.",
-    )
-    say = w.pick(f"Print {asked}", f"Output {asked}", f"Find {asked}")
-    return Draft(
-        statement=f"{w.pick('You are given two words s and t.', 'Alice wrote the words s and t.', 'There are two words s and t.')} {told} {take} {ask} {say}, but if r is 0, {otherwise}.",
-        input_spec=w.pick(
-            "The first line contains s, the second line t.", "Two lines: the word s, the word t."
-        ),
-        output_spec="Print the answer on one line.",
-        recall=f"{take} Letters fit if they are {fit}, a pair is worth {counts}. Print {asked}.",
-        plan=(
-            "Read s and t.",
-            "Let d be len(s) + 1 rows of len(t) + 1 times 0.",
-            f"For each i, x in s and each j, y in t set d[i + 1][j + 1] to {before}.",
-            f"If {match} set d[i + 1][j + 1] to max(d[i + 1][j + 1], d[i][j] + {worth}).",
-            f"Let r be {result}.",
-            f"If r == 0 print {nothing}, else print {printed}.",
-        ),
-        program=lines(
-            "s = input().strip()",
-            "t = input().strip()",
-            "d = [[0] * (len(t) + 1) for _ in range(len(s) + 1)]",
-            "for i, x in enumerate(s):",
-            "    for j, y in enumerate(t):",
-            f"        d[i + 1][j + 1] = {before}",
-            f"        if {match}:",
-            f"            d[i + 1][j + 1] = max(d[i + 1][j + 1], d[i][j] + {worth})",
-            f"r = {result}",
-            "if r == 0:",
-            f"    print({nothing})",
-            "else:",
-            f"    print({printed})",
-        ),
-        make_input=_two_words,
-    )
-
-
-def _two_words(random: Random, level: int) -> str:
-    most = {0: 6, 1: 12, 2: random.choice([1, 2, 20])}[level]
-    letters = random.choice(["abcdef", "abe", "abcde", "aeiou", "ab", "bcd"])
-    words = [
-        "".join(random.choice(letters) for _ in range(random.randint(min(3, most), most)))
-        for _ in range(2)
-    ]
-    return "\n".join(words) + "\n"
 
 
 TABLE_LINES = {
@@ -383,23 +286,6 @@ FAMILIES = (
         _number_path,
     ),
     Family(
-        "common_word",
-        "Two Words",
-        "dynamic programming on two words: the best result of every two prefixes",
-        ("dp", "strings"),
-        1900,
-        {
-            "fit": tuple(FITS),
-            "worth": tuple(FIT_WORTHS),
-            "kind": tuple(FIT_KINDS),
-            "result": tuple(FIT_RESULTS),
-            "empty": tuple(EMPTY),
-            "k": (2, 3, 4),
-            "m": (2, 3, 5),
-        },
-        _common_word,
-    ),
-    Family(
         "matrix_lines",
         "Table",
         "tables: sum up each row or column, then sum up the results",
@@ -425,7 +311,7 @@ FAMILIES = (
         {
             "block": tuple(BLOCKS),
             "value": tuple(BLOCK_VALUES),
-            "total": tuple(TOTALS),
+            "total": tuple(name for name in TOTALS if name != "count"),
             "empty": tuple(EMPTY),
         },
         _submatrix,

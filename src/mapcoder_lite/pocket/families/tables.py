@@ -1,4 +1,4 @@
-"""Families that fill a table: stairs, knapsacks, choices, reachable totals, tilings.
+"""Families that fill a table from left to right: stairs, numbers apart, tilings.
 
 Knows: how each of them is told, planned, programmed and fed.
 Does not know: how problems are split or judged.
@@ -10,8 +10,6 @@ from mapcoder_lite.pocket.family import (
     Draft,
     Family,
     lines,
-    lines_unless_empty,
-    steps_unless_empty,
 )
 from mapcoder_lite.pocket.words import (
     CHANGES,
@@ -30,9 +28,6 @@ from mapcoder_lite.pocket.words import (
     intro,
     total,
 )
-
-NATURAL_CONDITIONS = tuple(name for name in CONDITIONS if name not in ("positive", "negative"))
-"""Conditions that tell positive numbers apart."""
 
 JUMPS = {
     "one_two": ("1 or 2", "(1, 2)"),
@@ -132,89 +127,6 @@ def _few_values(random: Random, level: int) -> str:
     return f"{n}\n{' '.join(str(random.choice(values)) for _ in range(n))}\n"
 
 
-ITEM_WORTHS = {
-    "value": ("its value", "y"),
-    "square": ("its value squared", "y * y"),
-    "product": ("its weight times its value", "x * y"),
-    "sum": ("its weight plus its value", "x + y"),
-    "more": ("its value increased by {m}", "y + {m}"),
-}
-
-
-ITEM_USES = {
-    "many": ("Each item may be taken as often as you like.", "x to t", "range(x, t + 1)"),
-    "once": ("Each item may be taken at most once.", "t down to x", "range(t, x - 1, -1)"),
-}
-
-
-FILLS = {
-    "exactly": ("exactly t", "d[t]"),
-    "at_most": ("at least 1 and at most t", "{pick}(d[1:])"),
-    "half": ("more than half of t and at most t", "{pick}(d[t // 2 + 1:])"),
-}
-
-
-def _knapsack(c: Choices, w: Wording) -> Draft:
-    words, keep = condition(c)
-    worth, value = (part.format(m=c["m"]) for part in ITEM_WORTHS[str(c["worth"])])
-    rule, direction, loop = ITEM_USES[str(c["use"])]
-    best, pick = {"largest": ("largest", "max"), "smallest": ("smallest", "min")}[str(c["goal"])]
-    weight, result = (part.format(pick=pick) for part in FILLS[str(c["fill"])])
-    otherwise, nothing = empty(c)
-    start = f"{'-' if pick == 'max' else ''}10 ** 9"
-    take = w.pick(
-        f"Take items whose weight is {words} with a total weight of {weight}.",
-        f"Pick items with a total weight of {weight}; each weight must be {words}.",
-    )
-    counts = w.pick(f"An item is worth {worth}.", f"The worth of an item is {worth}.")
-    ask = w.pick(
-        f"Print the {best} total worth.",
-        f"Find the {best} total worth.",
-        f"Output the {best} total worth.",
-    )
-    if_none = w.pick(f"If there is no way, {otherwise}.", f"If this is impossible, {otherwise}.")
-    return Draft(
-        statement=f"{w.pick('There are n items with weights and values.', 'Each of n items has a weight and a value.', 'A shop has n items with weights and values.')} {take} {rule} {counts} {ask} {if_none}",
-        input_spec="The first line contains n and t, the second line n weights, the third line n values.",
-        output_spec="Print the answer on one line.",
-        recall=f"Take items whose weight is {words}, each worth {worth}, with a total weight of {weight}, for the {best} worth. {rule}",
-        plan=(
-            "Read n, t, the list a and the list b.",
-            f"Let d be t + 1 times {start} and d[0] be 0.",
-            f"For each x, y in zip(a, b) with {keep} and each s from {direction} set d[s] to {pick}(d[s], d[s - x] + {value}).",
-            f"Let r be {result}.",
-            f"If abs(r) > 10 ** 6 print {nothing}.",
-            "Else print r.",
-        ),
-        program=lines(
-            "n, t = map(int, input().split())",
-            READ[1],
-            "b = list(map(int, input().split()))",
-            f"d = [{start}] * (t + 1)",
-            "d[0] = 0",
-            "for x, y in zip(a, b):",
-            f"    if {keep}:",
-            f"        for s in {loop}:",
-            f"            d[s] = {pick}(d[s], d[s - x] + {value})",
-            f"r = {result}",
-            "if abs(r) > 10 ** 6:",
-            f"    print({nothing})",
-            "else:",
-            "    print(r)",
-        ),
-        make_input=_items,
-    )
-
-
-def _items(random: Random, level: int) -> str:
-    n = {0: random.randint(2, 4), 1: random.randint(2, 9), 2: random.choice([1, 1, 2, 12])}[level]
-    heaviest = random.choice([6, 12])
-    weights = [random.randint(1, heaviest) for _ in range(n)]
-    values = [random.randint(1, random.choice([3, 20])) for _ in range(n)]
-    t = random.choice([sum(random.sample(weights, random.randint(1, n))), random.randint(1, 40)])
-    return f"{n} {t}\n{' '.join(map(str, weights))}\n{' '.join(map(str, values))}\n"
-
-
 def _apart(c: Choices, w: Wording) -> Draft:
     words, keep = condition(c)
     changed, value = change(c)
@@ -261,76 +173,6 @@ def _apart(c: Choices, w: Wording) -> Draft:
             integers(random, level) if level == 1 else _few_values(random, level)
         ),
     )
-
-
-TOTAL_MOVES = {
-    "take": ("may be added or left out", "d | {p + x for p in d}"),
-    "signs": ("is added or subtracted", "{p + x for p in d} | {p - x for p in d}"),
-    "drop": ("may be subtracted or left out", "d | {p - x for p in d}"),
-    "twice": ("is added once or twice", "{p + x for p in d} | {p + 2 * x for p in d}"),
-    "any": (
-        "may be added, subtracted or left out",
-        "d | {p + x for p in d} | {p - x for p in d}",
-    ),
-}
-
-
-TOTAL_TESTS = {
-    "greater": ("greater than t", "p > t"),
-    "at_least": ("at least t", "p >= t"),
-    "less": ("less than t", "p < t"),
-    "at_most": ("at most t", "p <= t"),
-    "multiple": ("divisible by t", "p % t == 0"),
-    "near": ("different from t by at most {m}", "abs(p - t) <= {m}"),
-}
-
-
-def _reachable(c: Choices, w: Wording) -> Draft:
-    words, keep = condition(c)
-    may, move = TOTAL_MOVES[str(c["move"])]
-    fits, test = (part.format(m=c["m"]) for part in TOTAL_TESTS[str(c["test"])])
-    asked, printed = total(c)
-    otherwise, nothing = empty(c)
-    start = w.pick("The total starts at 0.", "Start with the total 0.")
-    add = w.pick(
-        f"Each number that is {words} {may}.", f"A number {may} if it is {words}, the others never."
-    )
-    take = w.pick(
-        f"Consider the different totals you can reach that are {fits}.",
-        f"Look at all different final totals that are {fits}.",
-    )
-    ask = w.pick(f"Print {asked}.", f"Find {asked}.", f"Output {asked}.")
-    return Draft(
-        statement=f"{intro(w)} There is also a positive integer t. {start} {add} {take} {ask} If there are none, {otherwise}.",
-        input_spec="The first line contains n and t. The second line contains n integers.",
-        output_spec="Print the answer on one line.",
-        recall=f"Each number that is {words} {may}; of the totals that are {fits} print {asked}.",
-        plan=(
-            "Read n, t and the list a.",
-            "Let d be {0}.",
-            f"For each x in a with {keep} set d to {move}.",
-            f"Let b be p for each p in d with {test}.",
-            *steps_unless_empty(nothing, printed),
-        ),
-        program=lines(
-            "n, t = map(int, input().split())",
-            READ[1],
-            "d = {0}",
-            "for x in a:",
-            f"    if {keep}:",
-            f"        d = {move}",
-            f"b = [p for p in d if {test}]",
-            *lines_unless_empty(nothing, printed),
-        ),
-        make_input=_total_target,
-    )
-
-
-def _total_target(random: Random, level: int) -> str:
-    n = {0: random.randint(2, 4), 1: random.randint(2, 9), 2: random.choice([1, 1, 2, 10])}[level]
-    low, high = random.choice([(-6, 12), (1, 12), (1, 30), (2, 5), (-9, -1)])
-    t = random.choice([random.randint(1, 5), random.randint(1, 25)])
-    return f"{n} {t}\n{' '.join(str(random.randint(low, high)) for _ in range(n))}\n"
 
 
 TILE_COLOURS = {
@@ -421,24 +263,6 @@ FAMILIES = (
         _stairs,
     ),
     Family(
-        "knapsack",
-        "Knapsack",
-        "knapsack: for every weight keep the best worth of the items so far",
-        ("dp", "knapsack"),
-        1700,
-        {
-            "condition": NATURAL_CONDITIONS,
-            "worth": tuple(ITEM_WORTHS),
-            "use": tuple(ITEM_USES),
-            "fill": tuple(FILLS),
-            "goal": ("largest", "smallest"),
-            "empty": tuple(EMPTY),
-            "k": (2, 3, 4, 5),
-            "m": CONSTANT,
-        },
-        _knapsack,
-    ),
-    Family(
         "apart",
         "Far Apart",
         "dynamic programming: for every prefix take its last number or leave it",
@@ -454,23 +278,6 @@ FAMILIES = (
             "m": CONSTANT,
         },
         _apart,
-    ),
-    Family(
-        "reachable",
-        "Reachable Totals",
-        "subset sums: keep the set of all totals that can be reached so far",
-        ("dp", "subset sums"),
-        1600,
-        {
-            "condition": tuple(CONDITIONS),
-            "move": tuple(TOTAL_MOVES),
-            "test": tuple(TOTAL_TESTS),
-            "total": ("sum", "largest", "smallest", "count", "range", "two_largest"),
-            "empty": tuple(EMPTY),
-            "k": (2, 3, 4, 5),
-            "m": CONSTANT,
-        },
-        _reachable,
     ),
     Family(
         "tilings",
