@@ -199,16 +199,7 @@ GROUP_VALUES = {
 }
 
 
-GROUP_TOTALS = (
-    "sum",
-    "largest",
-    "smallest",
-    "two_largest",
-    "range",
-    "sorted",
-    "descending",
-    "distinct",
-)
+GROUP_TOTALS = ("sum", "largest", "smallest", "range", "sorted", "descending", "distinct")
 
 
 def _group_by(c: Choices, w: Wording) -> Draft:
