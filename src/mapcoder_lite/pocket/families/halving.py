@@ -103,7 +103,7 @@ def _answer_search(c: Choices, w: Wording) -> Draft:
 
 def _workload(random: Random, level: int) -> str:
     n = {0: random.randint(2, 5), 1: random.randint(1, 20), 2: random.choice([1, 1, 2, 40])}[level]
-    high = random.choice([3, 12, 60])
+    high = random.choice([3, 12, 60, 400])
     a = [random.randint(1, high) for _ in range(n)]
     usual = [random.randint(1, 8), random.randint(1, 2 * n), random.randint(1, sum(a))]
     t = random.choice([*usual, 1, 10**5] if level == 2 else usual)
