@@ -4,12 +4,23 @@ Knows: which families there are.
 Does not know: what is in them.
 """
 
-from mapcoder_lite.pocket.families import lists, numbers, order, scans, shapes
+from mapcoder_lite.pocket.families import (
+    halving,
+    hashing,
+    lists,
+    matrices,
+    numbers,
+    order,
+    scans,
+    shapes,
+    subsets,
+    tables,
+)
 from mapcoder_lite.pocket.family import Family
 
 _NAMED = {
     family.name: family
-    for room in (lists, scans, order, numbers, shapes)
+    for room in (lists, scans, order, numbers, shapes, tables, subsets, matrices, halving, hashing)
     for family in room.FAMILIES
 }
 
@@ -34,6 +45,21 @@ FAMILIES: tuple[Family, ...] = tuple(
         "subsequence",
         "segment",
         "search",
+        "stairs",
+        "knapsack",
+        "apart",
+        "reachable",
+        "tilings",
+        "number_path",
+        "common_word",
+        "matrix_lines",
+        "submatrix",
+        "answer_search",
+        "closest",
+        "most_frequent",
+        "seen_before",
+        "group_by",
+        "accounts",
     )
 )
 """The seeded problem sets draw from them by position: a new family goes to the end."""
