@@ -4,12 +4,36 @@ Knows: which families there are.
 Does not know: what is in them.
 """
 
-from mapcoder_lite.pocket.families import lists, numbers, order, scans, shapes
+from mapcoder_lite.pocket.families import (
+    arithmetic,
+    layers,
+    lists,
+    networks,
+    numbers,
+    order,
+    scans,
+    sequences,
+    shapes,
+    texts,
+    wordlists,
+)
 from mapcoder_lite.pocket.family import Family
 
 _NAMED = {
     family.name: family
-    for room in (lists, scans, order, numbers, shapes)
+    for room in (
+        lists,
+        scans,
+        order,
+        numbers,
+        shapes,
+        networks,
+        layers,
+        texts,
+        wordlists,
+        arithmetic,
+        sequences,
+    )
     for family in room.FAMILIES
 }
 
@@ -34,6 +58,21 @@ FAMILIES: tuple[Family, ...] = tuple(
         "subsequence",
         "segment",
         "search",
+        "components",
+        "distances",
+        "roads",
+        "levels",
+        "tree",
+        "islands",
+        "palindromes",
+        "squeeze",
+        "cipher",
+        "anagrams",
+        "folds",
+        "divisors",
+        "sieve",
+        "recurrence",
+        "masks",
     )
 )
 """The seeded problem sets draw from them by position: a new family goes to the end."""
