@@ -282,7 +282,7 @@ def _parents(random: Random, level: int) -> str:
     n = {
         0: random.randint(5, 8),
         1: random.randint(3, 25),
-        2: random.choice([1, 1, 3, large, large]),
+        2: random.choice([1, 1, large, large, large]),
     }[level]
     kind = random.choice(["any", "star", "path", "halves"]) if level == 2 else "any"
     up = {"any": n, "star": n, "path": 1, "halves": n}[kind]
