@@ -5,61 +5,43 @@ Does not know: what is in them.
 """
 
 from mapcoder_lite.pocket.families import (
+    arithmetic,
     halving,
     hashing,
+    layers,
     lists,
     matrices,
+    networks,
     numbers,
     order,
     scans,
+    sequences,
     shapes,
     subsets,
     tables,
+    texts,
+    wordlists,
 )
 from mapcoder_lite.pocket.family import Family
 
-_NAMED = {
-    family.name: family
-    for room in (lists, scans, order, numbers, shapes, tables, subsets, matrices, halving, hashing)
-    for family in room.FAMILIES
-}
-
-FAMILIES: tuple[Family, ...] = tuple(
-    _NAMED[name]
-    for name in (
-        "filter",
-        "two_conditions",
-        "prefix",
-        "neighbours",
-        "runs",
-        "window",
-        "sorting",
-        "counting",
-        "interval",
-        "digits",
-        "letters",
-        "pairs",
-        "coins",
-        "grid",
-        "bits",
-        "subsequence",
-        "segment",
-        "search",
-        "stairs",
-        "knapsack",
-        "apart",
-        "reachable",
-        "tilings",
-        "number_path",
-        "common_word",
-        "matrix_lines",
-        "submatrix",
-        "answer_search",
-        "closest",
-        "most_frequent",
-        "seen_before",
-        "group_by",
-        "accounts",
-    )
+_ROOMS = (
+    lists,
+    scans,
+    order,
+    numbers,
+    shapes,
+    tables,
+    subsets,
+    matrices,
+    halving,
+    hashing,
+    networks,
+    layers,
+    texts,
+    wordlists,
+    arithmetic,
+    sequences,
 )
+
+FAMILIES: tuple[Family, ...] = tuple(family for room in _ROOMS for family in room.FAMILIES)
 """The seeded problem sets draw from them by position: a new family goes to the end."""
