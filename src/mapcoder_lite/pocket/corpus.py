@@ -44,7 +44,7 @@ def chats(seed: int, *, hard_share: float = 0.5) -> Iterator[Chat]:
 
 def wrong_draft(puzzle: Puzzle, random: Random) -> Draft:
     """The puzzle's draft with one choice changed: a plausible wrong plan and program."""
-    choices = random.choice(list(puzzle.family.mistakes(puzzle.choices)))
+    choices = puzzle.family.mistake(puzzle.choices, random)
     return puzzle.family.write(choices, Wording(Random(0)))
 
 
