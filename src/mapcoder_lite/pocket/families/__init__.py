@@ -4,12 +4,23 @@ Knows: which families there are.
 Does not know: what is in them.
 """
 
-from mapcoder_lite.pocket.families import lists, numbers, order, scans, shapes
+from mapcoder_lite.pocket.families import (
+    intervals,
+    lists,
+    numbers,
+    order,
+    scans,
+    schemes,
+    shapes,
+    stacks,
+    sweeps,
+    turns,
+)
 from mapcoder_lite.pocket.family import Family
 
 _NAMED = {
     family.name: family
-    for room in (lists, scans, order, numbers, shapes)
+    for room in (lists, scans, order, numbers, shapes, sweeps, stacks, intervals, schemes, turns)
     for family in room.FAMILIES
 }
 
@@ -34,6 +45,22 @@ FAMILIES: tuple[Family, ...] = tuple(
         "subsequence",
         "segment",
         "search",
+        "stretch",
+        "two_ends",
+        "range_queries",
+        "difference",
+        "brackets",
+        "next_greater",
+        "reduce",
+        "activities",
+        "merge",
+        "nails",
+        "heap",
+        "records",
+        "circle",
+        "rounds",
+        "robot",
+        "turns",
     )
 )
 """The seeded problem sets draw from them by position: a new family goes to the end."""
