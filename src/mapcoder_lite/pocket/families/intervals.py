@@ -24,8 +24,6 @@ from mapcoder_lite.pocket.words import (
     total,
 )
 
-READ_N = READ[0]
-
 READ_ENDS = "    l, r = map(int, input().split())"
 
 ENDS_SPEC = (
@@ -68,7 +66,7 @@ def _activities(c: Choices, w: Wording) -> Draft:
         "A plan lists n activities with start l and end r.",
     )
     rule = w.pick(
-        f"Alice looks at them {order}, equal ones by start and then by end. She chooses the first, and then each one that {words}.",
+        f"Alice looks at them {order}, equal ones by start, then by end. She chooses the first, and then each one that {words}.",
         f"They are sorted {order}, ties by start, then by end. Alice takes the first one and after that every one that {words}.",
     )
     ask = w.pick(f"Print {asked}.", f"Find {asked}.", f"Output {asked}.")
@@ -84,7 +82,7 @@ def _activities(c: Choices, w: Wording) -> Draft:
             f"Print {printed}.",
         ),
         program=lines(
-            READ_N,
+            READ[0],
             "a = []",
             "for _ in range(n):",
             READ_ENDS,
@@ -107,7 +105,7 @@ def _ends(random: Random, level: int) -> str:
         level
     ]
     high = {0: 15, 1: random.choice([12, 30, 60]), 2: random.choice([4, 20, 60])}[level]
-    length = random.choice([3, 6, 12])
+    length = random.choice([2, 3, 6, 12])
     rows = [
         (left, left + random.randint(1, length))
         for left in (random.randint(0, high) for _ in range(n))
@@ -163,7 +161,7 @@ def _merge(c: Choices, w: Wording) -> Draft:
             f"Print {printed}.",
         ),
         program=lines(
-            READ_N,
+            READ[0],
             "a = [list(map(int, input().split())) for _ in range(n)]",
             "b = []",
             "for l, r in sorted(a):",
@@ -233,7 +231,7 @@ def _nails(c: Choices, w: Wording) -> Draft:
             *steps_unless_empty(nothing, printed),
         ),
         program=lines(
-            READ_N,
+            READ[0],
             "a = []",
             "for _ in range(n):",
             READ_ENDS,

@@ -6,6 +6,7 @@ Does not know: how problems are split or judged.
 
 from random import Random
 
+from mapcoder_lite.pocket.families.sweeps import READ_TARGET, TARGET_SPEC
 from mapcoder_lite.pocket.family import (
     Draft,
     Family,
@@ -23,13 +24,6 @@ from mapcoder_lite.pocket.words import (
     Wording,
     empty,
     intro,
-)
-
-READ_TARGET = ("n, t = map(int, input().split())", READ[1])
-
-TARGET_SPEC = (
-    "The first line contains n and t. The second line contains n integers.",
-    "The first line has the integers n and t, the second line has n integers.",
 )
 
 END_TESTS = {
@@ -107,8 +101,6 @@ def _with_bound(random: Random, level: int, test: str) -> str:
         bound = random.randint(high, high * high // 2)
     return f"{n} {bound}\n{' '.join(map(str, values))}\n"
 
-
-READ_N = READ[0]
 
 MERGED = {
     "sum": ("x + y", "x + y"),
@@ -234,7 +226,7 @@ def _records(c: Choices, w: Wording) -> Draft:
             f"Print {printed}.",
         ),
         program=lines(
-            READ_N,
+            READ[0],
             "a = []",
             "for i in range(1, n + 1):",
             "    x, y = map(int, input().split())",

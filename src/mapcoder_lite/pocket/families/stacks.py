@@ -71,7 +71,7 @@ def _brackets(c: Choices, w: Wording) -> Draft:
         statement=f"{given} {match} {take} {ask} If there are none, {otherwise}.",
         input_spec=w.pick("One line with s.", "The only line contains s."),
         output_spec="Print the answer on one line.",
-        recall=f"Match the brackets {opening} and {closing}, for each pair take {named} and print {asked} that are {words}.",
+        recall=f"Match the brackets {opening} and {closing}, for each pair take {named}, keep the values that are {words} and print {asked}.",
         plan=(
             "Read s and keep a stack c of open positions.",
             f'For each i if s[i] is "{opening}" append i to c.',
@@ -284,7 +284,7 @@ def _circle(c: Choices, w: Wording) -> Draft:
     told, move = CIRCLE_MOVES[str(c["move"])]
     end, take = CIRCLE_ENDS[str(c["end"])]
     asked, printed = CIRCLE_GOALS[str(c["goal"])]
-    kept = f"{c['m']} cards are left"
+    kept = "1 card is left" if c["m"] == 1 else f"{c['m']} cards are left"
     story = w.pick(
         "There are n cards with numbers in a row, the first is at the front.",
         "Alice holds n cards with numbers, the first is at the front.",
@@ -299,7 +299,7 @@ def _circle(c: Choices, w: Wording) -> Draft:
         statement=f"{story} There is also an integer q. {rule} {ask}",
         input_spec=w.pick(*Q_SPEC) + f" n is greater than {c['m']}.",
         output_spec="Print the answer on one line.",
-        recall=f"Until {kept}, {told} {times} and the {end} card is removed: print {asked}.",
+        recall=f"Until {kept}, {told} {times}, then the {end} card is removed; print {asked}.",
         plan=(
             "Read n, q and the list a.",
             f"While len(a) > {c['m']} repeat {count} times {move}.",
@@ -320,7 +320,7 @@ def _circle(c: Choices, w: Wording) -> Draft:
 
 
 def _cards(random: Random, level: int, at_least: int) -> str:
-    n = {0: random.randint(0, 3), 1: random.randint(1, 15), 2: random.choice([0, 0, 1, 25])}[level]
+    n = {0: random.randint(1, 4), 1: random.randint(1, 15), 2: random.choice([0, 0, 1, 25])}[level]
     n += at_least
     high = random.choice([3, 9, 20])
     values = [random.randint(1, high) for _ in range(n)]

@@ -59,6 +59,10 @@ STRETCH_GOALS = {
     ),
     "all": ("for every position the length of the longest good block that ends there", "*b"),
     "last": ("the length of the longest good block that ends at the last position", "b[-1]"),
+    "single": (
+        "at how many positions the longest good block that ends there has length 1",
+        "b.count(1)",
+    ),
 }
 
 

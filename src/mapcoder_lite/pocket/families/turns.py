@@ -6,6 +6,7 @@ Does not know: how problems are split or judged.
 
 from random import Random
 
+from mapcoder_lite.pocket.families.stacks import Q_SPEC, READ_Q
 from mapcoder_lite.pocket.family import (
     Draft,
     Family,
@@ -20,13 +21,6 @@ from mapcoder_lite.pocket.words import (
     Choices,
     Wording,
     change,
-)
-
-READ_Q = ("n, q = map(int, input().split())", READ[1])
-
-Q_SPEC = (
-    "The first line contains n and q. The second line contains n positive integers.",
-    "The first line has the integers n and q, the second line has n positive integers.",
 )
 
 ROUND_TURNS = {
