@@ -12,7 +12,9 @@ from random import Random
 from mapcoder_lite.pocket.family import Family
 from mapcoder_lite.pocket.words import Choices, Wording
 
-Reference = Callable[[Choices, list[list[str]]], object]
+Answer = int | str | list[int]
+
+Reference = Callable[[Choices, list[list[str]]], Answer]
 """From choices and the words of each input line to what is to be printed."""
 
 HOLDS: dict[str, Callable[[int, int], bool]] = {
@@ -39,7 +41,7 @@ CHANGED: dict[str, Callable[[int, int], int]] = {
     "negate": lambda x, m: 0 - x,
 }
 
-TOTALLED: dict[str, Callable[[list[int]], object]] = {
+TOTALLED: dict[str, Callable[[list[int]], Answer]] = {
     "sum": sum,
     "largest": lambda b: sorted(b)[-1],
     "smallest": lambda b: sorted(b)[0],
@@ -48,13 +50,13 @@ TOTALLED: dict[str, Callable[[list[int]], object]] = {
     "sorted": sorted,
     "descending": lambda b: sorted(b, reverse=True),
     "two_largest": lambda b: sum(sorted(b, reverse=True)[:2]),
-    "last": lambda b: list(reversed(b))[0],
+    "last": lambda b: b[len(b) - 1],
     "first": lambda b: next(iter(b)),
     "all": list,
     "number": len,
 }
 
-NOTHING = {"zero": 0, "minus": -1, "none": "NONE", "empty": "EMPTY"}
+NOTHING: dict[str, int | str] = {"zero": 0, "minus": -1, "none": "NONE", "empty": "EMPTY"}
 
 
 def holds(c: Choices, x: int) -> bool:
@@ -67,7 +69,7 @@ def changed(c: Choices, x: int) -> int:
     return CHANGED[str(c["change"])](x, int(c["m"]))
 
 
-def totalled(c: Choices, b: list[int], dimension: str = "total") -> object:
+def totalled(c: Choices, b: list[int], dimension: str = "total") -> Answer:
     """The chosen total of a list, or what is printed when it is empty."""
     return TOTALLED[str(c[dimension])](b) if b else NOTHING[str(c["empty"])]
 

@@ -7,14 +7,14 @@ import pytest
 
 from mapcoder_lite.pocket.families import FAMILIES
 from mapcoder_lite.pocket.words import Choices
-from pocket_reference import NOTHING, changed, disagreement, holds, totalled
+from pocket_reference import NOTHING, Answer, changed, disagreement, holds, totalled
 
 
 def numbers(rows: list[list[str]]) -> list[list[int]]:
     return [[int(word) for word in row] for row in rows]
 
 
-def activities(c: Choices, rows: list[list[str]]) -> object:
+def activities(c: Choices, rows: list[list[str]]) -> Answer:
     pause = {"touch": 0, "apart": 1, "pause": int(c["k"])}[str(c["test"])]
     left = [tuple(row) for row in numbers(rows[1:])]
     chosen: list[tuple[int, ...]] = []
@@ -44,7 +44,7 @@ def activities(c: Choices, rows: list[list[str]]) -> object:
     }[str(c["goal"])]
 
 
-def merge(c: Choices, rows: list[list[str]]) -> object:
+def merge(c: Choices, rows: list[list[str]]) -> Answer:
     gap = {"touch": 0, "overlap": -1, "near": int(c["k"])}[str(c["test"])]
     segments = [tuple(row) for row in numbers(rows[1:])]
 
@@ -68,7 +68,7 @@ def merge(c: Choices, rows: list[list[str]]) -> object:
     return totalled({**c, "empty": "none"}, values[str(c["value"])])
 
 
-def nails(c: Choices, rows: list[list[str]]) -> object:
+def nails(c: Choices, rows: list[list[str]]) -> Answer:
     strips = [(start, end) for start, end in numbers(rows[1:]) if holds(c, end - start)]
     places: list[int] = []
     for start, end in sorted(strips, key=lambda strip: strip[1]):
@@ -84,7 +84,7 @@ def nails(c: Choices, rows: list[list[str]]) -> object:
     return totalled(c, places, "goal")
 
 
-def two_ends(c: Choices, rows: list[list[str]]) -> object:
+def two_ends(c: Choices, rows: list[list[str]]) -> Answer:
     (_, t), a = numbers(rows)
     pairs: list[tuple[int, int]] = []
     while len(a) >= 2:
@@ -109,7 +109,7 @@ def two_ends(c: Choices, rows: list[list[str]]) -> object:
     return totalled(c, [x + y for x, y in pairs], "goal")
 
 
-def heap(c: Choices, rows: list[list[str]]) -> object:
+def heap(c: Choices, rows: list[list[str]]) -> Answer:
     a, k = numbers(rows)[1], int(c["k"])
     costs: list[int] = []
     while len(a) > 1:
@@ -122,7 +122,7 @@ def heap(c: Choices, rows: list[list[str]]) -> object:
     return totalled({**c, "empty": "none"}, costs, "goal")
 
 
-def records(c: Choices, rows: list[list[str]]) -> object:
+def records(c: Choices, rows: list[list[str]]) -> Answer:
     k, m = int(c["k"]), int(c["m"])
     players = [(i, x, y) for i, (x, y) in enumerate(numbers(rows[1:]), 1)]
     if c["tie"] in ("more", "less"):
@@ -149,7 +149,7 @@ def records(c: Choices, rows: list[list[str]]) -> object:
     }[str(c["goal"])]
 
 
-def rounds(c: Choices, rows: list[list[str]]) -> object:
+def rounds(c: Choices, rows: list[list[str]]) -> Answer:
     (n, q), left = numbers(rows)
     k, clock = int(c["k"]), 0
     done: dict[int, int] = {}
@@ -178,7 +178,7 @@ def rounds(c: Choices, rows: list[list[str]]) -> object:
     }[str(c["goal"])]
 
 
-def robot(c: Choices, rows: list[list[str]]) -> object:
+def robot(c: Choices, rows: list[list[str]]) -> Answer:
     step, k = int(c["step"]), int(c["k"])
     x = y = 0
     noted: list[int] = []
@@ -213,7 +213,7 @@ def robot(c: Choices, rows: list[list[str]]) -> object:
     return totalled(c, noted, "goal")
 
 
-def turns(c: Choices, rows: list[list[str]]) -> object:
+def turns(c: Choices, rows: list[list[str]]) -> Answer:
     row = numbers(rows)[1]
     scores = {"first": 0, "second": 0}
     for turn in range(len(row)):

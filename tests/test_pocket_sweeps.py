@@ -4,7 +4,7 @@ import pytest
 
 from mapcoder_lite.pocket.families import FAMILIES
 from mapcoder_lite.pocket.words import Choices
-from pocket_reference import NOTHING, changed, disagreement, holds, totalled
+from pocket_reference import NOTHING, Answer, changed, disagreement, holds, totalled
 
 BLOCKS = {
     "absolute": lambda block, k: sum(abs(x) for x in block),
@@ -21,7 +21,7 @@ BLOCKS = {
 }
 
 
-def stretch(c: Choices, rows: list[list[str]]) -> object:
+def stretch(c: Choices, rows: list[list[str]]) -> Answer:
     (n, t), a = map(int, rows[0]), list(map(int, rows[1]))
     value = BLOCKS[str(c["measure"])]
     good = [(i, j) for j in range(n) for i in range(j + 1) if value(a[i : j + 1], int(c["k"])) <= t]
@@ -29,7 +29,7 @@ def stretch(c: Choices, rows: list[list[str]]) -> object:
     return {
         "longest": max([e - s + 1 for s, e in good], default=0),
         "number": len(good),
-        "none": sum(all(e != j for _, e in good) for j in range(n)),
+        "lengths": len(dict.fromkeys(longest)),
         "end": 1 + min(j for j in range(n) if longest[j] == max(longest)),
         "all": longest,
         "last": longest[n - 1],
@@ -37,13 +37,13 @@ def stretch(c: Choices, rows: list[list[str]]) -> object:
     }[str(c["goal"])]
 
 
-def answered(c: Choices, b: list[int]) -> object:
+def answered(c: Choices, b: list[int]) -> Answer:
     if c["goal"] == "best":
         return 1 + min(i for i, x in enumerate(b) if x == max(b))
     return totalled({"total": c["goal"]}, b)
 
 
-def range_queries(c: Choices, rows: list[list[str]]) -> object:
+def range_queries(c: Choices, rows: list[list[str]]) -> Answer:
     a = list(map(int, rows[1]))
     b: list[int] = []
     for left, right in rows[2:]:
@@ -53,7 +53,7 @@ def range_queries(c: Choices, rows: list[list[str]]) -> object:
     return answered(c, b)
 
 
-def difference(c: Choices, rows: list[list[str]]) -> object:
+def difference(c: Choices, rows: list[list[str]]) -> Answer:
     b = [0] * int(rows[0][0])
     for left, right, x in rows[1:]:
         for place in range(int(left), int(right) + (c["end"] == "range")):
@@ -64,7 +64,7 @@ def difference(c: Choices, rows: list[list[str]]) -> object:
     return sum(not x & 1 for x in b) if c["goal"] == "even" else answered(c, b)
 
 
-def brackets(c: Choices, rows: list[list[str]]) -> object:
+def brackets(c: Choices, rows: list[list[str]]) -> Answer:
     text = rows[0][0]
     opening = {"round": "(", "square": "[", "curly": "{"}[str(c["bracket"])]
     free = [sign == opening for sign in text]
@@ -79,13 +79,14 @@ def brackets(c: Choices, rows: list[list[str]]) -> object:
                     "length": len(text[j : i + 1]),
                     "inside": len(text[j + 1 : i]),
                     "open": j + 1,
-                    "places": i + j,
+                    "close": i + 1,
+                    "depth": len(before),
                 }[str(c["value"])]
             )
     return totalled(c, [x for x in b if holds(c, x)])
 
 
-def next_greater(c: Choices, rows: list[list[str]]) -> object:
+def next_greater(c: Choices, rows: list[list[str]]) -> Answer:
     a = list(map(int, rows[1]))
     b: list[int] = []
     for i, x in enumerate(a):
@@ -102,7 +103,7 @@ def next_greater(c: Choices, rows: list[list[str]]) -> object:
     return totalled(c, b)
 
 
-def reduce(c: Choices, rows: list[list[str]]) -> object:
+def reduce(c: Choices, rows: list[list[str]]) -> Answer:
     pile: tuple[int, ...] = ()
     k = int(c["k"])
     for x in map(int, rows[1]):
@@ -125,7 +126,7 @@ def reduce(c: Choices, rows: list[list[str]]) -> object:
     return sum(changed(c, x) for x in pile)
 
 
-def circle(c: Choices, rows: list[list[str]]) -> object:
+def circle(c: Choices, rows: list[list[str]]) -> Answer:
     q, a = int(rows[0][1]), list(map(int, rows[1]))
     out: list[int] = []
     while len(a) > int(c["m"]):

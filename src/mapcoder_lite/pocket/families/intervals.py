@@ -127,7 +127,16 @@ MERGE_VALUES = {
     "middle": ("the sum of both ends of each joined segment", "l + r"),
 }
 
-MERGE_TOTALS = ("sum", "largest", "smallest", "range", "sorted", "descending", "distinct", "last")
+MERGE_TOTALS = (
+    "sum",
+    "largest",
+    "smallest",
+    "range",
+    "sorted",
+    "descending",
+    "distinct",
+    "two_largest",
+)
 
 
 def _merge(c: Choices, w: Wording) -> Draft:
@@ -144,8 +153,8 @@ def _merge(c: Choices, w: Wording) -> Draft:
         f"As long as possible two segments become one {words}.",
     )
     ask = w.pick(
-        f"From left to right take {named} and print {asked}.",
-        f"Take {named}, from left to right, and output {asked}.",
+        f"Take {named} and print {asked}.",
+        f"Look at {named} and output {asked}.",
     )
     printed = printed.replace("b", "c")
     return Draft(

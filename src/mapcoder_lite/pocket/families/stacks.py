@@ -34,17 +34,21 @@ BRACKETS = {"round": "()", "square": "[]", "curly": "{}"}
 BRACKET_VALUES = {
     "length": (
         "the number of signs from the opening to the closing bracket, both included",
-        "i - c.pop() + 1",
+        "i - j + 1",
     ),
-    "inside": ("the number of signs between the two brackets", "i - c.pop() - 1"),
-    "open": ("the position, counted from 1, of the opening bracket", "c.pop() + 1"),
-    "places": ("the sum of the positions, counted from 0, of the two brackets", "i + c.pop()"),
+    "inside": ("the number of signs between the two brackets", "i - j - 1"),
+    "open": ("the position, counted from 1, of the opening bracket", "j + 1"),
+    "close": ("the position, counted from 1, of the closing bracket", "i + 1"),
+    "depth": (
+        "how many opening brackets were free just before it was closed, its own included",
+        "len(c) + 1",
+    ),
 }
 
-BRACKET_TOTALS = ("sum", "largest", "smallest", "distinct", "sorted", "last", "first")
+BRACKET_TOTALS = ("sum", "largest", "smallest", "distinct", "sorted", "descending", "two_largest")
 
 BRACKET_CONDITIONS = ("divisible", "not_divisible", "greater", "less", "at_least", "at_most")
-"""No parity: the places of a matched pair always differ by an odd number."""
+"""No parity: a matched pair always has an even length."""
 
 
 def _brackets(c: Choices, w: Wording) -> Draft:
@@ -64,8 +68,8 @@ def _brackets(c: Choices, w: Wording) -> Draft:
     )
     take = w.pick(f"For each matched pair take {named}.", f"The value of a pair is {named}.")
     ask = w.pick(
-        f"Of the values that are {words}, in the order of the closing brackets, print {asked}.",
-        f"Look at the values that are {words}, ordered by closing bracket, and output {asked}.",
+        f"Of the values that are {words} print {asked}.",
+        f"Look at the values that are {words} and output {asked}.",
     )
     return Draft(
         statement=f"{given} {match} {take} {ask} If there are none, {otherwise}.",
@@ -75,7 +79,7 @@ def _brackets(c: Choices, w: Wording) -> Draft:
         plan=(
             "Read s and keep a stack c of open positions.",
             f'For each i if s[i] is "{opening}" append i to c.',
-            f"Else if c is not empty let x be {value}.",
+            f"Else if c is not empty let j be c.pop() and x be {value}.",
             f"If {keep} append x to b.",
             *steps_unless_empty(nothing, printed),
         ),
@@ -87,6 +91,7 @@ def _brackets(c: Choices, w: Wording) -> Draft:
             f'    if s[i] == "{opening}":',
             "        c.append(i)",
             "    elif c:",
+            "        j = c.pop()",
             f"        x = {value}",
             f"        if {keep}:",
             "            b.append(x)",
@@ -97,7 +102,9 @@ def _brackets(c: Choices, w: Wording) -> Draft:
 
 
 def _bracket_text(random: Random, level: int, opening: str, closing: str) -> str:
-    n = {0: random.randint(6, 10), 1: random.randint(4, 40), 2: random.choice([2, 3, 5, 50])}[level]
+    n = {0: random.randint(10, 14), 1: random.randint(4, 40), 2: random.choice([2, 3, 5, 50])}[
+        level
+    ]
     share = random.choice([0.5, 0.6, 0.4])
     if level == 2 and random.random() < 0.2:
         return random.choice([closing * n + opening, opening * n]) + "\n"
@@ -340,7 +347,7 @@ FAMILIES = (
             "condition": BRACKET_CONDITIONS,
             "total": BRACKET_TOTALS,
             "empty": tuple(EMPTY),
-            "k": (3, 5, 7),
+            "k": (3, 4, 5),
         },
         _brackets,
     ),

@@ -52,7 +52,10 @@ STRETCH_MEASURES = {
 STRETCH_GOALS = {
     "longest": ("the length of the longest good block", "max(b)"),
     "number": ("the number of good blocks", "sum(b)"),
-    "none": ("how many positions are not the right end of any good block", "b.count(0)"),
+    "lengths": (
+        "how many different lengths the longest good blocks that end at the n positions have",
+        "len(set(b))",
+    ),
     "end": (
         "the first position, counted from 1, at which a longest good block ends, or 1 if no block is good",
         "b.index(max(b)) + 1",
@@ -111,7 +114,7 @@ def _with_limit(random: Random, level: int, measure: str) -> str:
         "square": random.randint(0, 2 * high * high),
         "spread": random.randint(0, high + 2),
         "peak": random.randint(0, high),
-    }.get(measure, random.randint(0, 3))
+    }.get(measure, random.randint(1 if level == 0 else 0, 3))
     return f"{n} {limit}\n{' '.join(map(str, values))}\n"
 
 
