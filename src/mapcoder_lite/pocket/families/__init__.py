@@ -8,6 +8,7 @@ from mapcoder_lite.pocket.families import (
     arithmetic,
     halving,
     hashing,
+    intervals,
     layers,
     lists,
     matrices,
@@ -15,11 +16,15 @@ from mapcoder_lite.pocket.families import (
     numbers,
     order,
     scans,
+    schemes,
     sequences,
     shapes,
+    stacks,
     subsets,
+    sweeps,
     tables,
     texts,
+    turns,
     wordlists,
 )
 from mapcoder_lite.pocket.family import Family
@@ -41,6 +46,11 @@ _ROOMS = (
     wordlists,
     arithmetic,
     sequences,
+    sweeps,
+    stacks,
+    intervals,
+    schemes,
+    turns,
 )
 
 FAMILIES: tuple[Family, ...] = tuple(family for room in _ROOMS for family in room.FAMILIES)
