@@ -25,6 +25,10 @@ ATTENTION = "mapcoder_rows"
 
 _LOGITS_AT_ONCE = 2**26
 
+_SEGMENT_TOKENS = 128
+# Segments are filled up to a multiple: processors' libraries prepare every new shape of a product
+# anew, which takes longer than the product, and keep what they prepared in memory.
+
 
 @dataclass(frozen=True, slots=True)
 class TokenRow:
@@ -55,6 +59,7 @@ class Batch:
 
     segments: tuple[Segment, ...]
     lengths: tuple[int, ...]
+    """Of the rows, and of what fills segments up."""
     tokens: Tensor
     """(1, T)"""
     positions: Tensor
@@ -91,6 +96,7 @@ def batches(rows: Sequence[Owned], max_tokens: int, device: torch.device) -> lis
 
 def _batch(rows: Sequence[Owned], device: torch.device) -> Batch:
     segments: list[Segment] = []
+    lengths: list[int] = []
     tokens: list[int] = []
     positions: list[int] = []
     sources: list[int] = []
@@ -99,18 +105,23 @@ def _batch(rows: Sequence[Owned], device: torch.device) -> Batch:
         start = len(tokens)
         for row in (owned.row for owned in group):
             first = len(tokens)
+            lengths.append(len(row.tokens))
             tokens += row.tokens
             positions += range(len(row.tokens))
             taught = range(max(row.num_prompt, 1), len(row.tokens))
             sources += (first + i - 1 for i in taught)
             targets += row.tokens[taught.start :]
+        if filling := (start - len(tokens)) % _SEGMENT_TOKENS:
+            lengths.append(filling)
+            tokens += [0] * filling
+            positions += range(filling)
         segments.append(Segment(place, start, len(tokens)))
     counts = torch.tensor([owned.row.num_taught for owned in rows])
     weights = torch.tensor([owned.weight for owned in rows], dtype=torch.float32)
     owners = torch.tensor([owned.place for owned in rows])
     return Batch(
         segments=tuple(segments),
-        lengths=tuple(len(owned.row.tokens) for owned in rows),
+        lengths=tuple(lengths),
         tokens=torch.tensor([tokens]).to(device),
         positions=torch.tensor([positions]).to(device),
         sources=torch.tensor(sources).to(device),

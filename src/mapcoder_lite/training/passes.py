@@ -7,6 +7,7 @@ Does not know: optimisers, schedules, files.
 # torch and its libraries leave most of their types open
 # pyright: basic
 
+import math
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -95,6 +96,12 @@ def adapt(
     model.train()
     head = model.get_output_embeddings().weight.detach().to(dtype)
     return Backbone(model, mix, head, settings.autocast, max_tokens)
+
+
+def tokens_at_once(rows: Sequence[Sequence[TokenRow]], settings: TrainConfig) -> int:
+    """Tokens of a forward: as many as one of a role's own training holds on average."""
+    lengths = [len(row.tokens) for part in rows for row in part]
+    return math.ceil(settings.batch_rows * sum(lengths) / len(lengths))
 
 
 def low_rank_starts(model: PreTrainedModel, lora: LoraConfig) -> dict[str, LowRank]:
