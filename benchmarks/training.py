@@ -319,9 +319,7 @@ def train_together(options: argparse.Namespace, model: Any) -> Result:
     """All roles in one pass, as `mapcoder train` does it by default."""
     from peft import LoraConfig
 
-    from mapcoder_lite.training.course import Course
-    from mapcoder_lite.training.mixed import unmix_adapters
-    from mapcoder_lite.training.passes import adapt, learn, low_rank_starts, tokens_at_once
+    from mapcoder_lite.training.passes import adapt, low_rank_starts, tokens_at_once
 
     settings = settings_of(options)
     rows = [make_rows(options, role) for role in ROLES]
@@ -331,8 +329,28 @@ def train_together(options: argparse.Namespace, model: Any) -> Result:
     result = Result(
         losses={role: [] for role in ROLES}, num_tokens=sum(num_timed(options, r) for r in rows)
     )
+    attention = model.config._attn_implementation
     clock = Clock(options)
     backbone = adapt(model, [starts] * len(ROLES), settings, limit)
+    try:
+        take_steps(options, backbone, rows, result, clock)
+    finally:
+        bare(model, backbone, attention)
+    clock.write(result)
+    return result
+
+
+def take_steps(
+    options: argparse.Namespace,
+    backbone: Any,
+    rows: Sequence[Sequence[TokenRow]],
+    result: Result,
+    clock: Clock,
+) -> None:
+    from mapcoder_lite.training.course import Course
+    from mapcoder_lite.training.passes import learn
+
+    settings = settings_of(options)
     courses = [
         Course(settings, part, [], adapter)
         for part, adapter in zip(rows, backbone.mix.adapters, strict=True)
@@ -348,9 +366,14 @@ def train_together(options: argparse.Namespace, model: Any) -> Result:
             courses[place].take_step(found[place].loss, found[place].norm, found[place].num_tokens)
             result.losses[role].append(found[place].loss)
         clock.tick()
-    clock.write(result)
-    unmix_adapters(model, backbone.mix)
-    return result
+
+
+def bare(model: Any, backbone: Any, attention: str) -> None:
+    """Make the model what it was, for the next run."""
+    for name, layer in backbone.mix.layers.items():
+        parent, _, leaf = name.rpartition(".")
+        setattr(model.get_submodule(parent), leaf, layer.frozen)
+    model.config._attn_implementation = attention
 
 
 def lora_of(settings: TrainConfig, config: type[Any]) -> Any:

@@ -222,13 +222,6 @@ def _add_adapter(
     mix.adapters.append(adapter)
 
 
-def unmix_adapters(model: nn.Module, mix: Mix) -> None:
-    """Put the frozen layers back in their places."""
-    for name, layer in mix.layers.items():
-        parent, _, leaf = name.rpartition(".")
-        setattr(model.get_submodule(parent), leaf, layer.frozen)
-
-
 def recompute_layers(model: nn.Module, mix: Mix) -> None:
     """Keep only the input of each decoder layer, and run the layer again in its backward."""
 
