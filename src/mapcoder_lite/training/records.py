@@ -13,7 +13,7 @@ from mapcoder_lite.trajectory import Role
 SCHEMA_VERSION = 1
 
 
-class Beginning(Record):
+class TrainingClaim(Record):
     """settings.json: everything that decides an adapter; who goes on must bring the same."""
 
     schema_version: Literal[1] = SCHEMA_VERSION
@@ -27,8 +27,8 @@ class Beginning(Record):
     """Hex SHA-256 of all rows of the role: trained on, for validation, too long."""
 
 
-class Metric(Record):
-    """A line of metrics.jsonl: training since the line before, or one look at the validation."""
+class TrainingLine(Record):
+    """A line of metrics.jsonl: training since the line before, or one look at validation rows."""
 
     step: int
     """Steps of the optimiser so far; 0 = the untuned backbone."""
@@ -42,8 +42,10 @@ class Metric(Record):
     """Mean over the tokens of all validation completions, in nats."""
     num_tokens: int
     """Seen so far, of prompts and completions, padding left out."""
+    seconds: float
+    """Of training so far, sittings added up, validation and checkpoints included."""
     tokens_per_second: float | None = None
-    """Since the line before, of prompts and completions."""
+    """Of prompts and completions in the steps since the line before."""
     peak_memory_bytes: int | None = None
     """Of the accelerator, or of the process where there is none."""
 
