@@ -27,7 +27,7 @@ from mapcoder_lite.errors import InputError, StoreError
 from mapcoder_lite.jsonl import read_lines, read_record, write_lines, write_record
 from mapcoder_lite.origin import source_commit
 from mapcoder_lite.settings import TrainConfig
-from mapcoder_lite.training.records import AdapterManifest, TrainingClaim, TrainingLine, Training
+from mapcoder_lite.training.records import AdapterManifest, Training, TrainingClaim, TrainingLine
 from mapcoder_lite.training.rows import Split
 from mapcoder_lite.trajectory import Role, digest
 
