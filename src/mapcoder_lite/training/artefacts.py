@@ -184,14 +184,12 @@ def write_manifest(dataset: Path, folder: Path) -> None:
         return
     begun = read_record(folder / next(iter(trainings)) / "settings.json", TrainingClaim)
     made = dataset_manifest(dataset)
-    prompts = made.get("prompts_digest")
     manifest = AdapterManifest(
         roles=tuple(trainings),
         settings=begun.settings,
         backbone=Path(begun.settings.backbone or "").resolve().name,
         backbone_digest=begun.backbone_digest,
         template_digest=begun.template_digest,
-        prompts_digest=prompts if isinstance(prompts, str) else None,
         dataset=made,
         trainings=trainings,
         version=__version__,
