@@ -1,5 +1,6 @@
 """Rows as tokens: what is taught is the prompt that serving sends and the reply it would write."""
 
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,7 @@ SPACED = (
 TEMPLATES = {"default system": DEFAULT_SYSTEM, "trimmed": TRIMMED, "spaced": SPACED}
 
 
+@cache
 def tokenizer_of(template: str) -> PreTrainedTokenizerFast:
     tokenizer = make_tokenizer()
     tokenizer.chat_template = template

@@ -16,7 +16,7 @@ from mapcoder_lite.engine.folders import backbone_digest
 from mapcoder_lite.engine.local import LocalEngine
 from mapcoder_lite.jsonl import read_record
 from mapcoder_lite.training import train, variants
-from mapcoder_lite.training.artefacts import save_adapter
+from mapcoder_lite.training.artefacts import save_adapter, weights_digest
 from mapcoder_lite.training.records import Training
 from mapcoder_lite.trajectory import Request, Role, Sampling
 from tiny_qwen import load_backbone, make_backbone, peft_warnings_ignored
@@ -112,7 +112,7 @@ def test_what_takes_a_part_of_the_weights_is_saved_as_lora_of_the_original(
             load_backbone(backbone), tmp_path
         ).merge_and_unload()
     assert json.loads((tmp_path / "adapter_config.json").read_text())["r"] == 8
-    torch.testing.assert_close(served(tokens).logits, expected, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(served(tokens).logits, expected, rtol=1e-3, atol=1e-3)
     engine = LocalEngine(backbone, {"coding": tmp_path})
     try:
         asked = Request(
@@ -183,7 +183,7 @@ def test_full_fine_tuning_saves_a_model_that_the_engine_serves(backbone, dataset
     assert backbone_digest(backbone) == before
     made = read_record(tmp_path / "coding" / "training.json", Training)
     assert made.share == 1
-    assert made.weights_digest == backbone_digest(tmp_path / "coding")
+    assert made.weights_digest == weights_digest(tmp_path / "coding")
     engine = LocalEngine(tmp_path / "coding", {})
     try:
         [reply] = engine.complete(
