@@ -268,11 +268,9 @@ class TrainConfig(Record):
     """Scale by alpha / sqrt(rank) in place of alpha / rank (2312.03732)."""
     dora: bool = False
     """Train magnitudes beside directions (2402.09353); our own engine does not serve it."""
-    initialisation: Literal["default", "gaussian", "orthogonal", "pissa", "olora", "loftq"] = (
-        "default"
-    )
-    """Of the adapter; pissa and olora take a part of the weights (saved as plain LoRA of twice the
-    rank), loftq the error of nf4."""
+    initialisation: Literal["default", "gaussian", "orthogonal", "pissa", "olora"] = "default"
+    """Of the adapter; pissa (2404.02948) and olora (2406.01775) begin with a part of the backbone's
+    weights and are saved as plain LoRA of twice the rank."""
     loraplus_ratio: Annotated[float, Field(ge=1)] = 1.0
     """Learning rate of B over that of A (LoRA+, 2402.12354); 1 = one rate."""
     quant: Literal["none", "nf4"] = "none"
@@ -305,7 +303,7 @@ class TrainConfig(Record):
     """Keep only each layer's input for the way back: less memory, a third more computing."""
     checkpoint_steps: Annotated[int, Field(gt=0)] = 50
     log_steps: Annotated[int, Field(gt=0)] = 10
-    """Steps of a line of metrics.jsonl."""
+    """Steps of a line of metrics.jsonl at most; checkpoints and validations have one too."""
     report_to: Literal["trackio", "wandb"] | None = None
     """Who else is told of every line; None = nobody."""
     seed: int = 0

@@ -22,27 +22,29 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from mapcoder_lite import __version__
-from mapcoder_lite.engine.folders import adapter_digest, backbone_digest
+from mapcoder_lite.engine.folders import adapter_digest
 from mapcoder_lite.errors import InputError, StoreError
-from mapcoder_lite.jsonl import read_lines, read_record, write_lines, write_record
+from mapcoder_lite.jsonl import file_digest, read_lines, read_record, write_lines, write_record
 from mapcoder_lite.origin import source_commit
 from mapcoder_lite.settings import TrainConfig
-from mapcoder_lite.training.records import AdapterManifest, Beginning, Metric, Training
+from mapcoder_lite.training.records import AdapterManifest, Training, TrainingClaim, TrainingLine
 from mapcoder_lite.training.rows import Split
 from mapcoder_lite.trajectory import Role, digest
 
 # Settings that change how fast or where, never what comes out.
-WITHOUT_EFFECT = frozenset({"backbone", "num_threads", "checkpoint_steps", "report_to"})
+WITHOUT_EFFECT = frozenset(
+    {"backbone", "num_threads", "checkpoint_steps", "log_steps", "report_to"}
+)
 
 _PACKAGES = ("torch", "transformers", "peft", "trl", "accelerate", "bitsandbytes")
 
 
-def beginning(
+def claim_of(
     settings: TrainConfig, backbone: str, tokenizer: PreTrainedTokenizerBase, rows: Split
-) -> Beginning:
+) -> TrainingClaim:
     """What decides one role's adapter; `backbone` is the digest of its folder."""
     every = (*rows.train, *rows.validation, *rows.too_long)
-    return Beginning(
+    return TrainingClaim(
         role=rows.role,
         settings=settings,
         backbone_digest=backbone,
@@ -56,7 +58,7 @@ def template_digest(tokenizer: PreTrainedTokenizerBase) -> str:
     return digest(tokenizer.chat_template)
 
 
-def claim(wanted: Beginning, folder: Path) -> None:
+def claim(wanted: TrainingClaim, folder: Path) -> None:
     """Write down what a role's folder is trained on, or check that who goes on brings the same.
 
     Raises:
@@ -64,12 +66,12 @@ def claim(wanted: Beginning, folder: Path) -> None:
     """
     saved = folder / "settings.json"
     if saved.exists():
-        _refuse_to_mix(read_record(saved, Beginning), wanted, folder)
+        _refuse_to_mix(read_record(saved, TrainingClaim), wanted, folder)
         return
     for role in Role:
         beside = folder.parent / role / "settings.json"
         if beside.exists():
-            other = read_record(beside, Beginning)
+            other = read_record(beside, TrainingClaim)
             same = {"role": wanted.role, "rows_digest": wanted.rows_digest}
             _refuse_to_mix(other.model_copy(update=same), wanted, folder.parent)
     try:
@@ -81,7 +83,7 @@ def claim(wanted: Beginning, folder: Path) -> None:
         ) from error
 
 
-def _refuse_to_mix(saved: Beginning, wanted: Beginning, folder: Path) -> None:
+def _refuse_to_mix(saved: TrainingClaim, wanted: TrainingClaim, folder: Path) -> None:
     old, new = (_deciding(begun) for begun in (saved, wanted))
     differing = [f"{key}: {old[key]} -> {new[key]}" for key in new if old[key] != new[key]]
     if differing:
@@ -91,7 +93,7 @@ def _refuse_to_mix(saved: Beginning, wanted: Beginning, folder: Path) -> None:
         )
 
 
-def _deciding(begun: Beginning) -> dict[str, object]:
+def _deciding(begun: TrainingClaim) -> dict[str, object]:
     whole = begun.model_dump(mode="json")
     settings = whole.pop("settings")
     return {k: v for k, v in settings.items() if k not in WITHOUT_EFFECT} | whole
@@ -104,8 +106,16 @@ def is_finished(folder: Path) -> bool:
 
 def last_checkpoint(folder: Path) -> Path | None:
     """The newest whole checkpoint; one cut by a kill lacks the state, which is written last."""
-    whole = [path.parent for path in folder.glob("checkpoint-*/trainer_state.json")]
+    whole = [p.parent for p in folder.glob("checkpoint-*/trainer_state.json") if _is_json(p)]
     return max(whole, key=lambda path: int(path.name.partition("-")[2]), default=None)
+
+
+def _is_json(path: Path) -> bool:
+    try:
+        json.loads(path.read_bytes())
+    except ValueError:
+        return False
+    return True
 
 
 def save_adapter(
@@ -142,9 +152,11 @@ def save_adapter(
 
 
 def weights_digest(folder: Path) -> str:
-    """Digest of what a role's folder holds: an adapter, or a whole model."""
-    is_adapter = (folder / "adapter_config.json").exists()
-    return adapter_digest(folder) if is_adapter else backbone_digest(folder)
+    """Digest of what a role's folder holds: an adapter, or the weights of a whole model."""
+    if (folder / "adapter_config.json").exists():
+        return adapter_digest(folder)
+    files = sorted([*folder.glob("*.safetensors"), folder / "config.json"])
+    return digest({path.name: file_digest(path) for path in files})
 
 
 def complete(training: Training, folder: Path) -> None:
@@ -158,9 +170,9 @@ def keep_metrics(path: Path, until_step: int) -> None:
     write_lines(path, kept)
 
 
-def read_metrics(path: Path) -> list[Metric]:
+def read_metrics(path: Path) -> list[TrainingLine]:
     """The whole lines of metrics.jsonl; a torn last line is not yet one."""
-    return list(read_lines(path, Metric))
+    return list(read_lines(path, TrainingLine))
 
 
 def write_manifest(dataset: Path, folder: Path) -> None:
@@ -172,16 +184,14 @@ def write_manifest(dataset: Path, folder: Path) -> None:
     }
     if not trainings:
         return
-    begun = read_record(folder / next(iter(trainings)) / "settings.json", Beginning)
+    begun = read_record(folder / next(iter(trainings)) / "settings.json", TrainingClaim)
     made = dataset_manifest(dataset)
-    prompts = made.get("prompts_digest")
     manifest = AdapterManifest(
         roles=tuple(trainings),
         settings=begun.settings,
         backbone=Path(begun.settings.backbone or "").resolve().name,
         backbone_digest=begun.backbone_digest,
         template_digest=begun.template_digest,
-        prompts_digest=prompts if isinstance(prompts, str) else None,
         dataset=made,
         trainings=trainings,
         version=__version__,

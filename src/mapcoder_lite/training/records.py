@@ -13,7 +13,7 @@ from mapcoder_lite.trajectory import Role
 SCHEMA_VERSION = 1
 
 
-class Beginning(Record):
+class TrainingClaim(Record):
     """settings.json: everything that decides an adapter; who goes on must bring the same."""
 
     schema_version: Literal[1] = SCHEMA_VERSION
@@ -27,8 +27,8 @@ class Beginning(Record):
     """Hex SHA-256 of all rows of the role: trained on, for validation, too long."""
 
 
-class Metric(Record):
-    """A line of metrics.jsonl: training since the line before, or one look at the validation."""
+class TrainingLine(Record):
+    """A line of metrics.jsonl: training since the line before, or one look at validation rows."""
 
     step: int
     """Steps of the optimiser so far; 0 = the untuned backbone."""
@@ -42,8 +42,10 @@ class Metric(Record):
     """Mean over the tokens of all validation completions, in nats."""
     num_tokens: int
     """Seen so far, of prompts and completions, padding left out."""
+    seconds: float
+    """Of training so far, sittings added up, validation and checkpoints included."""
     tokens_per_second: float | None = None
-    """Since the line before, of prompts and completions."""
+    """Of prompts and completions in the steps since the line before."""
     peak_memory_bytes: int | None = None
     """Of the accelerator, or of the process where there is none."""
 
@@ -94,13 +96,48 @@ class AdapterManifest(Record):
     """Name of its folder."""
     backbone_digest: str
     template_digest: str
-    prompts_digest: str | None
-    """Of the prompts' templates that the rows were asked with; None: the data set does not say."""
     dataset: dict[str, object]
-    """The data set's own manifest."""
+    """The data set's own manifest; it names the prompts that the rows were asked with."""
     trainings: dict[Role, Training]
     version: str
     commit: str | None
     packages: dict[str, str]
     """What computed, and its version."""
     device: str
+
+
+class RolePlan(Record):
+    """What training one role would take."""
+
+    role: Role
+    is_finished: bool
+    num_rows: int
+    num_validation: int
+    num_dropped: int
+    num_tokens: int
+    """Of an epoch, prompts and completions."""
+    longest: int
+    """Tokens of the longest row."""
+    num_steps: int
+    memory_bytes: dict[Literal["weights", "trained", "activations"], int]
+    """By arithmetic: of the backbone; of the adapter, its gradient and AdamW; of one forward with
+    the longest row in every place. What libraries hold beside comes on top."""
+
+
+class TrainingPlan(Record):
+    """What `train --dry-run` says: nothing was refused, and this is what would be done."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    way: str
+    """joint, or separate and why."""
+    num_parameters: int
+    """Of the backbone."""
+    num_trainable: int
+    """Of one role."""
+    share: float
+    """Of these in the backbone's."""
+    share_of_all: float
+    """Of the adapters of all four roles together in the backbone's."""
+    disk_bytes: int
+    """That a role takes at most while it is trained."""
+    roles: tuple[RolePlan, ...]
