@@ -1,4 +1,4 @@
-"""The ladder's rungs and commands, and its verbs on tiny real runs and a tiny real backbone."""
+"""The ladder's rungs and commands, and its verbs on tiny real runs and the packaged backbone."""
 
 import json
 import re
@@ -19,7 +19,6 @@ from mapcoder_lite.trajectory import Role
 from pocket_run import RATES, known_puzzles, teacher_run
 from source_tree import ROOT
 from test_cli_main import mapcoder
-from tiny_model import tiny_backbone
 
 
 def lines(cwd: Path, **limits: int) -> list[list[str]]:
@@ -129,7 +128,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_verb_writes_the_ladder_and_names_what_is_missing(runs, tmp_path):
-    done = mapcoder(tmp_path, "pocket", "ladder", str(runs))
+    done = mapcoder(tmp_path, "pocket", "ladder", str(runs), "--json")
     assert done.code == 0, done.stderr
     found = read_record(runs / "ladder.json", Ladder)
     assert [row.name for row in found.rungs] == ["untuned", "four"]
@@ -139,8 +138,7 @@ def test_the_verb_writes_the_ladder_and_names_what_is_missing(runs, tmp_path):
     assert "| four | untuned | 5 |" in page
     assert "| rank8 | not begun |" in page
     assert (runs / "ladder-rates.svg").is_file()
-    shown = mapcoder(tmp_path, "pocket", "ladder", str(runs), "--json").stdout
-    assert Ladder.model_validate_json(shown) == found
+    assert Ladder.model_validate_json(done.stdout) == found
 
 
 def test_no_finished_rung_is_an_error(tmp_path):
@@ -150,13 +148,12 @@ def test_no_finished_rung_is_an_error(tmp_path):
 
 
 def test_noisy_statements_are_asked_about_once(tmp_path):
-    backbone = tiny_backbone(tmp_path / "backbone")
-    write_lines(tmp_path / "problems.jsonl", [p.problem for p in known_puzzles(2)])
+    write_lines(tmp_path / "problems.jsonl", [p.problem for p in known_puzzles(1)])
     settings = {
         "engine.kind": "local",
-        "engine.backbone": str(backbone),
+        "engine.backbone": str(ROOT / BACKBONE),
         "engine.adapters": "false",
-        "traversal.max_tokens": "8",
+        "traversal.max_tokens": "4",
         "run.problems": str(tmp_path / "problems.jsonl"),
     }
     words = ["pocket", "noise", "noise-untuned", "--out", str(tmp_path)]
@@ -166,8 +163,8 @@ def test_noisy_statements_are_asked_about_once(tmp_path):
     assert done.code == 0, done.stderr
     path = tmp_path / "noise-untuned"
     found = read_record(path / "readability.json", Readability)
-    assert (found.num_problems, found.adapters) == (2, "prompts only")
-    assert [sum(r.num_total for r in row.levels.values()) for row in found.rows] == [2, *[6] * 6]
+    assert (found.num_problems, found.adapters) == (1, "prompts only")
+    assert [sum(r.num_total for r in row.levels.values()) for row in found.rows] == [1, *[3] * 6]
     calls = (path / "calls.jsonl").read_bytes()
     assert mapcoder(tmp_path, *words).stdout == done.stdout
     assert (path / "calls.jsonl").read_bytes() == calls
