@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mapcoder_lite.cli import options, terminal
+from mapcoder_lite.cli import ladder, options, terminal
 
 if TYPE_CHECKING:
     from mapcoder_lite.config import Config
@@ -21,6 +21,8 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
+for _verb in (ladder.ladder, ladder.noise, ladder.forgetting):
+    app.command()(_verb)
 
 
 class Set(StrEnum):
