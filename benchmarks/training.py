@@ -62,7 +62,9 @@ class World:
 
 
 WORLDS = {
-    "tiny": World(Shape(64, 128, 2, 4, 2, 512), 20, 60, 4, 2, 1e-3, "float32", False, True, 1e-3, 8),
+    "tiny": World(
+        Shape(64, 128, 2, 4, 2, 512), 20, 60, 4, 2, 1e-3, "float32", False, True, 1e-3, 8
+    ),
     "pocket": World(
         Shape(256, 704, 6, 8, 4, 2048), 150, 600, 8, 1, 1e-3, "float32", True, False, 0.05
     ),
@@ -144,7 +146,9 @@ def say(text: str) -> None:
 
 def settings_of(options: argparse.Namespace) -> TrainConfig:
     world = WORLDS[options.shape]
-    checkpointing = world.is_checkpointing if options.checkpointing is None else options.checkpointing
+    checkpointing = (
+        world.is_checkpointing if options.checkpointing is None else options.checkpointing
+    )
     return TrainConfig(
         rank=world.rank,
         alpha=2 * world.rank,
@@ -319,19 +323,19 @@ def train_together(options: argparse.Namespace, model: Any) -> Result:
     """All roles in one pass, as `mapcoder train` does it by default."""
     from peft import LoraConfig
 
-    from mapcoder_lite.training.passes import adapt, low_rank_starts, tokens_at_once
+    from mapcoder_lite.training.passes import adapt, peft_start, tokens_at_once
 
     settings = settings_of(options)
     rows = [make_rows(options, role) for role in ROLES]
     transformers.set_seed(settings.seed)
-    starts = low_rank_starts(model, lora_of(settings, LoraConfig))
+    start = peft_start(model, lora_of(settings, LoraConfig)).matrices
     limit = options.max_batch_tokens or tokens_at_once(rows, settings)
     result = Result(
         losses={role: [] for role in ROLES}, num_tokens=sum(num_timed(options, r) for r in rows)
     )
     attention = model.config._attn_implementation
     clock = Clock(options)
-    backbone = adapt(model, [starts] * len(ROLES), settings, limit)
+    backbone = adapt(model, [start] * len(ROLES), settings, limit)
     try:
         take_steps(options, backbone, rows, result, clock)
     finally:

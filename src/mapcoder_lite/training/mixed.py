@@ -205,9 +205,7 @@ def mix_adapters(
     return mix
 
 
-def _add_adapter(
-    mix: Mix, start: Mapping[str, LowRank], size: int, dtype: torch.dtype
-) -> None:
+def _add_adapter(mix: Mix, start: Mapping[str, LowRank], size: int, dtype: torch.dtype) -> None:
     device = next(iter(mix.layers.values())).frozen.weight.device
     weights = torch.zeros(size, device=device)
     computing = weights if dtype == torch.float32 else torch.zeros(size, device=device, dtype=dtype)

@@ -104,16 +104,27 @@ def tokens_at_once(rows: Sequence[Sequence[TokenRow]], settings: TrainConfig) ->
     return math.ceil(settings.batch_rows * sum(lengths) / len(lengths))
 
 
-def low_rank_starts(model: PreTrainedModel, lora: LoraConfig) -> dict[str, LowRank]:
-    """The matrices that PEFT starts an adapter with, drawn from torch's global generator."""
+@dataclass(frozen=True, slots=True)
+class Start:
+    """An adapter before its first step."""
+
+    matrices: Mapping[str, LowRank]
+    """By the layer's name in the backbone."""
+    config: LoraConfig
+    """PEFT's, with the adapted layers named."""
+
+
+def peft_start(model: PreTrainedModel, lora: LoraConfig) -> Start:
+    """What PEFT starts an adapter with, drawn from torch's global generator; the model is left."""
     adapted = get_peft_model(model, lora, autocast_adapter_dtype=False)
-    starts: dict[str, LowRank] = {}
+    matrices: dict[str, LowRank] = {}
     for name, module in adapted.get_base_model().named_modules():
         if isinstance(module, LoraLayer):
-            a, b = (part["default"].weight.detach().float() for part in (module.lora_A, module.lora_B))
-            starts[name] = LowRank(a, b, module.scaling["default"])
+            a, b = (part["default"].weight.detach() for part in (module.lora_A, module.lora_B))
+            matrices[name] = LowRank(a.float(), b.float(), module.scaling["default"])
+    config = adapted.peft_config["default"]
     adapted.unload()
-    return starts
+    return Start(matrices, config)
 
 
 def learn(backbone: Backbone, rows: Mapping[int, Sequence[TokenRow]]) -> dict[int, Outcome]:
@@ -135,13 +146,11 @@ def learn(backbone: Backbone, rows: Mapping[int, Sequence[TokenRow]]) -> dict[in
                 loss, each = token_losses(states, backbone.head, batch)
             loss.backward()
         losses.index_add_(0, batch.owners, each * batch.weights)
-    norms = torch.stack([adapter.gradient.norm() for adapter in backbone.mix.adapters])
-    numbers = torch.stack([losses, norms]).tolist()
+    norms = torch.stack([backbone.mix.adapters[place].gradient.norm() for place in rows])
+    numbers = zip(rows, losses[list(rows)].tolist(), norms.tolist(), strict=True)
     return {
-        place: Outcome(
-            numbers[0][place], numbers[1][place], sum(len(row.tokens) for row in rows[place])
-        )
-        for place in rows
+        place: Outcome(loss, norm, sum(len(row.tokens) for row in rows[place]))
+        for place, loss, norm in numbers
     }
 
 
