@@ -248,6 +248,7 @@ def train_alone(options: argparse.Namespace, model: Any, role: str) -> Result:
     """One role with TRL's trainer and PEFT, as `mapcoder train` does it role by role."""
     from datasets import Dataset
     from peft import LoraConfig, get_peft_model
+    from torch.utils.data import SequentialSampler
     from trl.trainer.sft_config import SFTConfig
     from trl.trainer.sft_trainer import SFTTrainer
 
@@ -272,6 +273,10 @@ def train_alone(options: argparse.Namespace, model: Any, role: str) -> Result:
             if "loss" in logs:
                 result.losses[role].append(logs["loss"])
 
+    class InOrder(SFTTrainer):
+        def _get_train_sampler(self, *_: Any) -> SequentialSampler:
+            return SequentialSampler(self.train_dataset)
+
     with tempfile.TemporaryDirectory() as folder:
         arguments = SFTConfig(
             output_dir=folder,
@@ -285,7 +290,6 @@ def train_alone(options: argparse.Namespace, model: Any, role: str) -> Result:
             warmup_steps=settings.warmup_steps,
             weight_decay=settings.weight_decay,
             max_grad_norm=1.0,
-            train_sampling_strategy="sequential",
             bf16=settings.autocast,
             use_cpu=options.device == "cpu",
             gradient_checkpointing=settings.gradient_checkpointing,
@@ -305,7 +309,7 @@ def train_alone(options: argparse.Namespace, model: Any, role: str) -> Result:
         ]
         tokenizer = make_tokenizer(300)
         tokenizer.pad_token = tokenizer.eos_token
-        trainer = SFTTrainer(
+        trainer = InOrder(
             model=adapted,
             args=arguments,
             train_dataset=Dataset.from_list(taught),
