@@ -478,8 +478,8 @@ def told(options: argparse.Namespace, results: dict[str, Result]) -> list[str]:
     num_tokens = sum(one.num_tokens for one in separate)
     peak = max(one.peak_bytes for one in separate)
     lines = [
-        f"Rank {settings.rank} on all linear layers, {rows_per_step(settings)} rows a step and role "
-        f"of {world.shortest} to {world.longest} tokens, {options.steps} steps after "
+        f"Rank {settings.rank} on all linear layers, {rows_per_step(settings)} rows a step and "
+        f"role of {world.shortest} to {world.longest} tokens, {options.steps} steps after "
         f"{options.warmup} to warm up; backbone in {settings.dtype}, computing in "
         f"{'bfloat16' if settings.autocast else settings.dtype}, gradient checkpointing "
         f"{'on' if settings.gradient_checkpointing else 'off'}.",

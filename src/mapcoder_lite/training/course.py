@@ -150,9 +150,9 @@ class Course:
                 self.best = self.adapter.weights.detach().to("cpu", copy=True)
             return
         progress.looks_in_vain += 1
-        if self.settings.patience is not None and progress.ending is None:
-            if progress.looks_in_vain >= self.settings.patience:
-                progress.ending = Ending.NO_GAIN
+        patience = self.settings.patience
+        if patience is not None and progress.looks_in_vain >= patience and progress.ending is None:
+            progress.ending = Ending.NO_GAIN
 
     @property
     def kept(self) -> Tensor:

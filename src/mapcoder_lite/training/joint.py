@@ -15,7 +15,6 @@ import logging
 import os
 import shutil
 import time
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path

@@ -16,11 +16,11 @@ import torch
 from peft import LoraConfig, get_peft_model
 from peft.tuners.lora import LoraLayer
 from torch import Tensor
-from transformers import PreTrainedModel
+from transformers import PreTrainedConfig, PreTrainedModel
 
-from mapcoder_lite.errors import InputError
 from mapcoder_lite.settings import TrainConfig
 from mapcoder_lite.training.mixed import (
+    FAMILIES,
     LowRank,
     Mix,
     mix_adapters,
@@ -71,6 +71,19 @@ class Backbone:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.is_autocast)
 
 
+def obstacle_of(config: PreTrainedConfig, max_tokens: int) -> str | None:
+    """Why a backbone cannot be trained jointly on rows of that length; None = it can.
+
+    Only decoders are known whose attention is plain and causal.
+    """
+    if config.model_type not in FAMILIES:
+        return f"the backbone is a {config.model_type}"
+    window = getattr(config, "sliding_window", None)
+    if window is not None and window < max_tokens:
+        return f"the backbone attends to {window} tokens only"
+    return None
+
+
 def adapt(
     model: PreTrainedModel,
     starts: Sequence[Mapping[str, LowRank]],
@@ -79,15 +92,8 @@ def adapt(
 ) -> Backbone:
     """Freeze a model and put one adapter a role on it; `starts` as in `mix_adapters`.
 
-    Raises:
-        InputError: the model's attention is not plain causal attention.
+    The model must be one that `obstacle_of` has nothing against.
     """
-    kinds = set(getattr(model.config, "layer_types", None) or ["full_attention"])
-    if kinds != {"full_attention"}:
-        raise InputError(
-            f"the backbone attends by {', '.join(sorted(kinds))}, which joint training does not "
-            "do: train role by role with -s train.joint=false"
-        )
     dtype = torch.bfloat16 if settings.autocast else getattr(torch, settings.dtype)
     mix = mix_adapters(model, starts, dtype)
     model.config._attn_implementation = ATTENTION

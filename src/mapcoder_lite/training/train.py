@@ -13,6 +13,7 @@ from pathlib import Path
 
 import torch
 from accelerate import PartialState
+from transformers import AutoConfig
 
 from mapcoder_lite.errors import StoreError
 from mapcoder_lite.jsonl import hold
@@ -23,6 +24,7 @@ from mapcoder_lite.training.checks import Prepared, check_disk, longest, prepare
 from mapcoder_lite.training.curves import draw_curves
 from mapcoder_lite.training.joint import train_jointly
 from mapcoder_lite.training.journal import Tell, tell_nobody
+from mapcoder_lite.training.passes import obstacle_of
 from mapcoder_lite.training.records import RolePlan, TrainingPlan
 from mapcoder_lite.training.rows import Split
 from mapcoder_lite.training.separate import train_role
@@ -122,7 +124,8 @@ def obstacle_to_joint(settings: TrainConfig, num_roles: int, num_processes: int)
         return f"there are {num_processes} processes"
     if chosen:
         return f"train.{chosen[0]} is {getattr(settings, chosen[0])}"
-    return None
+    config = AutoConfig.from_pretrained(str(settings.backbone), local_files_only=True)
+    return obstacle_of(config, settings.max_tokens)
 
 
 def _train_jointly(prepared: Prepared, folder: Path, roles: tuple[Role, ...], tell: Tell) -> None:
