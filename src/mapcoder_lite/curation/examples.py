@@ -49,6 +49,8 @@ class DatasetManifest(Record):
     schema_version: Literal[1] = 1
     runs: dict[str, str]
     """Run name to the digest of its trajectories."""
+    prompts_digests: tuple[str, ...] = ()
+    """Of the prompts' templates that the runs were asked with; a run older than this says none."""
     settings: DatasetConfig
     num_trajectories: int
     num_defective: int
@@ -113,6 +115,7 @@ def write_dataset(runs: Sequence[Path], folder: Path, settings: DatasetConfig) -
     parts = _split(rows, settings)
     manifest = DatasetManifest(
         runs={run.path.resolve().name: run.trajectories_digest for run in opened},
+        prompts_digests=tuple(sorted({d for run in opened if (d := run.header.prompts_digest)})),
         settings=settings,
         num_trajectories=counts["trajectories"],
         num_defective=counts["defective"],
