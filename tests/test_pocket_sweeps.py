@@ -4,7 +4,7 @@ import pytest
 
 from mapcoder_lite.pocket.families import FAMILIES
 from mapcoder_lite.pocket.words import Choices
-from pocket_reference import NOTHING, Answer, changed, disagreement, holds, totalled
+from pocket_compare import NOTHING, Answer, changed, disagreement, holds, totalled
 
 BLOCKS = {
     "absolute": lambda block, k: sum(abs(x) for x in block),
