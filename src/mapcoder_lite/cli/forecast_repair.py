@@ -4,7 +4,7 @@ Knows: where a repair's files lie, what a supervisor will be shown, how the fore
 Does not know: how numbers are made, engines. Imported only inside verbs: it is heavy.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from mapcoder_lite.calls import StoredCall
@@ -63,7 +63,7 @@ def repair_forecast_of(
     )
 
 
-def prompt_sizes(problems: dict[str, Problem], attempts: Iterable[Trajectory]) -> list[int]:
+def prompt_sizes(problems: Mapping[str, Problem], attempts: Iterable[Trajectory]) -> list[int]:
     """Return the bytes of what a supervisor is asked about each attempt."""
     return [
         sum(len(message.content.encode()) for message in question(problems[t.problem_id], t))

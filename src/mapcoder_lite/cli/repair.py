@@ -62,18 +62,15 @@ def repair(
 
 def _supervisor(settings: "Config") -> "Config":
     """The settings that the supervisor's engine is opened and asked with."""
-    from mapcoder_lite.config import Config
+    from mapcoder_lite.cli import engines
     from mapcoder_lite.errors import ConfigError
-    from mapcoder_lite.settings import TraversalConfig
 
     if settings.supervisor is None:
         raise ConfigError(
             "no supervisor is set: name the engine that blames in [supervisor], as "
             "-s supervisor.kind=openai -s supervisor.model=NAME -s supervisor.base_url=URL"
         )
-    # It is no role, so no adapter answers for it.
-    engine = settings.supervisor.model_copy(update={"adapters": False})
-    return Config(engine=engine, traversal=TraversalConfig(max_tokens=settings.repair.max_tokens))
+    return engines.supervising(settings.supervisor, settings)
 
 
 def _work(settings: "Config", failures: "Failures", run: Path) -> "Work":
