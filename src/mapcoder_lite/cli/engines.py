@@ -245,7 +245,11 @@ def _in_process(settings: EngineConfig, backbone: Path, adapters: Mapping[Role, 
 def _teacher(settings: EngineConfig, problems: Sequence[Problem]) -> Engine:
     from mapcoder_lite.pocket.teacher import MistakeRates, TeacherEngine
 
-    return TeacherEngine(known_puzzles(problems), MistakeRates().times(settings.mistakes))
+    return TeacherEngine(
+        known_puzzles(problems),
+        MistakeRates().times(settings.mistakes),
+        is_stubborn=settings.stubborn,
+    )
 
 
 def _supervisor(settings: EngineConfig, problems: Sequence[Problem]) -> Engine:
