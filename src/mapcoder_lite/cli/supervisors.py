@@ -103,19 +103,13 @@ def supervisors(
 ) -> None:
     """Measure whom supervisors blame and what their corrections bring; the same command resumes.
 
-    Settings are the run's own, the student's engine included, but for what -c and -s say; a
-    budget is refused. The
-    engine of [supervisor] is measured beside three rules: always coder, majority, random. Exit
-    code 9 = units are owed.
+    Settings are the run's own, the student's engine included, but for what -c and -s say; a budget
+    is refused. The engine of [supervisor] is measured beside three rules: always coder, majority,
+    random. Exit code 9 = units are owed.
 
     Example: mapcoder supervisors runs/student --truth injection -c configs/pocket-repair.toml
     """
-    from mapcoder_lite.jsonl import read_record
-    from mapcoder_lite.store import RunHeader
-
-    made = read_record(run / "config.json", RunHeader).config
-    settings = options.resolve(config, overrides, made.unbudgeted)
-    _refuse_budget(settings)
+    settings = _settings(run, config, overrides)
     wish = Wish(
         run,
         truth,
@@ -152,17 +146,22 @@ def _foresee(wish: Wish, folder: Path, json: bool) -> None:
     terminal.result(text or forecasts.supervisors_forecast_text(found, wish.run, folder))
 
 
-def _refuse_budget(settings: "Config") -> None:
-    """Let no budget be promised that is not kept: every stage has calls of its own."""
+def _settings(run: Path, config: options.Files, overrides: options.Overrides) -> "Config":
+    """The run's own, but for what is said; no budget is promised that no stage would keep."""
     from mapcoder_lite.errors import ConfigError
+    from mapcoder_lite.jsonl import read_record
     from mapcoder_lite.settings import BudgetConfig
+    from mapcoder_lite.store import RunHeader
 
+    made = read_record(run / "config.json", RunHeader).config
+    settings = options.resolve(config, overrides, made.unbudgeted)
     if settings.budget != BudgetConfig():
         raise ConfigError(
             "budget.* is not counted by `mapcoder supervisors`, which asks several engines in "
             "several directories: leave it out, and bound the work by --replays and run.limit of "
             "the measured run"
         )
+    return settings
 
 
 def _supervisors(settings: "Config", also: "Sequence[Path]") -> dict[str, "EngineConfig"]:
