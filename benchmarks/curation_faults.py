@@ -37,7 +37,7 @@ from mapcoder_lite.pocket.teacher import MistakeRates, TeacherEngine
 CONCURRENCY, K = 8, 3
 WEAK = 2.5
 """What the mistakes of a student whose failures are repaired are multiplied by."""
-KILL_AFTER = {"run": (0.2, 6.0), "repair": (0.2, 2.0)}
+KILL_AFTER = {"run": (0.2, 6.0), "repair": (0.1, 1.0)}
 """Seconds."""
 
 

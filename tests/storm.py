@@ -18,6 +18,7 @@ from typing import Any
 
 from fake_server import Exchange, FakeServer, Manner, cuts, ends, event, fails
 from mapcoder_lite.calls import StoredCall
+from mapcoder_lite.engine.reply import row_seed
 from mapcoder_lite.errors import EngineError
 from mapcoder_lite.jsonl import read_lines
 from mapcoder_lite.trajectory import Completion, Engine, Message, Request, Sampling, Watch
@@ -40,7 +41,10 @@ _TIMINGS = {"seconds", "cpu_ms", "wall_ms", "rss_kb", "milliseconds", "is_cached
 
 
 def question_of(messages: Sequence[Message], temperature: float, seed: int) -> str:
-    """Name a question by what is sent of it, so that server and store name it alike."""
+    """Name a question by what is sent of it, so that server and store name it alike.
+
+    The seed is the one that is sent, which is not the setting's where a question is asked again.
+    """
     sampling = Sampling(temperature=temperature, seed=seed)
     return Request(messages=tuple(messages), sampling=sampling).key
 
@@ -211,7 +215,7 @@ def stored_questions(calls: Path) -> set[str]:
         question_of(
             call.request.messages_sent,
             call.request.sampling.temperature,
-            call.request.sampling.seed,
+            row_seed(call.request.sampling.seed, call.request.attempt),
         )
         for call in read_lines(calls, StoredCall)
     }
