@@ -133,6 +133,7 @@ def table(
     faults = ", ".join(f"{name} {number}" for name, number in sorted(world.faults.items()))
     rates = ", ".join(f"{name} {100 * rate:g} %" for name, rate in storm.STORMY.items())
     is_repair = (run / "corrections.jsonl").exists()
+    also = ", corrections" if is_repair else ""
     units = "failed attempts at pocket problems, repaired," if is_repair else "pocket problems,"
     return [
         f"{num_units} {units} k = {K}, {CONCURRENCY} at a time. Rates: {rates}.",
@@ -151,8 +152,8 @@ def table(
         f"| stored completions lost | {len(journey.lost)} | 0 |",
         f"| delivered, not yet stored at a kill, at most | {journey.most_in_air} | "
         f"<= {CONCURRENCY * K} in flight |",
-        f"| differences of trajectories, grades and calls to the undisturbed run | {len(found)} "
-        "| 0 |",
+        f"| differences of trajectories, grades{also} and calls to the undisturbed run | "
+        f"{len(found)} | 0 |",
         f"| seconds undisturbed / in the storm | {seconds[0]:.0f} / {seconds[1]:.0f} | |",
     ]
 
