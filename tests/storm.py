@@ -18,9 +18,10 @@ from typing import Any
 
 from fake_server import Exchange, FakeServer, Manner, cuts, ends, event, fails
 from mapcoder_lite.calls import StoredCall
+from mapcoder_lite.engine.reply import row_seed
 from mapcoder_lite.errors import EngineError
 from mapcoder_lite.jsonl import read_lines
-from mapcoder_lite.trajectory import Engine, Message, Request, Sampling
+from mapcoder_lite.trajectory import Completion, Engine, Message, Request, Sampling, Watch
 
 CALM: Mapping[str, float] = {}
 STORMY: Mapping[str, float] = {
@@ -40,7 +41,10 @@ _TIMINGS = {"seconds", "cpu_ms", "wall_ms", "rss_kb", "milliseconds", "is_cached
 
 
 def question_of(messages: Sequence[Message], temperature: float, seed: int) -> str:
-    """Name a question by what is sent of it, so that server and store name it alike."""
+    """Name a question by what is sent of it, so that server and store name it alike.
+
+    The seed is the one that is sent, which is not the setting's where a question is asked again.
+    """
     sampling = Sampling(temperature=temperature, seed=seed)
     return Request(messages=tuple(messages), sampling=sampling).key
 
@@ -121,6 +125,26 @@ class Storm:
         }[fault]
 
 
+class Cast:
+    """Answers as a student, and what a supervisor is asked as one."""
+
+    def __init__(self, student: Engine, supervisor: Engine) -> None:
+        self.identity = f"{student.identity} under {supervisor.identity}"
+        self._student = student
+        self._supervisor = supervisor
+
+    def complete(self, requests: Sequence[Request], watch: Watch | None = None) -> list[Completion]:
+        """Answer every request, in order."""
+        return [self._who(request).complete([request])[0] for request in requests]
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def _who(self, request: Request) -> Engine:
+        is_supervisor = request.messages[0].content.startswith("You supervise")
+        return self._supervisor if is_supervisor else self._student
+
+
 @dataclass(slots=True)
 class Journey:
     """What became of a command that was killed until it was done."""
@@ -191,7 +215,7 @@ def stored_questions(calls: Path) -> set[str]:
         question_of(
             call.request.messages_sent,
             call.request.sampling.temperature,
-            call.request.sampling.seed,
+            row_seed(call.request.sampling.seed, call.request.attempt),
         )
         for call in read_lines(calls, StoredCall)
     }
@@ -200,7 +224,10 @@ def stored_questions(calls: Path) -> set[str]:
 def differences(calm: Path, stormy: Path) -> list[str]:
     """Say where two runs differ, timings aside."""
     found: list[str] = []
-    for name in ("trajectories.jsonl", "grades.jsonl"):
+    names = ["trajectories.jsonl", "grades.jsonl"]
+    if (calm / "corrections.jsonl").exists():
+        names.append("corrections.jsonl")
+    for name in names:
         ours, theirs = (dict(_lines(run / name)) for run in (calm, stormy))
         num_lines = (stormy / name).read_bytes().count(b"\n")
         if num_lines != len(theirs):
@@ -234,6 +261,19 @@ def settings(url: str, folder: Path, *more: str) -> list[str]:
         *more,
     ]
     return [word for setting in chosen for word in ("-s", setting)]
+
+
+def supervised(url: str) -> list[str]:
+    """Return the words that have a repair ask a server who is to blame."""
+    chosen = {
+        "kind": "openai",
+        "model": "pocket",
+        "base_url": url,
+        "adapters": "false",
+        "timeout_seconds": "3",
+        "idle_seconds": "3",
+    }
+    return [word for key, value in chosen.items() for word in ("-s", f"supervisor.{key}={value}")]
 
 
 def _sit(command: Sequence[str], storm: Storm, delay: float | None, *, is_early: bool) -> int:
@@ -273,10 +313,11 @@ def _is_whole(path: Path) -> bool:
     return not text or text.endswith(b"\n")
 
 
-def _lines(path: Path) -> Iterator[tuple[tuple[str, int], object]]:
+def _lines(path: Path) -> Iterator[tuple[tuple[object, ...], object]]:
     for line in path.read_text(encoding="utf-8").split("\n")[:-1]:
         record = json.loads(line)
-        yield (record["problem_id"], record["sample"]), _untimed(record)
+        round = [record["round"]] if "round" in record else []  # a unit has several corrections
+        yield (record["problem_id"], record["sample"], *round), _untimed(record)
 
 
 def _untimed(value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -9,11 +10,13 @@ import pytest
 from mapcoder_lite import config
 from mapcoder_lite.calls import StoredCall
 from mapcoder_lite.errors import ConfigError
+from mapcoder_lite.evaluation.forecast import Range
+from mapcoder_lite.evaluation.forecast_repair import RepairForecast
 from mapcoder_lite.example import Correction
 from mapcoder_lite.jsonl import read_lines, read_record, write_lines, write_record
 from mapcoder_lite.pocket.world import problem_set
 from mapcoder_lite.store import RunHeader
-from mapcoder_lite.trajectory import Grade, StopReason, Trajectory
+from mapcoder_lite.trajectory import Grade, Role, StopReason, Trajectory
 from mapcoder_lite.verdict import Verdict
 from pocket_run import resealed
 from test_cli_main import Done, mapcoder
@@ -150,6 +153,55 @@ def test_dollars_of_a_repair_need_the_supervisors_price(world: Path):
     done = mapcoder(world, "repair", "runs/student", "--name", "unpriced", *words)
     assert done.code == 2
     assert "there is none for supervisor" in done.stderr
+
+
+def foreseen(world: Path, *words: str) -> RepairForecast:
+    done = mapcoder(
+        world, "repair", "runs/student", "-c", SUPERVISOR, "--dry-run", "--json", *words
+    )
+    assert done.code == 0, done.stderr
+    return RepairForecast.model_validate_json(done.stdout)
+
+
+def test_a_dry_run_bounds_what_the_repair_then_asks(world: Path, repaired: Done):
+    found = foreseen(world, "--name", "dry", *PRICES)
+    assert not (world / "runs" / "dry").exists()
+    num_failed = len(failed_of(world / "runs" / "student"))
+    assert (found.num_owed, found.num_failed, found.rounds) == (num_failed, num_failed, 2)
+    calls = list(read_lines(world / "runs" / "student-repaired" / "calls.jsonl", StoredCall))
+    asked = Counter(call.request.adapter or "supervisor" for call in calls)
+    assert {one.role for one in found.roles} == {*Role, "supervisor"}
+    for one in found.roles:
+        # A second ask of the supervisor is not counted.
+        slack = 0 if one.role in set(Role) else num_failed
+        assert one.calls.low <= asked[one.role] <= one.calls.high + slack
+    supervisor = next(one for one in found.roles if one.role == "supervisor")
+    assert (supervisor.calls.low, supervisor.calls.high) == (num_failed, 2 * num_failed)
+    first = [
+        sum(len(message.content.encode()) for message in call.request.messages) / 4
+        for call in calls
+        if call.request.adapter is None and call.request.attempt == 0
+    ]
+    assert supervisor.prompt_tokens.low == pytest.approx(sum(first)), "the very prompts"
+    assert found.dollars is not None and supervisor.dollars is not None
+    replies = (234 * num_failed, 466 * 2 * num_failed)
+    assert supervisor.dollars.low == pytest.approx((10 * sum(first) + 40 * replies[0]) / 1e6)
+    assert supervisor.dollars.high == pytest.approx((20 * sum(first) + 40 * replies[1]) / 1e6)
+
+
+def test_a_dry_run_takes_off_what_is_done_and_goes_by_what_was_counted(world: Path, repaired: Done):
+    assert foreseen(world).calls == Range(low=0, high=0)
+    half = world / "runs" / "half"
+    shutil.copytree(world / "runs" / "student-repaired", half)
+    lines = (half / "trajectories.jsonl").read_bytes().splitlines(keepends=True)
+    (half / "trajectories.jsonl").write_bytes(b"".join(lines[:-3]))
+    found = foreseen(world, "--name", "half", *PRICES[:2])
+    assert (found.num_owed, found.num_failed) == (3, len(lines))
+    assert found.likely_calls is not None and found.dollars is None
+    assert any("as many tokens a byte as it counted so far" in said for said in found.assumptions)
+    assert any("no price is set for supervisor" in said for said in found.assumptions)
+    text = mapcoder(world, "repair", "runs/student", "-c", SUPERVISOR, "--dry-run").stdout
+    assert f"attempts      {len(lines)} of 40 failed, 0 owed" in text
 
 
 def copied(world: Path, tmp_path: Path) -> Path:

@@ -1,6 +1,7 @@
 """`mapcoder supervisors` on a real scripted run: one command, its files, its refusals."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ from mapcoder_lite.calls import StoredCall
 from mapcoder_lite.curation.accuracy import SupervisorTable
 from mapcoder_lite.curation.counterfactual import Attribution
 from mapcoder_lite.curation.label import Label
+from mapcoder_lite.evaluation.forecast import Range
+from mapcoder_lite.evaluation.forecast_supervisors import SupervisorsForecast
 from mapcoder_lite.example import Correction
 from mapcoder_lite.jsonl import read_lines, read_record, write_lines
 from scripted_runs import known_puzzles
@@ -26,6 +29,8 @@ problems = "problems.jsonl"
 hidden_tests = "hidden_tests.jsonl"
 """
 SUPERVISOR = "[supervisor]\nkind = 'supervisor'\nmistakes = {mistakes}\n"
+INJECTION = ["--faults", "scripted", "--faults-per-call", "2", "--replays", "1"]
+BOTH = ["-c", "sure.toml", "--also", "other.toml"]
 
 
 @pytest.fixture(scope="module")
@@ -49,9 +54,7 @@ def injected(world: Path) -> Done:
 
 
 def measure(world: Path, *words: str) -> Done:
-    options = ["--faults", "scripted", "--faults-per-call", "2", "--replays", "1"]
-    both = ["-c", "sure.toml", "--also", "other.toml"]
-    return mapcoder(world, "supervisors", "runs/student", *both, *options, *words)
+    return mapcoder(world, "supervisors", "runs/student", *BOTH, *INJECTION, *words)
 
 
 def test_one_command_measures_and_writes_all_files(world: Path, injected: Done):
@@ -99,6 +102,63 @@ def test_replay_attributes_every_failure(world: Path):
         assert json.loads((folder / "supervisors.json").read_text())["truth"] == "replay"
     else:
         assert "none is measured" in done.stderr
+
+
+def foreseen(world: Path, *words: str) -> SupervisorsForecast:
+    done = mapcoder(world, "supervisors", "runs/student", "--dry-run", "--json", *words)
+    assert done.code == 0, done.stderr
+    return SupervisorsForecast.model_validate_json(done.stdout)
+
+
+def test_a_dry_run_bounds_every_stage_of_injection(world: Path, injected: Done):
+    found = foreseen(world, *BOTH, *INJECTION, "--name", "dry")
+    assert not (world / "runs" / "dry").exists()
+    names = ["truth", "resampling", "supervisor", "other", "always coder", "majority", "random"]
+    assert [stage.stage for stage in found.stages] == names
+    assert_bounds(world / "runs" / "student-injection", found)
+    table = read_record(world / "runs" / "student-injection" / "supervisors.json", SupervisorTable)
+    assert table.injections is not None
+    num = sum(of.num_injected for of in table.injections.roles.values())
+    assert found.stages[0].units == Range(low=num, high=2 * num)
+    assert found.dollars is None and found.hours is None
+
+
+def test_a_dry_run_takes_off_the_stages_that_are_done(world: Path, injected: Done, tmp_path: Path):
+    assert foreseen(world, *BOTH, *INJECTION).calls == Range(low=0, high=0)
+    half = world / "runs" / "half"
+    shutil.copytree(world / "runs" / "student-injection", half)
+    for stage in ("majority", "other"):
+        shutil.rmtree(half / stage)
+    found = foreseen(world, *BOTH, *INJECTION, "--name", "half")
+    num = len(list(read_lines(half / "labels.jsonl", Label)))
+    owed = {stage.stage: stage.units for stage in found.stages if stage.units.high}
+    assert owed == dict.fromkeys(["other", "majority"], Range(low=num, high=num))
+    text = mapcoder(
+        world, "supervisors", "runs/student", *BOTH, *INJECTION, "--name", "half", "--dry-run"
+    ).stdout
+    assert f"majority, {num} units" in text
+
+
+def test_a_dry_run_bounds_replays_whose_sets_share_their_draws(world: Path):
+    words = ["--truth", "replay", "--teacher", "teacher.toml", "--replays", "4"]
+    found = foreseen(world, "-c", "sure.toml", *words, "--name", "dry-replay")
+    mapcoder(world, "supervisors", "runs/student", "-c", "sure.toml", *words)
+    attributions = list(
+        read_lines(world / "runs" / "student-replay" / "attributions.jsonl", Attribution)
+    )
+    assert found.stages[0].units.high == len(attributions) * 8 * 4
+    assert_bounds(world / "runs" / "student-replay", found)
+    done = foreseen(world, "-c", "sure.toml", *words)
+    assert done.stages[0].calls == Range(low=0, high=0)
+
+
+def assert_bounds(folder: Path, found: SupervisorsForecast) -> None:
+    for stage in found.stages:
+        calls = folder / stage.stage.replace(" ", "-") / "calls.jsonl"
+        if calls.exists():
+            # Second asks, which unreadable replies of k = t = 1 lead to, are not counted.
+            first = [c for c in read_lines(calls, StoredCall) if c.request.attempt % 2 == 0]
+            assert stage.calls.low <= len(first) <= stage.calls.high, stage
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from collections import Counter
 import pytest
 
 from mapcoder_lite.agents import parse
-from mapcoder_lite.curation.decontamination import Flagged
 from mapcoder_lite.curation.examples import DatasetManifest, write_dataset
+from mapcoder_lite.curation.flagged import Flagged
 from mapcoder_lite.curation.steps import steps_that_count
 from mapcoder_lite.errors import InputError, SandboxError, StoreError
 from mapcoder_lite.example import Blame, Correction, Example

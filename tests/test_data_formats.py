@@ -11,8 +11,8 @@ from mapcoder_lite.config import Config
 from mapcoder_lite.curation.accuracy import SupervisorTable
 from mapcoder_lite.curation.audit import Audit
 from mapcoder_lite.curation.counterfactual import Attribution
-from mapcoder_lite.curation.decontamination import Flagged
 from mapcoder_lite.curation.examples import DatasetManifest
+from mapcoder_lite.curation.flagged import Flagged
 from mapcoder_lite.curation.label import Label
 from mapcoder_lite.evaluation.metrics import Metrics
 from mapcoder_lite.examination import Examination

@@ -5,10 +5,11 @@ from itertools import islice
 import pytest
 
 from mapcoder_lite import pipeline
+from mapcoder_lite.agents import parse, prompt
 from mapcoder_lite.errors import EngineError
 from mapcoder_lite.judge.judge import SandboxJudge
 from mapcoder_lite.pocket.problems import puzzles
-from mapcoder_lite.pocket.teacher import MistakeRates, TeacherEngine
+from mapcoder_lite.pocket.teacher import MUST_BE, MistakeRates, TeacherEngine
 from mapcoder_lite.problem import Problem
 from mapcoder_lite.trajectory import CallKind, Message, Request, StopReason
 
@@ -49,8 +50,6 @@ def test_each_kind_of_mistake_shows_on_the_trajectory(judge):
 def test_equal_questions_get_equal_answers_and_attempts_differ():
     known = list(islice(puzzles("train", 9), 3))
     teacher = TeacherEngine(known)
-    from mapcoder_lite.agents import prompt
-
     asked = [
         Request(messages=prompt.retrieval(known[0].problem, 3), attempt=attempt)
         for attempt in (0, 0, 1, 2)
@@ -60,11 +59,34 @@ def test_equal_questions_get_equal_answers_and_attempts_differ():
     assert len(set(texts)) > 1
 
 
+def test_a_stubborn_teacher_errs_alike_in_every_attempt_and_heeds_what_it_is_told():
+    known = list(islice(puzzles("train", 9), 18))
+    rates = MistakeRates(0.4, 0, 0.4, 0, 0, 0, 0)
+    teacher = TeacherEngine(known, rates, is_stubborn=True)
+    assert teacher.identity != TeacherEngine(known, rates).identity
+    algorithms = [
+        {parse.recall(teacher.complete([asked])[0]).algorithm for asked in attempts(puzzle.problem)}
+        for puzzle in known
+    ]
+    assert all(len(named) == 1 for named in algorithms)
+    wrong = [p for p, named in zip(known, algorithms, strict=True) if named != {p.family.algorithm}]
+    assert 0 < len(wrong) < len(known)
+    right = 0
+    for puzzle in wrong:
+        told = prompt.guidance([f"The algorithm {MUST_BE}{puzzle.family.algorithm}"])
+        again = attempts(puzzle.problem)[0].model_copy(update={"guidance": told})
+        named = parse.recall(teacher.complete([again])[0]).algorithm
+        right += named == puzzle.family.algorithm
+    assert right > len(wrong) / 2
+
+
+def attempts(problem: Problem) -> list[Request]:
+    return [Request(messages=prompt.retrieval(problem, 3), attempt=attempt) for attempt in range(4)]
+
+
 def test_an_unknown_problem_is_refused_with_a_remedy():
     teacher = TeacherEngine(islice(puzzles("train", 9), 2))
     foreign = Problem(id="x", statement="Print 1.", input_spec="None.")
-    from mapcoder_lite.agents import prompt
-
     with pytest.raises(EngineError, match="knows only the problems"):
         teacher.complete([Request(messages=prompt.retrieval(foreign, 3))])
     with pytest.raises(EngineError, match="shows another one"):

@@ -98,6 +98,9 @@ class EngineConfig(Record):
     """Most requests at a time; fewer while the server says that it is too many (openai)."""
     mistakes: Annotated[float, Field(ge=0, le=100)] = 1.0
     """What the rates at which a script errs are multiplied by (teacher, supervisor)."""
+    stubborn: bool = False
+    """Whether a script errs alike at a problem and task in every attempt, so that failures are no
+    bad luck (teacher)."""
     max_tokens_in_flight: Annotated[int, Field(gt=0)] | None = None
     """Most tokens of prompts and replies at a time, roughly; None = no limit (openai)."""
     price: PriceConfig | None = None

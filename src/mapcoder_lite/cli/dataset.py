@@ -12,7 +12,9 @@ import typer
 from mapcoder_lite.cli import options, terminal
 
 if TYPE_CHECKING:
+    from mapcoder_lite.curation.decontamination import Contamination
     from mapcoder_lite.curation.examples import DatasetManifest
+    from mapcoder_lite.settings import DatasetConfig
 
 
 def dataset(
@@ -37,7 +39,29 @@ def dataset(
     if json:
         terminal.result(manifest.model_dump_json(indent=2))
         return
-    terminal.result("\n".join([*_lines(manifest), str(out / name)]))
+    terminal.result("\n".join(_lines(manifest)))
+    if manifest.contamination is not None:
+        _show_curve(manifest.contamination, settings)
+    terminal.result(str(out / name))
+
+
+def _show_curve(found: "Contamination", settings: "DatasetConfig") -> None:
+    """Show what would be flagged at every second threshold; the manifest has them all."""
+    terminal.result(
+        f"what would be flagged by threshold; set are dataset.max_containment="
+        f"{settings.max_containment:g}, dataset.max_similarity={settings.max_similarity:g}"
+    )
+    columns = ("threshold", "problems by containment", "by similarity", "replies by containment")
+    counts = [
+        (
+            f"{at.threshold:g}",
+            str(at.problems_by_containment),
+            str(at.problems_by_similarity),
+            str(at.replies_by_containment),
+        )
+        for at in found.curve[1::2]
+    ]
+    terminal.table(columns, counts)
 
 
 def _lines(manifest: "DatasetManifest") -> list[str]:
@@ -46,6 +70,7 @@ def _lines(manifest: "DatasetManifest") -> list[str]:
         "passed all hidden tests": manifest.num_passed,
         "their calls": manifest.num_steps,
         "that the programs rest on": manifest.num_kept,
+        "that speak of no feedback": manifest.num_silent,
         "without equal rows": manifest.num_distinct,
         "without near duplicates": manifest.num_unlike,
         "without overlap": manifest.num_clean,

@@ -21,7 +21,7 @@ from mapcoder_lite.pipeline import Dials
 from mapcoder_lite.pocket.problems import Puzzle
 from mapcoder_lite.pocket.world import LABEL, WEIGHTS
 from mapcoder_lite.problem import Problem
-from mapcoder_lite.settings import EngineConfig, EngineKind, ServerKind
+from mapcoder_lite.settings import EngineConfig, EngineKind, ServerKind, TraversalConfig
 from mapcoder_lite.trajectory import Completion, Engine, Request, Role, Watch
 
 
@@ -75,6 +75,17 @@ def open_one(engine: EngineConfig, problems: Sequence[Problem] = ()) -> Engine:
         EngineError: the engine cannot be had.
     """
     return _OPENERS[engine.kind](engine, problems)
+
+
+def supervising(engine: EngineConfig, settings: Config) -> Config:
+    """Return what a supervisor's engine is opened with in a command of these settings.
+
+    It is no role, so no adapter answers for it.
+    """
+    return Config(
+        engine=engine.model_copy(update={"adapters": False}),
+        traversal=TraversalConfig(max_tokens=settings.repair.max_tokens),
+    )
 
 
 def route(roles: frozenset[str], num_teachers: int, request: Request) -> str:
@@ -234,7 +245,11 @@ def _in_process(settings: EngineConfig, backbone: Path, adapters: Mapping[Role, 
 def _teacher(settings: EngineConfig, problems: Sequence[Problem]) -> Engine:
     from mapcoder_lite.pocket.teacher import MistakeRates, TeacherEngine
 
-    return TeacherEngine(known_puzzles(problems), MistakeRates().times(settings.mistakes))
+    return TeacherEngine(
+        known_puzzles(problems),
+        MistakeRates().times(settings.mistakes),
+        is_stubborn=settings.stubborn,
+    )
 
 
 def _supervisor(settings: EngineConfig, problems: Sequence[Problem]) -> Engine:

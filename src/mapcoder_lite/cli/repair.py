@@ -30,6 +30,9 @@ def repair(
         str | None, typer.Option("--name", help="Name of the new run; by default RUN-repaired.")
     ] = None,
     out: Annotated[Path, typer.Option("--out", help="Folder of all runs.")] = Path("runs"),
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what it will take, and do nothing.")
+    ] = False,
     json: options.Json = False,
 ) -> None:
     """Correct a run's failed attempts under a supervisor; the same command resumes.
@@ -46,6 +49,9 @@ def repair(
     supervisor = _supervisor(settings)
     work = _work(settings, failures, run)
     path = out / (name or f"{failures.source.run}-repaired")
+    if dry_run:
+        _foresee(settings, supervisor, work, failures, run, path, json)
+        return
     sitting.ended(
         path,
         lambda: _carry_out(settings, supervisor, work, failures, path),
@@ -56,18 +62,15 @@ def repair(
 
 def _supervisor(settings: "Config") -> "Config":
     """The settings that the supervisor's engine is opened and asked with."""
-    from mapcoder_lite.config import Config
+    from mapcoder_lite.cli import engines
     from mapcoder_lite.errors import ConfigError
-    from mapcoder_lite.settings import TraversalConfig
 
     if settings.supervisor is None:
         raise ConfigError(
             "no supervisor is set: name the engine that blames in [supervisor], as "
             "-s supervisor.kind=openai -s supervisor.model=NAME -s supervisor.base_url=URL"
         )
-    # It is no role, so no adapter answers for it.
-    engine = settings.supervisor.model_copy(update={"adapters": False})
-    return Config(engine=engine, traversal=TraversalConfig(max_tokens=settings.repair.max_tokens))
+    return engines.supervising(settings.supervisor, settings)
 
 
 def _work(settings: "Config", failures: "Failures", run: Path) -> "Work":
@@ -108,6 +111,22 @@ def _refuse_other_attempts(settings: "Config", made: "Config", run: Path) -> Non
             f"a repair goes the way that {run} went, yet {', '.join(changed)} would differ: leave "
             "that out of -c and -s"
         )
+
+
+def _foresee(
+    settings: "Config",
+    supervisor: "Config",
+    work: "Work",
+    failures: "Failures",
+    run: Path,
+    path: Path,
+    json: bool,
+) -> None:
+    from mapcoder_lite.cli.forecast_repair import repair_forecast_of, repair_forecast_text
+
+    found = repair_forecast_of(settings, supervisor, work, failures, run, path)
+    text = found.model_dump_json(indent=2) if json else None
+    terminal.result(text or repair_forecast_text(found, supervisor, failures, path))
 
 
 def _carry_out(

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from mapcoder_lite.curation.bench import Bench, Graded, Stored, Supervisor
     from mapcoder_lite.curation.injection import Faults
     from mapcoder_lite.curation.label import Label
-    from mapcoder_lite.judge.judge import SandboxJudge
-    from mapcoder_lite.judge.selftest import SelftestReport
     from mapcoder_lite.problem import Problem
     from mapcoder_lite.runner import Progress
     from mapcoder_lite.settings import EngineConfig
@@ -98,23 +96,20 @@ def supervisors(
         str | None, typer.Option("--name", help="Name of the folder; by default RUN-TRUTH.")
     ] = None,
     out: Annotated[Path, typer.Option("--out", help="Folder of all runs.")] = Path("runs"),
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what it will take, and do nothing.")
+    ] = False,
     json: options.Json = False,
 ) -> None:
     """Measure whom supervisors blame and what their corrections bring; the same command resumes.
 
-    Settings are the run's own, the student's engine included, but for what -c and -s say; a
-    budget is refused. The
-    engine of [supervisor] is measured beside three rules: always coder, majority, random. Exit
-    code 9 = units are owed.
+    Settings are the run's own, the student's engine included, but for what -c and -s say; a budget
+    is refused. The engine of [supervisor] is measured beside three rules: always coder, majority,
+    random. Exit code 9 = units are owed.
 
     Example: mapcoder supervisors runs/student --truth injection -c configs/pocket-repair.toml
     """
-    from mapcoder_lite.jsonl import read_record
-    from mapcoder_lite.store import RunHeader
-
-    made = read_record(run / "config.json", RunHeader).config
-    settings = options.resolve(config, overrides, made.unbudgeted)
-    _refuse_budget(settings)
+    settings = _settings(run, config, overrides)
     wish = Wish(
         run,
         truth,
@@ -127,21 +122,46 @@ def supervisors(
         settings,
     )
     folder = out / (name or f"{run.name}-{truth.value}")
+    if dry_run:
+        _foresee(wish, folder, json)
+        return
     table = _finished(wish, folder)
     _report(table, folder, json)
 
 
-def _refuse_budget(settings: "Config") -> None:
-    """Let no budget be promised that is not kept: every stage has calls of its own."""
-    from mapcoder_lite.errors import ConfigError
-    from mapcoder_lite.settings import BudgetConfig
+def _foresee(wish: Wish, folder: Path, json: bool) -> None:
+    from mapcoder_lite.cli import forecast_supervisors as forecasts
+    from mapcoder_lite.curation.counterfactual import Lattice, refuse_too_few
 
+    graded, problems = _read(wish)
+    bill = forecasts.Bill(wish.settings, graded, folder, wish.supervisors)
+    if wish.truth is How.INJECTION:
+        faults = _faults(wish, graded, problems)
+        found = forecasts.foreseen_injection(bill, faults, wish.faults_per_call, wish.replays)
+    else:
+        lattice = Lattice(wish.lattice.value)
+        refuse_too_few(wish.replays, lattice)
+        found = forecasts.foreseen_replay(bill, _teacher(wish), lattice, wish.replays)
+    text = found.model_dump_json(indent=2) if json else None
+    terminal.result(text or forecasts.supervisors_forecast_text(found, wish.run, folder))
+
+
+def _settings(run: Path, config: options.Files, overrides: options.Overrides) -> "Config":
+    """The run's own, but for what is said; no budget is promised that no stage would keep."""
+    from mapcoder_lite.errors import ConfigError
+    from mapcoder_lite.jsonl import read_record
+    from mapcoder_lite.settings import BudgetConfig
+    from mapcoder_lite.store import RunHeader
+
+    made = read_record(run / "config.json", RunHeader).config
+    settings = options.resolve(config, overrides, made.unbudgeted)
     if settings.budget != BudgetConfig():
         raise ConfigError(
             "budget.* is not counted by `mapcoder supervisors`, which asks several engines in "
             "several directories: leave it out, and bound the work by --replays and run.limit of "
             "the measured run"
         )
+    return settings
 
 
 def _supervisors(settings: "Config", also: "Sequence[Path]") -> dict[str, "EngineConfig"]:
@@ -181,7 +201,7 @@ def _finished(wish: Wish, folder: Path) -> "SupervisorTable":
 
 def _measured(wish: Wish, folder: Path) -> "SupervisorTable":
     from mapcoder_lite.cli import engines
-    from mapcoder_lite.curation.bench import Bench
+    from mapcoder_lite.curation.bench import Bench, self_tested
     from mapcoder_lite.errors import StoreError
 
     graded, problems = _read(wish)
@@ -200,20 +220,12 @@ def _measured(wish: Wish, folder: Path) -> "SupervisorTable":
             engine,
             judge,
             engines.dials(student),
-            _examined(judge, student),
+            self_tested(judge, student.run.language),
             num_threads=wish.settings.run.concurrency,
             max_errors=wish.settings.run.max_errors,
             on_unit=_show,
         )
         return _table(wish, bench, stack, problems)
-
-
-def _examined(judge: "SandboxJudge", student: "Config") -> "SelftestReport":
-    """No accuracy comes from a judge that failed its self-test; each stage says so."""
-    from mapcoder_lite.judge.selftest import run_selftest
-    from mapcoder_lite.problem import Language
-
-    return run_selftest(judge, tuple(dict.fromkeys((Language.PYTHON, student.run.language))))
 
 
 def _read(wish: Wish) -> "tuple[Graded, Sequence[Problem]]":
@@ -246,7 +258,7 @@ def _table(
     bench.folder.mkdir(parents=True, exist_ok=True)
     injections = replays = None
     if wish.truth is How.INJECTION:
-        faults = _faults(wish, bench, problems)
+        faults = _faults(wish, bench.run, problems)
         labels, injections = bench.by_injection(
             faults, wish.faults.value, wish.faults_per_call, wish.replays
         )
@@ -255,7 +267,7 @@ def _table(
 
         lattice = Lattice(wish.lattice.value)
         refuse_too_few(wish.replays, lattice)
-        teacher = stack.enter_context(_teacher(wish, problems))
+        teacher = stack.enter_context(_opened(_teacher(wish), problems))
         labels, found, replays = bench.by_replay(teacher, lattice, wish.replays)
         write_lines(bench.folder / "attributions.jsonl", found)
     write_lines(bench.folder / "labels.jsonl", labels)
@@ -277,18 +289,19 @@ def _table(
     )
 
 
-def _faults(wish: Wish, bench: "Bench", problems: "Sequence[Problem]") -> "Faults":
+def _faults(wish: Wish, graded: "Graded", problems: "Sequence[Problem]") -> "Faults":
     from mapcoder_lite.curation.injection import Donors, Erring
 
     if wish.faults is Source.DONORS:
-        return Donors(bench.run.failed.values())
+        return Donors(graded.failed.values())
     from mapcoder_lite.cli import engines
     from mapcoder_lite.pocket.faults import always_wrong
 
     return Erring(always_wrong(engines.known_puzzles(problems)), wish.faults_per_call)
 
 
-def _teacher(wish: Wish, problems: "Sequence[Problem]") -> "AbstractContextManager[Engine]":
+def _teacher(wish: Wish) -> "Config":
+    """The settings that the teacher's engine is opened with."""
     from mapcoder_lite.config import Config
     from mapcoder_lite.errors import ConfigError
     from mapcoder_lite.settings import EngineKind
@@ -305,8 +318,7 @@ def _teacher(wish: Wish, problems: "Sequence[Problem]") -> "AbstractContextManag
             "share of them means anything: make it with -s traversal.temperature=0.7, or take "
             "--truth injection"
         )
-    config = Config(engine=wish.teacher, traversal=wish.settings.traversal)
-    return _opened(config, problems)
+    return Config(engine=wish.teacher, traversal=wish.settings.traversal)
 
 
 def _opened(settings: "Config", problems: "Sequence[Problem]") -> "AbstractContextManager[Engine]":
@@ -326,19 +338,14 @@ def _read_by_supervisors(
     failures: "dict[Unit, Trajectory]",
 ) -> "list[Answers]":
     """Let every configured supervisor correct every failure once."""
-    from mapcoder_lite.config import Config
+    from mapcoder_lite.cli import engines
     from mapcoder_lite.curation.accuracy import Answers
     from mapcoder_lite.curation.supervisor import ModelSupervisor
-    from mapcoder_lite.settings import TraversalConfig
 
     problems = list(bench.run.problems.values())
     answers: list[Answers] = []
     for name, settings in wish.supervisors.items():
-        # It is no role, so no adapter answers for it.
-        config = Config(
-            engine=settings.model_copy(update={"adapters": False}),
-            traversal=TraversalConfig(max_tokens=wish.settings.repair.max_tokens),
-        )
+        config = engines.supervising(settings, wish.settings)
         engine = stack.enter_context(_opened(config, problems))
 
         def supervisor(stored: "Stored", engine: "Engine" = engine) -> "Supervisor":
@@ -354,19 +361,9 @@ def _export(bench: "Bench", labels: "Sequence[Label]", failures: "dict[Unit, Tra
     """Write the labelled failures in the form of Who&When."""
     from mapcoder_lite.curation import whowhen
 
-    solutions = {unit.problem_id: t.program or "" for unit, t in bench.run.passing.items()}
-    cases = [
-        whowhen.case(
-            bench.run.problems[label.problem_id],
-            failures[label.unit],
-            label,
-            solutions.get(label.problem_id, ""),
-        )
-        for label in labels
-    ]
-    written = [case for case in cases if case is not None]
-    folder = bench.folder / "who-and-when"
-    num_written = whowhen.write_cases(folder, written)
+    folder, run = bench.folder / "who-and-when", bench.run
+    passing = run.passing.values()
+    num_written = whowhen.write_labelled(folder, labels, run.problems, failures, passing)
     terminal.say(f"labels    {len(labels)} failures; {num_written} written to {folder}")
     if num_written < len(labels):
         terminal.say(

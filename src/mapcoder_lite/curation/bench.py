@@ -26,9 +26,9 @@ from mapcoder_lite.engine.replay import StoredEngine
 from mapcoder_lite.errors import InputError
 from mapcoder_lite.example import Blame, Correction
 from mapcoder_lite.jsonl import read_lines, read_record, write_lines
-from mapcoder_lite.judge.selftest import SelftestReport, refuse_untrusted
+from mapcoder_lite.judge.selftest import SelftestReport, refuse_untrusted, run_selftest
 from mapcoder_lite.pipeline import Dials
-from mapcoder_lite.problem import HiddenTests, Problem
+from mapcoder_lite.problem import HiddenTests, Language, Problem
 from mapcoder_lite.runner import Progress, SolveUnit, Threads, Worker
 from mapcoder_lite.store import RunDirectory, RunHeader, Unit
 from mapcoder_lite.trajectory import Call, Engine, FormatFailure, Grade, Trajectory
@@ -307,6 +307,11 @@ class _Stage:
     """Who answers what; a resume must bring the same."""
     units: tuple[Unit, ...]
     follow_up: Callable[[Sequence[Unit], Sequence[Grade]], Sequence[Unit]] | None = None
+
+
+def self_tested(judge: Judge, language: Language) -> SelftestReport:
+    """Examine a judge; no accuracy comes from one that fails, and each stage says so."""
+    return run_selftest(judge, tuple(dict.fromkeys((Language.PYTHON, language))))
 
 
 def graded_run(

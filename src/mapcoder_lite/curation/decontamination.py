@@ -10,8 +10,8 @@ Does not know: how overlap is measured, runs.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
+from mapcoder_lite.curation.flagged import Flagged
 from mapcoder_lite.data.overlap import Match, OverlapIndex, statement_of
 from mapcoder_lite.data.problem_json import read_problems
 from mapcoder_lite.errors import InputError
@@ -20,17 +20,6 @@ from mapcoder_lite.problem import Problem, Record
 from mapcoder_lite.settings import DatasetConfig
 
 THRESHOLDS = tuple(round(0.05 * step, 2) for step in range(1, 21))
-
-
-class Flagged(Record):
-    """flagged.jsonl: a training problem or a reply that overlaps with an evaluation problem."""
-
-    schema_version: Literal[1] = 1
-    problem_id: str
-    reply: Provenance | None = None
-    """The row whose reply it is; None = the problem itself, hence all its rows."""
-    by: Literal["id", "containment", "similarity"]
-    match: Match
 
 
 class ThresholdCount(Record):

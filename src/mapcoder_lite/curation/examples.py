@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Literal
 
 from mapcoder_lite.curation.decontamination import Contamination, Finding, decontaminate
+from mapcoder_lite.curation.flagged import Flagged
 from mapcoder_lite.curation.harvest import NO_FILTER, GradedRun, open_runs, rows_of
 from mapcoder_lite.curation.lengths import measured
+from mapcoder_lite.curation.quoting import quotations
 from mapcoder_lite.curation.selection import (
     balanced,
     is_validation,
@@ -60,6 +62,8 @@ class DatasetManifest(Record):
     """Calls in the passing trajectories."""
     num_kept: int
     """Calls that the final programs rest on."""
+    num_silent: int
+    """Rows left after those that speak of a supervisor's feedback were removed."""
     num_distinct: int
     """Rows left after equal ones were removed."""
     num_unlike: int
@@ -103,7 +107,10 @@ def write_dataset(runs: Sequence[Path], folder: Path, settings: DatasetConfig) -
     counts: Counter[str] = Counter()
     keeps_failed = settings.keep == "all"
     earned = [row for run in opened for row in rows_of(run, counts, keeps_failed=keeps_failed)]
-    distinct = list(without_copies(earned))
+    quoting = quotations(earned, {run.path.resolve().name: run.corrections for run in opened})
+    spoken = [one.reply for one in quoting]
+    silent = [row for row in earned if row.provenance not in spoken]
+    distinct = list(without_copies(silent))
     unlike = without_near_copies(distinct, settings.near_duplicate)
     found = _decontaminated(unlike, opened, settings)
     clean = found.clean if found is not None and settings.drop_overlap else unlike
@@ -122,6 +129,7 @@ def write_dataset(runs: Sequence[Path], folder: Path, settings: DatasetConfig) -
         num_passed=counts["passed"],
         num_steps=counts["steps"],
         num_kept=len(earned),
+        num_silent=len(silent),
         num_distinct=len(distinct),
         num_unlike=len(unlike),
         num_clean=len(clean),
@@ -138,7 +146,8 @@ def write_dataset(runs: Sequence[Path], folder: Path, settings: DatasetConfig) -
         contamination=found.summary if found is not None else None,
         digests={role: _digest([*train, *later]) for role, (train, later) in parts.items()},
     )
-    _write(folder, parts, found, manifest)
+    flagged = [*quoting, *(found.flagged if found is not None else ())]
+    _write(folder, parts, flagged if flagged or settings.against else None, manifest)
     return manifest
 
 
@@ -209,7 +218,9 @@ def _set_aside(folder: Path) -> Path:
     return folder.with_name(f".{folder.name}.old")
 
 
-def _write(folder: Path, parts: Parts, found: Finding | None, manifest: DatasetManifest) -> None:
+def _write(
+    folder: Path, parts: Parts, flagged: Sequence[Flagged] | None, manifest: DatasetManifest
+) -> None:
     """Write all files beside the folder, the manifest last, and put them in its place."""
     fresh, old = folder.with_name(f".{folder.name}.new"), _set_aside(folder)
     shutil.rmtree(fresh, ignore_errors=True)
@@ -217,8 +228,8 @@ def _write(folder: Path, parts: Parts, found: Finding | None, manifest: DatasetM
     for role, (train, validation) in parts.items():
         write_lines(fresh / f"{role}.jsonl", train)
         write_lines(fresh / "validation" / f"{role}.jsonl", validation)
-    if found is not None:
-        write_lines(fresh / "flagged.jsonl", found.flagged)
+    if flagged is not None:
+        write_lines(fresh / "flagged.jsonl", flagged)
     write_record(fresh / "manifest.json", manifest)
     shutil.rmtree(old, ignore_errors=True)
     if folder.exists():

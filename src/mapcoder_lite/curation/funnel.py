@@ -183,6 +183,7 @@ def _manifest_stages(manifest: DatasetManifest) -> Iterable[Stage]:
     """The stages between calls and rows that the manifest alone can tell, in their order."""
     told = (
         ("calls that the final programs rest on", "calls", manifest.num_kept),
+        ("that speak of no feedback", "rows", manifest.num_silent),
         ("without exact copies", "rows", manifest.num_distinct),
         ("without near copies", "rows", manifest.num_unlike),
         ("without overlap with evaluation sets", "rows", manifest.num_clean),

@@ -9,13 +9,14 @@ Does not know: how labels were found.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from mapcoder_lite.agents import prompt
 from mapcoder_lite.curation.label import Label, Truth
 from mapcoder_lite.jsonl import write_text
 from mapcoder_lite.problem import Problem
+from mapcoder_lite.store import Unit
 from mapcoder_lite.trajectory import Call, Step, Trajectory
 
 JUDGE = "judge"
@@ -49,6 +50,27 @@ def case(problem: Problem, trajectory: Trajectory, label: Label, solution: str =
         ensure_ascii=False,
         indent=1,
     )
+
+
+def write_labelled(
+    folder: Path,
+    labels: Sequence[Label],
+    problems: Mapping[str, Problem],
+    failures: Mapping[Unit, Trajectory],
+    passing: Iterable[Trajectory],
+) -> int:
+    """Write the cases of labelled failures, with a passing program where there is one."""
+    solutions = {t.problem_id: t.program or "" for t in passing}
+    cases = [
+        case(
+            problems[label.problem_id],
+            failures[label.unit],
+            label,
+            solutions.get(label.problem_id, ""),
+        )
+        for label in labels
+    ]
+    return write_cases(folder, [text for text in cases if text is not None])
 
 
 def write_cases(folder: Path, cases: Iterable[str]) -> int:

@@ -1,16 +1,18 @@
-"""What a run will ask for before it asks: calls, tokens, dollars and hours, from low to high.
+"""What a command will ask for before it asks: calls, tokens, dollars and hours, from low to high.
 
-Knows: how many calls a unit makes, what calls used so far, published means, prices.
+Knows: how many calls a unit makes, what calls used so far, published means, prices, how demands
+add up.
 Does not know: how the numbers are shown, which units are owed, engines.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from mapcoder_lite.calls import StoredCall
 from mapcoder_lite.engine.prices import Prices, cost
 from mapcoder_lite.problem import Record
+from mapcoder_lite.settings import PriceConfig
 from mapcoder_lite.trajectory import Role, Usage
 
 SCHEMA_VERSION = 1
@@ -24,30 +26,35 @@ class Range(Record):
     high: float
 
 
-class RoleForecast(Record):
-    """What one role will be asked."""
+class Amounts(Record):
+    """What is asked for, and what it takes."""
 
-    role: Role
     calls: Range
     prompt_tokens: Range
     completion_tokens: Range
     dollars: Range | None
-    """None = its engine has no price."""
+    """None = an engine has no price."""
 
 
-class Forecast(Record):
+SUPERVISOR: Final = "supervisor"
+Asked = Role | Literal["supervisor"]
+"""Who is asked; the supervisor is no role."""
+
+
+class RoleForecast(Amounts):
+    """What one role, or the supervisor, will be asked."""
+
+    role: Asked
+
+
+class Forecast(Amounts):
     """What `run --dry-run` prints."""
 
     schema_version: Literal[1] = SCHEMA_VERSION
     num_owed: int
     """Units without a trajectory."""
-    calls: Range
     likely_calls: float | None
     """As many a unit as the finished ones, within `calls`; None = no unit is done."""
-    prompt_tokens: Range
-    completion_tokens: Range
-    dollars: Range | None
-    """None = an engine has no price."""
     hours: Range | None
     """None = it is not known how long a call takes."""
     roles: tuple[RoleForecast, ...]
@@ -138,6 +145,45 @@ def seen_in(calls: Iterable[StoredCall]) -> Seen | None:
     return Seen(counts[None], means)
 
 
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """Calls of one role, or of the supervisor, that one engine will be asked for."""
+
+    role: Asked
+    calls: Range
+    means: Sequence[Mean]
+    """What a call uses; several are bounds."""
+    price: PriceConfig | None
+    pace: Pace
+
+    @property
+    def dollars(self) -> Range | None:
+        """What the calls cost; None without a price."""
+        # A price is linear in tokens: that of a million calls keeps the fractions of a mean.
+        each = [cost(self.price, _usage_of_a_million(mean)) for mean in self.means]
+        known = [dollars / 1e6 for dollars in each if dollars is not None]
+        return _times(self.calls, known) if known else None
+
+
+@dataclass(frozen=True, slots=True)
+class Engines:
+    """Who answers the roles, and what is known of it."""
+
+    seen: Seen | None
+    prices: Prices
+    pace: Pace
+
+    def demands(self, owings: Iterable[Owing]) -> list[Demand]:
+        """Return the calls of units that are worked on from the beginning."""
+        owings = list(owings)
+        return [self.of(role, one.calls(role), one.turn) for role in Role for one in owings]
+
+    def of(self, role: Role, calls: Range, turn: int = 0) -> Demand:
+        """Return a role's calls of the teacher whose turn it is."""
+        means = [self.seen.of(role)] if self.seen else PUBLISHED
+        return Demand(role, calls, means, self.prices.of(role.value, turn), self.pace)
+
+
 def forecast(
     owings: Sequence[Owing],
     seen: Seen | None,
@@ -146,45 +192,70 @@ def forecast(
     calls_a_unit: float | None = None,
 ) -> Forecast:
     """Multiply calls by means; finished units made `calls_a_unit` on average."""
-    roles = tuple(_role(role, owings, seen, prices) for role in Role)
+    demands = Engines(seen, prices, pace).demands(owings)
     num_owed = sum(owing.num_tested + owing.num_untested for owing in owings)
-    calls = _sum([one.calls for one in roles])
-    priced = [one.dollars for one in roles if one.dollars is not None]
-    likely = None if calls_a_unit is None else calls_a_unit * num_owed
-    hours = _hours(roles, seen, pace)
+    in_hours = hours(demands)
+    has_hours = in_hours is not None
     return Forecast(
+        **amounts(demands).model_dump(),
         num_owed=num_owed,
-        calls=calls,
-        likely_calls=None if likely is None else min(max(likely, calls.low), calls.high),
-        prompt_tokens=_sum([one.prompt_tokens for one in roles]),
-        completion_tokens=_sum([one.completion_tokens for one in roles]),
-        dollars=_sum(priced) if len(priced) == len(roles) else None,
-        hours=hours,
-        roles=roles,
-        assumptions=tuple(_assumptions(owings, seen, prices, pace, has_hours=hours is not None)),
+        likely_calls=likely(demands, num_owed, calls_a_unit),
+        hours=in_hours,
+        roles=by_role(demands),
+        assumptions=tuple(_assumptions(owings, seen, prices, pace, has_hours=has_hours)),
     )
 
 
-def _role(role: Role, owings: Sequence[Owing], seen: Seen | None, prices: Prices) -> RoleForecast:
-    means = [seen.of(role)] if seen else PUBLISHED
-    calls = _sum([owing.calls(role) for owing in owings])
-    dollars = [_dollars(owing, role, means, prices) for owing in owings]
+def amounts(demands: Iterable[Demand]) -> Amounts:
+    """Add up what is asked for; one engine without a price leaves the dollars unknown."""
+    demands = list(demands)
+    dollars = [demand.dollars for demand in demands]
     known = [one for one in dollars if one is not None]
-    return RoleForecast(
-        role=role,
-        calls=calls,
-        prompt_tokens=_times(calls, [mean.prompt_tokens for mean in means]),
-        completion_tokens=_times(calls, [mean.completion_tokens for mean in means]),
+    return Amounts(
+        calls=_sum([demand.calls for demand in demands]),
+        prompt_tokens=_sum(
+            [_times(d.calls, [mean.prompt_tokens for mean in d.means]) for d in demands]
+        ),
+        completion_tokens=_sum(
+            [_times(d.calls, [mean.completion_tokens for mean in d.means]) for d in demands]
+        ),
         dollars=_sum(known) if len(known) == len(dollars) else None,
     )
 
 
-def _dollars(owing: Owing, role: Role, means: Sequence[Mean], prices: Prices) -> Range | None:
-    price = prices.of(role.value, owing.turn)
-    # A price is linear in tokens: that of a million calls keeps the fractions of a mean.
-    each = [cost(price, _usage_of_a_million(mean)) for mean in means]
-    known = [dollars / 1e6 for dollars in each if dollars is not None]
-    return _times(owing.calls(role), known) if known else None
+def by_role(demands: Sequence[Demand]) -> tuple[RoleForecast, ...]:
+    """Add up what each is asked for: the roles, then the supervisor if it is asked."""
+    asked = {demand.role for demand in demands}
+    order: list[Asked] = [*Role, SUPERVISOR]
+    return tuple(
+        RoleForecast(
+            role=role,
+            **amounts(demand for demand in demands if demand.role == role).model_dump(),
+        )
+        for role in order
+        if role in asked
+    )
+
+
+def likely(demands: Sequence[Demand], num_owed: int, calls_a_unit: float | None) -> float | None:
+    """Return the calls if units go on as the finished ones, within the bounds."""
+    if calls_a_unit is None:
+        return None
+    calls = _sum([demand.calls for demand in demands])
+    return min(max(calls_a_unit * num_owed, calls.low), calls.high)
+
+
+def hours(demands: Sequence[Demand]) -> Range | None:
+    """Return how long the calls take; None where a call has not been timed."""
+    seconds = [mean.seconds for demand in demands for mean in demand.means]
+    if None in seconds or not any(seconds):
+        return None
+    each = [_times(d.calls, [mean.seconds or 0.0 for mean in d.means]) for d in demands]
+    return Range(
+        low=sum(s.low / d.pace.most for s, d in zip(each, demands, strict=True)) / _SECONDS_AN_HOUR,
+        high=sum(s.high / d.pace.least for s, d in zip(each, demands, strict=True))
+        / _SECONDS_AN_HOUR,
+    )
 
 
 def _usage_of_a_million(mean: Mean) -> Usage:
@@ -192,16 +263,6 @@ def _usage_of_a_million(mean: Mean) -> Usage:
         prompt_tokens=round(1e6 * mean.prompt_tokens),
         cached_tokens=round(1e6 * mean.cached_tokens),
         completion_tokens=round(1e6 * mean.completion_tokens),
-    )
-
-
-def _hours(roles: Sequence[RoleForecast], seen: Seen | None, pace: Pace) -> Range | None:
-    if seen is None or not seen.means[None].seconds:
-        return None
-    seconds = _sum([_times(one.calls, [seen.of(one.role).seconds or 0.0]) for one in roles])
-    return Range(
-        low=seconds.low / pace.most / _SECONDS_AN_HOUR,
-        high=seconds.high / pace.least / _SECONDS_AN_HOUR,
     )
 
 

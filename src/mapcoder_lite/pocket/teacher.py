@@ -61,13 +61,29 @@ class TeacherEngine(Script[MistakeRates]):
 
     name = "pocket-teacher"
 
-    def __init__(self, known: Iterable[Puzzle], rates: MistakeRates | None = None, seed: int = 0):
+    def __init__(
+        self,
+        known: Iterable[Puzzle],
+        rates: MistakeRates | None = None,
+        seed: int = 0,
+        *,
+        is_stubborn: bool = False,
+    ):
+        """A stubborn teacher errs alike at a problem and task in every attempt."""
         super().__init__(known, rates or MistakeRates(), seed)
+        self._is_stubborn = is_stubborn
+
+    @property
+    def identity(self) -> str:
+        """Says also whether it is stubborn."""
+        return f"{super().identity} stubborn" if self._is_stubborn else super().identity
 
     def _text(self, request: Request) -> str:
         question, _, told = request.messages_sent[-1].content.partition(f"\n\n{prompt.GUIDANCE}")
         puzzle = known_puzzle(self._puzzles, question)
         seed = f"{self._seed}/{request.key}"
+        if self._is_stubborn:  # the first line is the task
+            seed = f"{self._seed}/{puzzle.problem.id}/{question.partition(chr(10))[0]}"
         # The key leaves guidance out, and who is told something new thinks anew.
         random = Random(f"{seed}/{told}" if told else seed)
         return self._reply(question, puzzle, self._rates_under(told, question, puzzle), random)
