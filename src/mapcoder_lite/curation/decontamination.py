@@ -10,7 +10,7 @@ Does not know: how overlap is measured, runs.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Generic, Literal, TypeVar
 
 from mapcoder_lite.data.overlap import Match, OverlapIndex, statement_of
 from mapcoder_lite.data.problem_json import read_problems
@@ -18,6 +18,8 @@ from mapcoder_lite.errors import InputError
 from mapcoder_lite.example import Example, Provenance
 from mapcoder_lite.problem import Problem, Record
 from mapcoder_lite.settings import DatasetConfig
+
+R = TypeVar("R", bound=Example)
 
 THRESHOLDS = tuple(round(0.05 * step, 2) for step in range(1, 21))
 
@@ -59,17 +61,17 @@ class Contamination(Record):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Generic[R]):
     """The rows without what overlaps, and what does."""
 
-    clean: list[Example]
+    clean: list[R]
     flagged: list[Flagged]
     summary: Contamination
 
 
 def decontaminate(
-    rows: Sequence[Example], problems: Mapping[str, Problem], settings: DatasetConfig
-) -> Finding:
+    rows: Sequence[R], problems: Mapping[str, Problem], settings: DatasetConfig
+) -> Finding[R]:
     """Compare the problems of the rows, and their replies, with every evaluation problem.
 
     Raises:
