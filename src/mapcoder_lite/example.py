@@ -63,6 +63,11 @@ class Provenance(Record):
     """Whether the completion itself was written under a supervisor's feedback, which the prompt of
     the row does not show."""
 
+    @property
+    def place(self) -> tuple[str, str, int, int]:
+        """The call itself: run, problem, sample, position; whatever else is said of it."""
+        return self.run, self.problem_id, self.sample, self.call_index
+
 
 class RowTokens(Record):
     """How long a row is."""

@@ -52,8 +52,9 @@ def _stages(manifest: "PreferenceManifest") -> list[str]:
         "labelled, within the cap": manifest.num_labels,
         "pairs, within the cap": manifest.num_pairs,
         "of them corrected by a supervisor": manifest.num_guided,
+        "of them of two models": manifest.num_mixed,
     }
-    return [f"{stage:58}{count:8}" for stage, count in stages.items()]
+    return [f"{stage:78}{count:8}" for stage, count in stages.items()]
 
 
 def _rows(manifest: "PreferenceManifest") -> list[tuple[str, ...]]:

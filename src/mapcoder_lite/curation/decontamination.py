@@ -90,10 +90,10 @@ def decontaminate(
     flagged = list(_flagged_problems(overlaps, known, settings))
     tainted = {one.problem_id for one in flagged}
     flagged += _flagged_replies(rows, overlaps, tainted, settings)
-    replies = {_place(one.reply) for one in flagged if one.reply is not None}
+    replies = {one.reply.place for one in flagged if one.reply is not None}
     clean = [row for row in rows if row.provenance.problem_id not in tainted]
     return Finding(
-        clean=[row for row in clean if _place(row.provenance) not in replies],
+        clean=[row for row in clean if row.provenance.place not in replies],
         flagged=flagged,
         summary=Contamination(
             evaluation_sets={path: len(found) for path, found in sets.items()},
@@ -174,7 +174,3 @@ def _curve(overlaps: _Overlaps) -> Iterable[ThresholdCount]:
             problems_by_similarity=similar,
             replies_by_containment=recalled,
         )
-
-
-def _place(origin: Provenance) -> tuple[str, str, int, int]:
-    return origin.run, origin.problem_id, origin.sample, origin.call_index

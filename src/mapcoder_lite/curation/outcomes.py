@@ -25,13 +25,13 @@ class Ground(StrEnum):
     PUBLIC = "its program failed a public test"
     HIDDEN = "its program failed a hidden test"
     SPENT = "its plan failed through the last debug round"
-    MISRANKED = "put a plan that failed before the one that passed"
     ATTEMPT = "its attempt failed"
+    CORRECTED = "its attempt failed, and passed once a supervisor had it corrected"
 
     @property
     def is_relative(self) -> bool:
         """Whether it speaks against a reply only where another reply to the same prompt passed."""
-        return self in (Ground.SPENT, Ground.MISRANKED, Ground.ATTEMPT)
+        return self in (Ground.SPENT, Ground.ATTEMPT, Ground.CORRECTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,31 +54,33 @@ def outcomes(trajectory: Trajectory, *, has_passed: bool) -> Iterator[Outcome]:
     A call without outcome is one that nothing was tried of, or whose attempt ended for a reason
     that does not speak against it.
     """
-    good = set(steps_that_count(trajectory)) if has_passed else set[int]()
+    path = set(steps_that_count(trajectory))
     for position, step in enumerate(trajectory.steps):
-        if not isinstance(step, Call):
-            continue
-        if step.failure is not None:
-            yield Outcome(position, Ground.UNREADABLE)
-        elif position in good:
-            yield Outcome(position, Ground.PASSED)
-        else:
-            ground = _ground(step, trajectory, has_passed=has_passed)
+        if isinstance(step, Call):
+            is_on_path = position in path
+            ground = _ground(step, trajectory, has_passed=has_passed, is_on_path=is_on_path)
             if ground is not None:
                 yield Outcome(position, ground)
 
 
-def _ground(call: Call, trajectory: Trajectory, *, has_passed: bool) -> Ground | None:
-    """What speaks against a readable call that no passing program rests on."""
+def _ground(
+    call: Call, trajectory: Trajectory, *, has_passed: bool, is_on_path: bool
+) -> Ground | None:
+    """What speaks for or against a call; `is_on_path` = the submitted program rests on it."""
+    if call.failure is not None:
+        return Ground.UNREADABLE
+    if has_passed and is_on_path:
+        return Ground.PASSED
     match call.kind:
         case CallKind.RETRIEVAL:
             is_failed = not has_passed and trajectory.stop is not StopReason.TOO_LONG
             return Ground.ATTEMPT if is_failed and trajectory.trials else None
         case CallKind.PLAN:
-            return Ground.SPENT if _is_spent(trajectory, call.plan_index) else None
+            if _is_spent(trajectory, call.plan_index):
+                return Ground.SPENT
+            return Ground.CORRECTED if is_on_path else None
         case CallKind.CONFIDENCE:
-            is_misranked = has_passed and _is_spent(trajectory, call.plan_index)
-            return Ground.MISRANKED if is_misranked else None
+            return None  # a right one is followed by a failure far more often than a wrong one
         case CallKind.CODING | CallKind.DEBUGGING:
             return _program_ground(call, trajectory, has_passed=has_passed)
 

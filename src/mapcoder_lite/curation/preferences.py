@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import cycle
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from mapcoder_lite.curation.decontamination import Contamination, Finding
 from mapcoder_lite.curation.examples import compared
@@ -22,11 +22,13 @@ from mapcoder_lite.curation.replacing import put_back, replaced
 from mapcoder_lite.curation.selection import balanced, is_validation, without_near_copies
 from mapcoder_lite.errors import InputError, StoreError
 from mapcoder_lite.example import Labelled, Pair, PairTokens
-from mapcoder_lite.jsonl import write_lines, write_record
+from mapcoder_lite.jsonl import read_lines, read_record, write_lines, write_record
 from mapcoder_lite.problem import Record
 from mapcoder_lite.settings import DatasetConfig
 from mapcoder_lite.store import Unit
 from mapcoder_lite.trajectory import CallKind, Message, Role, digest
+
+T = TypeVar("T", Pair, Labelled)
 
 Form = Literal["pairs", "labels"]
 FORMS: tuple[Form, ...] = ("pairs", "labels")
@@ -82,6 +84,8 @@ class PreferenceManifest(Record):
     """By what the rejection rests on."""
     num_guided: int
     """Pairs whose chosen reply was written under a supervisor's feedback."""
+    num_mixed: int
+    """Pairs of two models."""
     roles: dict[Role, RoleCount]
     counted_by: tuple[str, ...]
     contamination: Contamination | None = None
@@ -138,6 +142,7 @@ def write_preferences(
         num_pairs_by_kind=dict(Counter(pair.kind for pair in pairs)),
         num_pairs_by_ground=dict(Counter(Ground(pair.rejected_from.kept_by) for pair in pairs)),
         num_guided=sum(pair.chosen_from.is_guided for pair in pairs),
+        num_mixed=sum(pair.chosen_from.model != pair.rejected_from.model for pair in pairs),
         roles={role: _counted(role, labels, pairs) for role in Role},
         counted_by=tuple(sorted({row.tokens.counted_by for row in labels})),
         contamination=found.summary if found is not None else None,
@@ -145,6 +150,42 @@ def write_preferences(
     )
     _write(folder, parts, found, manifest)
     return manifest
+
+
+def open_preferences(folder: Path, runs: Mapping[str, str]) -> tuple[list[Pair], list[Labelled]]:
+    """Read all pairs and labelled replies, validation last of a role.
+
+    `runs` are the names of the runs that they must come from, and their trajectories' digests.
+
+    Raises:
+        InputError: they come from other runs, or from another state of these.
+        StoreError: there are none, or they are not those that were written.
+    """
+    manifest = read_record(folder / "manifest.json", PreferenceManifest)
+    if manifest.runs != runs:
+        raise InputError(
+            f"{folder} was made from {', '.join(sorted(manifest.runs))} as they were then, not "
+            f"from {', '.join(sorted(runs))} as they are: name those runs, or make it again with "
+            "`mapcoder preferences`"
+        )
+    pairs = [row for role in Role for row in _read(folder, "pairs", role, Pair, manifest)]
+    labels = [row for role in Role for row in _read(folder, "labels", role, Labelled, manifest)]
+    return pairs, labels
+
+
+def _read(
+    folder: Path, form: Form, role: Role, kind: type[T], manifest: PreferenceManifest
+) -> list[T]:
+    train, validation = (
+        list(read_lines(folder / form / part / f"{role}.jsonl", kind))
+        for part in ("", "validation")
+    )
+    if _digest(train, validation) != manifest.digests[form][role]:
+        raise StoreError(
+            f"{folder / form / f'{role}.jsonl'} does not hold the rows that the manifest speaks "
+            "of; make them again with `mapcoder preferences`"
+        )
+    return [*train, *validation]
 
 
 def _judged(run: GradedRun, counts: Counter[str]) -> list[Labelled]:
@@ -182,12 +223,19 @@ def _distinct(rows: Iterable[Labelled]) -> list[Labelled]:
         key = _question(row), row.completion[0].content
         if key not in replies or (row.label and not replies[key].label):
             replies[key] = row
-    passed = {question for (question, _), row in replies.items() if row.label}
-    return [
-        row
-        for (question, _), row in replies.items()
-        if question in passed or not Ground(row.provenance.kept_by).is_relative
-    ]
+    passed = {_question(row) for row in replies.values() if row.label}
+    corrected = {_question(row) for row in replies.values() if row.label and _is_guided(row)}
+
+    def is_sound(row: Labelled) -> bool:
+        ground = Ground(row.provenance.kept_by)
+        better = corrected if ground is Ground.CORRECTED else passed
+        return not ground.is_relative or _question(row) in better
+
+    return [row for row in replies.values() if is_sound(row)]
+
+
+def _is_guided(row: Labelled) -> bool:
+    return row.provenance.is_guided
 
 
 def _question(row: Labelled) -> Question:
@@ -215,15 +263,23 @@ def _capped(rows: Sequence[Labelled], most: int | None) -> list[Labelled]:
 
 
 def _pairs(rows: Sequence[Labelled], settings: DatasetConfig) -> list[Pair]:
-    """Pair every bad reply with a good one to the same prompt, the good ones taking turns."""
-    good: defaultdict[Question, list[Labelled]] = defaultdict(list)
+    """Pair every bad reply with a good one to the same prompt, the good ones taking turns.
+
+    One of the same model is taken where there is any: two models differ in more than in what is
+    right, and that would be learnt.
+    """
+    good: defaultdict[tuple[Question, str | None], list[Labelled]] = defaultdict(list)
     for row in rows:
         if row.label:
-            good[_question(row)].append(row)
-    turns = {question: cycle(replies) for question, replies in good.items()}
-    rejected = [row for row in rows if not row.label and _question(row) in turns]
-    kept = balanced(rejected, settings.max_rows_per_problem)
-    return [_pair(next(turns[_question(row)]), row) for row in kept]
+            good[_question(row), row.provenance.model].append(row)
+            good[_question(row), None].append(row)
+    turns = {key: cycle(replies) for key, replies in good.items()}
+    rejected = [row for row in rows if not row.label and (_question(row), None) in turns]
+    return [
+        _pair(next(turns.get((question, row.provenance.model), turns[question, None])), row)
+        for row in balanced(rejected, settings.max_rows_per_problem)
+        for question in (_question(row),)
+    ]
 
 
 def _pair(chosen: Labelled, rejected: Labelled) -> Pair:
