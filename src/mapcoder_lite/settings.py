@@ -255,26 +255,56 @@ class TrainConfig(Record):
 
     backbone: str | None = None
     """Folder of the backbone; frozen, never written."""
+    method: Literal["lora", "full"] = "lora"
+    """full = all weights are trained, into a whole model a role; for comparison."""
+    joint: bool = True
+    """Train the adapters of all roles in one pass over the backbone, where it is plain LoRA."""
     rank: Annotated[int, Field(gt=0)] = 32
     alpha: Annotated[int, Field(gt=0)] = 64
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    target_modules: str | list[str] = "all-linear"
+    target_modules: str | tuple[str, ...] = "all-linear"
+    """Layers that are adapted: all-linear, attention, mlp, qv, or the names of modules."""
+    rslora: bool = False
+    """Scale by alpha / sqrt(rank) in place of alpha / rank (2312.03732)."""
+    dora: bool = False
+    """Train magnitudes beside directions (2402.09353); our own engine does not serve it."""
+    initialisation: Literal["default", "gaussian", "orthogonal", "pissa", "olora"] = "default"
+    """Of the adapter; pissa (2404.02948) and olora (2406.01775) begin with a part of the backbone's
+    weights and are saved as plain LoRA of twice the rank."""
+    loraplus_ratio: Annotated[float, Field(ge=1)] = 1.0
+    """Learning rate of B over that of A (LoRA+, 2402.12354); 1 = one rate."""
+    quant: Literal["none", "nf4"] = "none"
+    """Hold the frozen backbone in 4 bits (QLoRA, 2305.14314)."""
     learning_rate: Annotated[float, Field(gt=0)] = 2e-4
     epochs: Annotated[float, Field(gt=0)] = 3.0
     batch_rows: Annotated[int, Field(gt=0)] = 4
+    """Rows of a forward, a process."""
     accumulation_steps: Annotated[int, Field(gt=0)] = 4
+    """Forwards of a step, a process."""
     warmup_steps: Annotated[int, Field(ge=0)] = 20
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    validation_steps: Annotated[int, Field(gt=0)] | None = None
+    """Steps between two looks at the validation rows; None = an epoch."""
+    patience: Annotated[int, Field(gt=0)] | None = None
+    """Looks without a lower validation loss after which a role stops, with the best of its weights
+    kept; None = all epochs are trained and the last weights kept."""
     max_tokens: Annotated[int, Field(gt=0)] = 4096
     """Longest row, reply included; a longer one is refused, never cut."""
     max_dropped: Annotated[int, Field(ge=0)] = 0
     """Rows a role that may be left out, by name, for being too long."""
     dtype: Literal["float32", "bfloat16"] = "bfloat16"
-    """Of the frozen backbone; adapters always train in float32."""
+    """Of the frozen backbone, or of all weights in full fine-tuning."""
+    adapter_dtype: Literal["float32", "bfloat16"] = "float32"
+    """Of the adapter while it is trained."""
     save_dtype: Literal["float32", "bfloat16"] = "bfloat16"
     autocast: bool = True
     """Compute in bfloat16."""
     gradient_checkpointing: bool = True
+    """Keep only each layer's input for the way back: less memory, a third more computing."""
     checkpoint_steps: Annotated[int, Field(gt=0)] = 50
+    log_steps: Annotated[int, Field(gt=0)] = 10
+    """Steps of a line of metrics.jsonl at most; checkpoints and validations have one too."""
+    report_to: Literal["trackio", "wandb"] | None = None
+    """Who else is told of every line; None = nobody."""
     seed: int = 0
     num_threads: Annotated[int, Field(gt=0)] | None = None

@@ -1,67 +1,158 @@
-"""Training rows as a trainer wants them: measured, nothing cut.
+"""Training rows as a trainer wants them: the tokens that serving sends, measured, nothing cut.
 
 Knows: rows, chat templates, lengths, where validation rows lie.
 Does not know: models, optimisers.
 """
 
+# transformers is only partly typed
+# pyright: basic
+
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any
+
+from jinja2 import TemplateError
+from transformers import PreTrainedTokenizerBase
 
 from mapcoder_lite.errors import InputError
 from mapcoder_lite.example import Example
 from mapcoder_lite.jsonl import read_lines
 from mapcoder_lite.trajectory import Message, Role
 
+_CHAT_ENDS = ("<|im_end|>", "<|endoftext|>")  # end a reply under any configuration, as in serving
 
-class ChatTokenizer(Protocol):
-    """The part of a tokenizer that rows need."""
+IGNORED = -100
+"""Label of a token that nothing is learnt from."""
 
-    def apply_chat_template(
-        self, conversation: list[dict[str, str]], *, return_dict: bool
-    ) -> list[int]:
-        """Token ids of a conversation under the model's chat template."""
-        ...
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row and its tokens: the prompt as the engine sends it, then reply and end of turn."""
+
+    example: Example
+    ids: list[int]
+    num_prompt: int
+    num_rendered: int
+    """Tokens of the whole chat, with what the template puts after the end of turn."""
+
+    @property
+    def labels(self) -> list[int]:
+        """What is learnt: the reply and its end, as long as `ids`."""
+        return [IGNORED] * self.num_prompt + self.ids[self.num_prompt :]
 
 
 @dataclass(frozen=True, slots=True)
 class Split:
     """Rows of one role; no problem is on both sides."""
 
-    train: list[Example]
-    validation: list[Example]
-    too_long: list[Example]
+    role: Role
+    train: list[Row]
+    validation: list[Row]
+    too_long: list[Row]
     """Left out: they would have been cut."""
 
 
-def read_split(dataset: Path, role: Role, tokenizer: ChatTokenizer, max_tokens: int) -> Split:
-    """Read one role's rows and set aside what is longer than `max_tokens`, closing tag included.
+def read_split(
+    dataset: Path,
+    role: Role,
+    tokenizer: PreTrainedTokenizerBase,
+    ends: frozenset[int],
+    max_tokens: int,
+) -> Split:
+    """Read one role's rows and set aside what is longer than `max_tokens`, end of turn included.
 
     A trainer that cuts such a row cuts its end, and so teaches replies without a closing tag.
 
     Raises:
-        InputError: there are none.
+        InputError: there are none, or a row cannot be put into the template.
+        StoreError: a line is no row.
     """
     train = list(read_lines(dataset / f"{role}.jsonl", Example))
     validation = list(read_lines(dataset / "validation" / f"{role}.jsonl", Example))
     if not train:
         raise InputError(
-            f"{dataset} has no rows to train {role} on: make them with `mapcoder dataset RUN`"
+            f"{dataset} has no rows to train {role} on: make them with `mapcoder dataset RUN`, or "
+            "name the other roles with --role"
         )
-    split = Split([], [], [])
-    for rows, fitting in ((train, split.train), (validation, split.validation)):
-        for row in rows:
-            is_short = num_tokens(row, tokenizer) <= max_tokens
-            (fitting if is_short else split.too_long).append(row)
+    split = Split(role, [], [], [])
+    for examples, fitting in ((train, split.train), (validation, split.validation)):
+        for example in examples:
+            row = encoded(example, tokenizer, ends)
+            (fitting if len(row.ids) <= max_tokens else split.too_long).append(row)
     return split
 
 
-def num_tokens(row: Example, tokenizer: ChatTokenizer) -> int:
-    """Length of prompt and completion under the chat template."""
-    chat = conversation((*row.prompt, *row.completion))
-    return len(tokenizer.apply_chat_template(chat, return_dict=False))
+def encoded(example: Example, tokenizer: PreTrainedTokenizerBase, ends: frozenset[int]) -> Row:
+    """Return a row's tokens: the prompt's are those that the engine sends for it.
+
+    The reply goes on from there and ends with the token at which the engine stops; what the
+    template puts after it is never generated, hence not taught.
+
+    Raises:
+        InputError: the template refuses the row, does not go on from the prompt, or ends no turn;
+            or the reply itself holds such an end.
+    """
+    try:
+        prompt, tail = _rendered(example, tokenizer)
+    except (TemplateError, TypeError, ValueError) as error:
+        raise InputError(
+            f"the chat template refuses {origin(example)}: {error}; train another backbone, or "
+            "change its chat_template.jinja"
+        ) from error
+    end = next((place for place, token in enumerate(tail) if token in ends), None)
+    if end is None:
+        raise InputError(
+            f"the chat template ends the reply of {origin(example)} with no token at which serving "
+            "stops: put eos_token_id of the backbone's generation_config.json right"
+        )
+    if str(tokenizer.decode(tail[end + 1 :])).strip():
+        raise InputError(
+            f"the reply of {origin(example)} holds {tokenizer.decode([tail[end]])!r}, which ends a "
+            "turn: leave the row out"
+        )
+    return Row(example, prompt + tail[: end + 1], len(prompt), len(prompt) + len(tail))
 
 
-def conversation(messages: tuple[Message, ...]) -> list[dict[str, str]]:
+def _rendered(example: Example, tokenizer: Any) -> tuple[list[int], list[int]]:
+    """Tokens of the prompt as the engine sends it, and of what the template puts after it."""
+    asked, whole = (
+        conversation(part) for part in (example.prompt, (*example.prompt, *example.completion))
+    )
+    opened = {"add_generation_prompt": True}
+    prompt = tokenizer.apply_chat_template(asked, return_dict=False, **opened)
+    rendered = tokenizer.apply_chat_template(whole, return_dict=False)
+    if rendered[: len(prompt)] == prompt:
+        return prompt, rendered[len(prompt) :]
+    # The reply's first token merged with the prompt's last: generated, they are two.
+    before = tokenizer.apply_chat_template(asked, tokenize=False, **opened)
+    text = tokenizer.apply_chat_template(whole, tokenize=False)
+    if not text.startswith(before):
+        raise ValueError("with its reply the prompt is not what it was before, as it is served")
+    return prompt, tokenizer(text[len(before) :], add_special_tokens=False)["input_ids"]
+
+
+def origin(example: Example) -> str:
+    """Where a row comes from, for messages."""
+    found = example.provenance
+    return f"{found.run}, {found.problem_id}, sample {found.sample}, call {found.call_index}"
+
+
+def conversation(messages: Sequence[Message]) -> list[dict[str, str]]:
     """Messages in the form that chat templates read."""
     return [{"role": message.role, "content": message.content} for message in messages]
+
+
+def end_tokens(tokenizer: PreTrainedTokenizerBase, backbone: Path) -> frozenset[int]:
+    """Tokens at which serving ends a reply, as the backbone's files name them."""
+    ends: set[int] = set()
+    named: list[Any] = [tokenizer.eos_token_id]
+    for file in ("config.json", "generation_config.json"):
+        if (backbone / file).is_file():
+            named.append(json.loads((backbone / file).read_bytes()).get("eos_token_id"))
+    for setting in named:
+        ends.update([setting] if isinstance(setting, int) else setting or [])
+    vocabulary = tokenizer.get_vocab()
+    ends.update(vocabulary[token] for token in _CHAT_ENDS if token in vocabulary)
+    return frozenset(ends)

@@ -1,0 +1,145 @@
+"""What a training leaves in writing: what was begun, how it went step by step, what came of it.
+
+Knows: the records beside adapters.
+Does not know: models, trainers, how the files are written.
+"""
+
+from typing import Literal
+
+from mapcoder_lite.problem import Record
+from mapcoder_lite.settings import TrainConfig
+from mapcoder_lite.trajectory import Role
+
+SCHEMA_VERSION = 1
+
+
+class TrainingClaim(Record):
+    """settings.json: everything that decides an adapter; who goes on must bring the same."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    role: Role
+    settings: TrainConfig
+    backbone_digest: str
+    """Hex SHA-256 of the backbone's files."""
+    template_digest: str
+    """Hex SHA-256 of the chat template."""
+    rows_digest: str
+    """Hex SHA-256 of all rows of the role: trained on, for validation, too long."""
+
+
+class TrainingLine(Record):
+    """A line of metrics.jsonl: training since the line before, or one look at validation rows."""
+
+    step: int
+    """Steps of the optimiser so far; 0 = the untuned backbone."""
+    epoch: float
+    loss: float | None = None
+    """Mean over the completions' tokens since the line before, in nats; None = a validation."""
+    learning_rate: float | None = None
+    gradient_norm: float | None = None
+    """Before clipping, of the last step."""
+    validation_loss: float | None = None
+    """Mean over the tokens of all validation completions, in nats."""
+    num_tokens: int
+    """Seen so far, of prompts and completions, padding left out."""
+    seconds: float
+    """Of training so far, sittings added up, validation and checkpoints included."""
+    tokens_per_second: float | None = None
+    """Of prompts and completions in the steps since the line before."""
+    peak_memory_bytes: int | None = None
+    """Of the accelerator, or of the process where there is none."""
+
+
+class Training(Record):
+    """training.json: an adapter is complete; written last of its files."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    role: Role
+    way: Literal["separate", "joint"]
+    """Trained alone, or with other roles' adapters in one pass."""
+    num_rows: int
+    num_validation: int
+    num_dropped: int
+    """Too long, hence left out."""
+    num_steps: int
+    """Steps of the optimiser that were taken."""
+    best_step: int
+    """The step whose weights were kept."""
+    stopped: Literal["epochs", "no_gain"]
+    """All epochs were trained, or the validation loss had stopped falling."""
+    num_trainable: int
+    """Parameters of the adapter, or of the whole model in full fine-tuning."""
+    share: float
+    """Of these in the backbone's parameters."""
+    num_tokens: int
+    """Seen, of prompts and completions, padding left out."""
+    seconds: float
+    """Of training, sittings added up; validation included."""
+    peak_memory_bytes: int | None
+    loss: float
+    """The last of the lines of metrics.jsonl."""
+    untuned_loss: float | None
+    """Of the backbone without adapter on the validation rows; None: there are none."""
+    validation_loss: float | None
+    """Of the weights that were kept."""
+    weights_digest: str
+    """Hex SHA-256 of the adapter as the engine reckons it, or of the whole model's files."""
+
+
+class AdapterManifest(Record):
+    """mapcoder.json: which adapters lie here, what they fit and what they were made of."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    roles: tuple[Role, ...]
+    settings: TrainConfig
+    backbone: str
+    """Name of its folder."""
+    backbone_digest: str
+    template_digest: str
+    prompts_digest: str | None
+    """Of the prompts' templates that the rows were asked with; None: the data set does not say."""
+    dataset: dict[str, object]
+    """The data set's own manifest."""
+    trainings: dict[Role, Training]
+    version: str
+    commit: str | None
+    packages: dict[str, str]
+    """What computed, and its version."""
+    device: str
+
+
+class RolePlan(Record):
+    """What training one role would take."""
+
+    role: Role
+    is_finished: bool
+    num_rows: int
+    num_validation: int
+    num_dropped: int
+    num_tokens: int
+    """Of an epoch, prompts and completions."""
+    longest: int
+    """Tokens of the longest row."""
+    num_steps: int
+    memory_bytes: dict[Literal["weights", "trained", "activations"], int]
+    """By arithmetic: of the backbone; of the adapter, its gradient and AdamW; of one forward with
+    the longest row in every place. What libraries hold beside comes on top."""
+
+
+class TrainingPlan(Record):
+    """What `train --dry-run` says: nothing was refused, and this is what would be done."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    way: str
+    """joint, or separate and why."""
+    num_parameters: int
+    """Of the backbone."""
+    num_trainable: int
+    """Of one role."""
+    share: float
+    """Of these in the backbone's."""
+    share_of_all: float
+    """Of the adapters of all four roles together in the backbone's."""
+    disk_bytes: int
+    """That a role takes at most while it is trained."""
+    roles: tuple[RolePlan, ...]
