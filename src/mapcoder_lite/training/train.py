@@ -22,6 +22,7 @@ from mapcoder_lite.training.artefacts import claim, claim_of, is_finished, write
 from mapcoder_lite.training.checks import Prepared, check_disk, longest, prepare
 from mapcoder_lite.training.curves import draw_curves
 from mapcoder_lite.training.journal import Tell, tell_nobody
+from mapcoder_lite.training.preference import PreparedStage, prefer_role, prepare_stage
 from mapcoder_lite.training.records import RolePlan, TrainingPlan
 from mapcoder_lite.training.rows import Split
 from mapcoder_lite.training.separate import train_role
@@ -52,24 +53,30 @@ def train(
         StoreError: the folder holds another training, or the disk is full or not to be written to.
         TrainingError: loss or gradient is no number; the last checkpoint is kept.
     """
-    prepared = prepare(settings, dataset, roles, prompts)
+    stage = _prepared_stage(settings, dataset, roles, prompts)
+    prepared = stage.prepared if stage else prepare(settings, dataset, roles, prompts)
     processes = PartialState(cpu=not torch.cuda.is_available())
     with ExitStack() as stack:
         if processes.is_main_process:
             stack.callback(_held(folder).close)
         with processes.main_process_first():
-            owed = _claimed(prepared, folder)
+            owed = _claimed(prepared, stage, folder)
         if owed:
             check_disk(prepared.disk_bytes, folder)
         obstacle = obstacle_to_joint(settings, len(owed), processes.num_processes)
         if owed and obstacle is None:
             _train_jointly(prepared, folder, owed)
         elif owed:
-            _train_separately(prepared, folder, owed, obstacle or "", tell)
+            log.info("%s: one after the other, since %s", ", ".join(owed), obstacle)
+            for role in owed:
+                if stage:
+                    prefer_role(stage, role, folder / role, tell)
+                else:
+                    train_role(prepared, role, folder / role, tell)
         if processes.is_main_process:
             for role in owed:
                 draw_curves(role, folder / role)
-            write_manifest(dataset, folder)
+            write_manifest(prepared.dataset, folder)
 
 
 def _held(folder: Path):
@@ -82,12 +89,18 @@ def _held(folder: Path):
         ) from error
 
 
-def _claimed(prepared: Prepared, folder: Path) -> tuple[Role, ...]:
+def _prepared_stage(
+    settings: TrainConfig, dataset: Path, roles: tuple[Role, ...], prompts: str | None
+) -> PreparedStage | None:
+    return None if settings.stage == "sft" else prepare_stage(settings, dataset, roles, prompts)
+
+
+def _claimed(prepared: Prepared, stage: PreparedStage | None, folder: Path) -> tuple[Role, ...]:
     """Claim every role's folder; return the roles that are not finished."""
     owed: list[Role] = []
     for role, split in prepared.splits.items():
         wanted = claim_of(prepared.settings, prepared.backbone_digest, prepared.tokenizer, split)
-        claim(wanted, folder / role)
+        claim(stage.claim_of(wanted) if stage else wanted, folder / role)
         if is_finished(folder / role):
             log.info("%s: finished before, left as it is", role)
         else:
@@ -100,6 +113,8 @@ def obstacle_to_joint(settings: TrainConfig, num_roles: int, num_processes: int)
     plain = TrainConfig()
     only_separate = ("method", "quant", "dora", "initialisation", "loraplus_ratio", "report_to")
     chosen = [name for name in only_separate if getattr(settings, name) != getattr(plain, name)]
+    if settings.stage != "sft":
+        return f"train.stage is {settings.stage}"
     if not settings.joint:
         return "train.joint is off"
     if num_roles < 2:
@@ -118,14 +133,6 @@ def _train_jointly(prepared: Prepared, folder: Path, roles: tuple[Role, ...]) ->
     train_jointly(prepared.settings, prepared.dataset, folder, roles)
 
 
-def _train_separately(
-    prepared: Prepared, folder: Path, roles: tuple[Role, ...], reason: str, tell: Tell
-) -> None:
-    log.info("%s: one after the other, since %s", ", ".join(roles), reason)
-    for role in roles:
-        train_role(prepared, role, folder / role, tell)
-
-
 def plan(
     settings: TrainConfig,
     dataset: Path,
@@ -138,7 +145,8 @@ def plan(
     Raises:
         MapCoderError: whatever `train` would refuse.
     """
-    prepared = prepare(settings, dataset, roles, prompts)
+    stage = _prepared_stage(settings, dataset, roles, prompts)
+    prepared = stage.prepared if stage else prepare(settings, dataset, roles, prompts)
     check_disk(prepared.disk_bytes, folder)
     plans = tuple(_role_plan(prepared, split, folder) for split in prepared.splits.values())
     num_owed = sum(not plan.is_finished for plan in plans)
