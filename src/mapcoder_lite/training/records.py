@@ -119,10 +119,8 @@ class AdapterManifest(Record):
     """Name of its folder."""
     backbone_digest: str
     template_digest: str
-    prompts_digest: str | None
-    """Of the prompts' templates that the rows were asked with; None: the data set does not say."""
     dataset: dict[str, object]
-    """The data set's own manifest."""
+    """The data set's own manifest; it names the prompts that the rows were asked with."""
     trainings: dict[Role, Training]
     version: str
     commit: str | None

@@ -39,8 +39,10 @@ def train(
     *,
     tell: Tell = tell_nobody,
     prompts: str | None = None,
-) -> None:
+) -> bool:
     """Train one adapter a role into `folder/<role>`, going on after an interruption.
+
+    Returns whether this process is the first of those that train together.
 
     A role that already has its training.json is left as it is; one that was interrupted goes on
     from its last checkpoint. Every role is checked before the first is trained. `prompts` is the
@@ -77,6 +79,7 @@ def train(
             for role in owed:
                 draw_curves(role, folder / role)
             write_manifest(prepared.dataset, folder)
+    return processes.is_main_process
 
 
 def _held(folder: Path):
