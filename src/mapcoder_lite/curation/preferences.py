@@ -56,6 +56,8 @@ class PreferenceManifest(Record):
     schema_version: Literal[1] = 1
     runs: dict[str, str]
     """Run name to the digest of its trajectories."""
+    prompts_digests: tuple[str, ...] = ()
+    """Of the prompts that the runs asked with, as far as they say."""
     settings: DatasetConfig
     num_trajectories: int
     num_defective: int
@@ -126,6 +128,7 @@ def write_preferences(
     }
     manifest = PreferenceManifest(
         runs={run.path.resolve().name: run.trajectories_digest for run in opened},
+        prompts_digests=tuple(sorted({d for run in opened if (d := run.header.prompts_digest)})),
         settings=settings,
         num_trajectories=counts["trajectories"],
         num_defective=counts["defective"],
