@@ -13,7 +13,15 @@ from mapcoder_lite import config
 from mapcoder_lite.evaluation.ladder import Ladder
 from mapcoder_lite.evaluation.readability import Readability
 from mapcoder_lite.jsonl import read_record, write_lines
-from mapcoder_lite.pocket.ladder import BACKBONE, NOISY, RUNGS, TRAININGS, commands, num_parameters
+from mapcoder_lite.pocket.ladder import (
+    BACKBONE,
+    LLAMA,
+    NOISY,
+    RUNGS,
+    TRAININGS,
+    commands,
+    num_parameters,
+)
 from mapcoder_lite.settings import EngineKind
 from mapcoder_lite.trajectory import Role
 from pocket_run import RATES, known_puzzles, teacher_run
@@ -61,14 +69,16 @@ def test_every_command_resolves_and_finds_what_earlier_ones_made(everything):
     made: set[str] = {"datasets/curation"}
     runs = []
     for words in lines(everything):
+        settings = resolved(words)
         if words[1] == "dataset":
             made.add(f"datasets/{named(words)}")
         elif words[1] == "train":
             assert words[2] in made
+            assert settings.train.backbone in {BACKBONE, LLAMA}
+            assert settings.train.alpha == 2 * settings.train.rank
             made |= {f"adapters/{named(words)}/{role.value}" for role in Role}
         elif words[1] == "run":
             runs.append(named(words))
-            settings = resolved(words)
             engines = [settings.engine, *settings.roles.values()]
             adapters = settings.engine.adapters or {}
             assert isinstance(adapters, dict)

@@ -318,6 +318,7 @@ def test_what_does_not_fit_is_refused_before_anything_is_written(
     beside = plain.preference.model_copy(update={"sft_weight": 0.1})
     for changes, message in (
         ({"start": None}, "name their folder with train.start"),
+        ({"stage": "sft"}, "train.start is where a preference stage begins"),
         ({"dora": True}, "train.dora is of train.stage=sft"),
         ({"patience": 2}, "train.patience is of train.stage=sft"),
         ({"batch_rows": 1, "stage": "kto"}, "batch_rows must be 2 or more"),

@@ -72,6 +72,7 @@ _MAIN, _SECOND, _THIRD = (
 )
 _RANK_8 = Training("rank8", settings=("train.rank=8", "train.alpha=16"))
 _RANK_64 = Training("rank64", settings=("train.rank=64", "train.alpha=128"))
+# A whole model takes a fifth of the adapters' rate, as is usual; neither rate was searched for.
 _FULL = Training("full", settings=("train.method=full", "train.learning_rate=2e-4"), is_full=True)
 _UNFILTERED = Training("unfiltered", UNFILTERED)
 _TEACHER_ONLY = Training("teacher", TEACHER_ONLY)

@@ -13,15 +13,18 @@ from pathlib import Path
 
 import torch
 from accelerate import PartialState
+from transformers import AutoConfig
 
-from mapcoder_lite.errors import StoreError
+from mapcoder_lite.errors import ConfigError, StoreError
 from mapcoder_lite.jsonl import hold
 from mapcoder_lite.settings import TrainConfig
 from mapcoder_lite.training import order
 from mapcoder_lite.training.artefacts import claim, claim_of, is_finished, write_manifest
 from mapcoder_lite.training.checks import Prepared, check_disk, longest, prepare
 from mapcoder_lite.training.curves import draw_curves
+from mapcoder_lite.training.joint import train_jointly
 from mapcoder_lite.training.journal import Tell, tell_nobody
+from mapcoder_lite.training.passes import obstacle_of
 from mapcoder_lite.training.preference import PreparedStage, prefer_role, prepare_stage
 from mapcoder_lite.training.records import RolePlan, TrainingPlan
 from mapcoder_lite.training.rows import Split
@@ -65,9 +68,10 @@ def train(
             owed = _claimed(prepared, stage, folder)
         if owed:
             check_disk(prepared.disk_bytes, folder)
-        obstacle = obstacle_to_joint(settings, len(owed), processes.num_processes)
+        # Of the roles that are asked for, so that who goes on does so the same way.
+        obstacle = obstacle_to_joint(settings, len(prepared.splits), processes.num_processes)
         if owed and obstacle is None:
-            _train_jointly(prepared, folder, owed)
+            _train_jointly(prepared, folder, owed, tell)
         elif owed:
             log.info("%s: one after the other, since %s", ", ".join(owed), obstacle)
             for role in owed:
@@ -95,7 +99,14 @@ def _held(folder: Path):
 def _prepared_stage(
     settings: TrainConfig, dataset: Path, roles: tuple[Role, ...], prompts: str | None
 ) -> PreparedStage | None:
-    return None if settings.stage == "sft" else prepare_stage(settings, dataset, roles, prompts)
+    if settings.stage != "sft":
+        return prepare_stage(settings, dataset, roles, prompts)
+    if settings.start is not None:
+        raise ConfigError(
+            "train.start is where a preference stage begins: set train.stage to dpo or kto, or "
+            "leave it out"
+        )
+    return None
 
 
 def _claimed(prepared: Prepared, stage: PreparedStage | None, folder: Path) -> tuple[Role, ...]:
@@ -114,7 +125,16 @@ def _claimed(prepared: Prepared, stage: PreparedStage | None, folder: Path) -> t
 def obstacle_to_joint(settings: TrainConfig, num_roles: int, num_processes: int) -> str | None:
     """Why the roles are not trained in one pass; None = they are."""
     plain = TrainConfig()
-    only_separate = ("method", "quant", "dora", "initialisation", "loraplus_ratio", "report_to")
+    only_separate = (
+        "method",
+        "quant",
+        "dora",
+        "dropout",
+        "adapter_dtype",
+        "initialisation",
+        "loraplus_ratio",
+        "report_to",
+    )
     chosen = [name for name in only_separate if getattr(settings, name) != getattr(plain, name)]
     if settings.stage != "sft":
         return f"train.stage is {settings.stage}"
@@ -126,14 +146,13 @@ def obstacle_to_joint(settings: TrainConfig, num_roles: int, num_processes: int)
         return f"there are {num_processes} processes"
     if chosen:
         return f"train.{chosen[0]} is {getattr(settings, chosen[0])}"
-    return None
+    config = AutoConfig.from_pretrained(str(settings.backbone), local_files_only=True)
+    return obstacle_of(config, settings.max_tokens)
 
 
-def _train_jointly(prepared: Prepared, folder: Path, roles: tuple[Role, ...]) -> None:
-    from mapcoder_lite.training.joint import train_jointly
-
+def _train_jointly(prepared: Prepared, folder: Path, roles: tuple[Role, ...], tell: Tell) -> None:
     log.info("%s: in one pass over the backbone", ", ".join(roles))
-    train_jointly(prepared.settings, prepared.dataset, folder, roles)
+    train_jointly(prepared, folder, roles, tell)
 
 
 def plan(
@@ -152,8 +171,7 @@ def plan(
     prepared = stage.prepared if stage else prepare(settings, dataset, roles, prompts)
     check_disk(prepared.disk_bytes, folder)
     plans = tuple(_role_plan(prepared, split, folder) for split in prepared.splits.values())
-    num_owed = sum(not plan.is_finished for plan in plans)
-    obstacle = obstacle_to_joint(settings, num_owed, 1)
+    obstacle = obstacle_to_joint(settings, len(roles), 1)
     return TrainingPlan(
         way="joint" if obstacle is None else f"separate, since {obstacle}",
         num_parameters=prepared.size.num_parameters,
