@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -329,11 +330,9 @@ def test_what_does_not_fit_is_refused_before_anything_is_written(
             train.train(chosen, dataset, out, CODING)
     with pytest.raises(EngineError, match=r"adapter_config.json is missing"):
         train.train(stage(backbone, tmp_path, "dpo"), dataset, out, CODING)
-    other = tmp_path / "other"
-    other.mkdir()
+    other = shutil.copytree(start, tmp_path / "other")
     manifest = json.loads((start / "mapcoder.json").read_text())
     write_text(other / "mapcoder.json", json.dumps(manifest | {"backbone_digest": "0" * 64}))
-    (other / "coding").symlink_to(start / "coding")
     with pytest.raises(EngineError, match="was trained on the backbone with digest 0000"):
         train.train(stage(backbone, other, "dpo"), dataset, out, CODING)
     assert not out.exists()
