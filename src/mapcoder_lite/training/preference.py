@@ -289,7 +289,8 @@ def _record(
     lines, state, size = read_metrics(folder / FILE), trainer.state, stage.prepared.size
     last = next((line for line in reversed(lines) if line.validation_loss is not None), None)
     good, bad = reply_lengths(split.train)
-    num_trainable = sum(p.numel() for p in variants.tensors_of(trainer.model).values())  # type: ignore[arg-type]
+    model: Any = trainer.model
+    num_trainable = sum(tensor.numel() for tensor in variants.tensors_of(model).values())
     return Training(
         role=split.role,
         way="separate",
