@@ -14,9 +14,10 @@ from mapcoder_lite.curation.counterfactual import Attribution
 from mapcoder_lite.curation.examples import DatasetManifest
 from mapcoder_lite.curation.flagged import Flagged
 from mapcoder_lite.curation.label import Label
+from mapcoder_lite.curation.preferences import PreferenceManifest
 from mapcoder_lite.evaluation.metrics import Metrics
 from mapcoder_lite.examination import Examination
-from mapcoder_lite.example import Correction, Example
+from mapcoder_lite.example import Correction, Example, Labelled, Pair
 from mapcoder_lite.problem import HiddenTests, Problem, Record
 from mapcoder_lite.regrade import Beginning, Regrading
 from mapcoder_lite.store import Manifest, RunHeader, RunProblem
@@ -46,6 +47,9 @@ KINDS: tuple[type[Record], ...] = (
     SupervisorTable,
     Audit,
     DatasetManifest,
+    Pair,
+    Labelled,
+    PreferenceManifest,
     Flagged,
 )
 

@@ -63,6 +63,11 @@ class Provenance(Record):
     """Whether the completion itself was written under a supervisor's feedback, which the prompt of
     the row does not show."""
 
+    @property
+    def place(self) -> tuple[str, str, int, int]:
+        """The call itself: run, problem, sample, position; whatever else is said of it."""
+        return self.run, self.problem_id, self.sample, self.call_index
+
 
 class RowTokens(Record):
     """How long a row is."""
@@ -83,3 +88,37 @@ class Example(Record):
     kind: CallKind
     provenance: Provenance
     tokens: RowTokens
+
+
+class Labelled(Example):
+    """A reply and whether it is wanted, in TRL's unpaired preference form (KTO).
+
+    `provenance.kept_by` says what the label rests on.
+    """
+
+    label: bool
+
+
+class PairTokens(Record):
+    """How long a pair is."""
+
+    prompt: int
+    chosen: int
+    rejected: int
+    counted_by: str
+    """The tokenizer's folder, or the model that wrote the chosen reply, which counts by its own."""
+
+
+class Pair(Record):
+    """Two replies to one prompt, one of them preferred, in TRL's preference form (DPO)."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    prompt: tuple[Message, ...]
+    chosen: tuple[Message, ...]
+    rejected: tuple[Message, ...]
+    role: Role
+    kind: CallKind
+    chosen_from: Provenance
+    rejected_from: Provenance
+    """`kept_by` says what the rejection rests on."""
+    tokens: PairTokens

@@ -257,6 +257,21 @@ class DatasetConfig(Record):
     """Of the split."""
 
 
+class PreferenceConfig(Record):
+    """How a trained adapter learns to prefer what led to a pass: DPO (2305.18290), KTO
+    (2402.01306)."""
+
+    beta: Annotated[float, Field(gt=0)] = 0.1
+    """Nats of difference from the start that count as one; lower lets the adapter go further."""
+    learning_rate: Annotated[float, Field(gt=0)] = 1e-5
+    epochs: Annotated[float, Field(gt=0)] = 1.0
+    sft_weight: Annotated[float, Field(ge=0)] = 0.0
+    """Of the chosen reply's own loss a token beside DPO's, which alone may make both replies less
+    likely (RPO, 2404.19733)."""
+    min_rows: Annotated[int, Field(gt=0)] = 32
+    """Pairs a role, or labelled replies of either kind, below which it is refused."""
+
+
 class TrainConfig(Record):
     """How adapters are trained; rank and alpha as in MapCoder-Lite 2509.17489."""
 
@@ -315,3 +330,9 @@ class TrainConfig(Record):
     """Who else is told of every line; None = nobody."""
     seed: int = 0
     num_threads: Annotated[int, Field(gt=0)] | None = None
+    stage: Literal["sft", "dpo", "kto"] = "sft"
+    """sft = from rows; dpo, kto = from a data set's preferences, on top of the adapters `start`."""
+    start: str | None = None
+    """Folder of the adapters, made by `mapcoder train`, that a preference stage goes on from; they
+    stay as they are, and are its reference. Rank and targets are theirs."""
+    preference: PreferenceConfig = PreferenceConfig()

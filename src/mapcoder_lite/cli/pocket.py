@@ -14,7 +14,8 @@ from mapcoder_lite.cli import ladder, options, terminal
 
 if TYPE_CHECKING:
     from mapcoder_lite.config import Config
-    from mapcoder_lite.pocket.truth import Tally
+    from mapcoder_lite.pocket.sides import SideCount
+    from mapcoder_lite.pocket.truth import Tally, Truth
 
 app = typer.Typer(
     help="The pocket world: problem sets, backbone, ground truth.",
@@ -136,6 +137,74 @@ def truth(
         "harmless: another plan than the generator's, whose program passes all hidden tests "
         "all the same; not known: worded as the generator words nothing"
     )
+
+
+@app.command()
+def sides(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Runs behind the rows.")],
+    dataset: Annotated[Path, typer.Argument(metavar="DATASET", help="Folder of the data set.")],
+    config: options.Files = None,
+    overrides: options.Overrides = None,
+    json: options.Json = False,
+) -> None:
+    """Count the preferences that stand on the wrong side by ground truth.
+
+    Example: mapcoder pocket sides runs/student runs/repaired datasets/first
+    """
+    from json import dumps
+
+    counts = _sides(options.resolve(config, overrides), runs, dataset / "preferences")
+    if json:
+        terminal.result(dumps([count.model_dump(mode="json") for count in counts], indent=2))
+        return
+    columns = ("form", "kind", "ground", "count", "wrong side", "equal", "not known")
+    terminal.table(
+        columns,
+        [
+            (
+                count.form,
+                count.kind.value,
+                count.ground,
+                str(count.num_rows),
+                f"{count.num_swapped} {_percent(count.num_swapped, count.num_rows)}",
+                f"{count.num_equal} {_percent(count.num_equal, count.num_rows)}",
+                str(count.num_unknown),
+            )
+            for count in counts
+        ],
+    )
+
+
+def _percent(part: int, whole: int) -> str:
+    return f"{100 * part / whole:.1f} %" if whole else ""
+
+
+def _sides(settings: "Config", paths: list[Path], folder: Path) -> "tuple[SideCount, ...]":
+    from itertools import chain
+
+    from mapcoder_lite.cli import engines
+    from mapcoder_lite.curation.evidence import open_runs, problems_of
+    from mapcoder_lite.curation.preferences import open_preferences
+    from mapcoder_lite.pocket.sides import counted
+    from mapcoder_lite.pocket.truth import by_judge, known_puzzles, truths
+    from mapcoder_lite.pocket.world import SIZES, problem_set
+
+    runs = open_runs(paths)
+    pairs, labels = open_preferences(folder, {run.name: run.trajectories_digest for run in runs})
+    origins = [o for pair in pairs for o in (pair.chosen_from, pair.rejected_from)]
+    attempts = {o.place[:3] for o in (*origins, *(row.provenance for row in labels))}
+    sets = chain.from_iterable(problem_set(split) for split in SIZES)
+    puzzles = known_puzzles(problems_of(runs), sets)
+    known: dict[tuple[str, str, int, int], Truth] = {}
+    with engines.opened_judge(settings) as judge, terminal.waiting("programs are being judged"):
+        passes = by_judge(judge)
+        for run in runs:
+            for trajectory in run.trajectories():
+                attempt = run.name, trajectory.problem_id, trajectory.sample
+                if attempt in attempts:
+                    found = truths(trajectory, puzzles[trajectory.problem_id], passes)
+                    known |= {(*attempt, step.position): step.truth for step in found}
+    return counted(pairs, labels, known)
 
 
 def _truths(

@@ -10,14 +10,17 @@ Does not know: how overlap is measured, runs.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from mapcoder_lite.curation.flagged import Flagged
 from mapcoder_lite.data.overlap import Match, OverlapIndex, statement_of
 from mapcoder_lite.data.problem_json import read_problems
 from mapcoder_lite.errors import InputError
-from mapcoder_lite.example import Example, Provenance
+from mapcoder_lite.example import Example
 from mapcoder_lite.problem import Problem, Record
 from mapcoder_lite.settings import DatasetConfig
+
+R = TypeVar("R", bound=Example)
 
 THRESHOLDS = tuple(round(0.05 * step, 2) for step in range(1, 21))
 
@@ -48,17 +51,17 @@ class Contamination(Record):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Generic[R]):
     """The rows without what overlaps, and what does."""
 
-    clean: list[Example]
+    clean: list[R]
     flagged: list[Flagged]
     summary: Contamination
 
 
 def decontaminate(
-    rows: Sequence[Example], problems: Mapping[str, Problem], settings: DatasetConfig
-) -> Finding:
+    rows: Sequence[R], problems: Mapping[str, Problem], settings: DatasetConfig
+) -> Finding[R]:
     """Compare the problems of the rows, and their replies, with every evaluation problem.
 
     Raises:
@@ -77,10 +80,10 @@ def decontaminate(
     flagged = list(_flagged_problems(overlaps, known, settings))
     tainted = {one.problem_id for one in flagged}
     flagged += _flagged_replies(rows, overlaps, tainted, settings)
-    replies = {_place(one.reply) for one in flagged if one.reply is not None}
+    replies = {one.reply.place for one in flagged if one.reply is not None}
     clean = [row for row in rows if row.provenance.problem_id not in tainted]
     return Finding(
-        clean=[row for row in clean if _place(row.provenance) not in replies],
+        clean=[row for row in clean if row.provenance.place not in replies],
         flagged=flagged,
         summary=Contamination(
             evaluation_sets={path: len(found) for path, found in sets.items()},
@@ -161,7 +164,3 @@ def _curve(overlaps: _Overlaps) -> Iterable[ThresholdCount]:
             problems_by_similarity=similar,
             replies_by_containment=recalled,
         )
-
-
-def _place(origin: Provenance) -> tuple[str, str, int, int]:
-    return origin.run, origin.problem_id, origin.sample, origin.call_index

@@ -5,17 +5,17 @@ Does not know: which step earns a row, how likeness or overlap is measured, trai
 """
 
 import re
-import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from mapcoder_lite.curation.decontamination import Contamination, Finding, decontaminate
 from mapcoder_lite.curation.flagged import Flagged
 from mapcoder_lite.curation.harvest import NO_FILTER, GradedRun, open_runs, rows_of
 from mapcoder_lite.curation.lengths import measured
 from mapcoder_lite.curation.quoting import quotations
+from mapcoder_lite.curation.replacing import put_back, replaced
 from mapcoder_lite.curation.selection import (
     balanced,
     is_validation,
@@ -30,6 +30,8 @@ from mapcoder_lite.jsonl import write_lines, write_record
 from mapcoder_lite.problem import Problem, Record
 from mapcoder_lite.settings import DatasetConfig
 from mapcoder_lite.trajectory import CallKind, Role, digest
+
+R = TypeVar("R", bound=Example)
 
 _OURS = re.compile(
     r"(retrieval|planning|coding|debugging|flagged)\.jsonl$|validation$|manifest\.json$|audit"
@@ -101,7 +103,7 @@ def write_dataset(runs: Sequence[Path], folder: Path, settings: DatasetConfig) -
         StoreError: a file of a run is damaged, or the folder holds something else than a data set.
         ConfigError: a library that a setting needs is not installed.
     """
-    _put_back(folder)
+    put_back(folder)
     _refuse_to_replace(folder)
     opened = open_runs(runs)
     counts: Counter[str] = Counter()
@@ -112,7 +114,7 @@ def write_dataset(runs: Sequence[Path], folder: Path, settings: DatasetConfig) -
     silent = [row for row in earned if row.provenance not in spoken]
     distinct = list(without_copies(silent))
     unlike = without_near_copies(distinct, settings.near_duplicate)
-    found = _decontaminated(unlike, opened, settings)
+    found = compared(unlike, opened, settings)
     clean = found.clean if found is not None and settings.drop_overlap else unlike
     rows = balanced(clean, settings.max_rows_per_problem)
     if not rows:
@@ -151,9 +153,15 @@ def write_dataset(runs: Sequence[Path], folder: Path, settings: DatasetConfig) -
     return manifest
 
 
-def _decontaminated(
-    rows: Sequence[Example], runs: Sequence[GradedRun], settings: DatasetConfig
-) -> Finding | None:
+def compared(
+    rows: Sequence[R], runs: Sequence[GradedRun], settings: DatasetConfig
+) -> Finding[R] | None:
+    """Compare rows of these runs with the evaluation sets; None when none is named.
+
+    Raises:
+        InputError: a set, or the problems of the runs, cannot be read, or are no longer the same.
+        ConfigError: a library is not installed.
+    """
     if not settings.against:
         return None
     problems: dict[str, Problem] = {}
@@ -207,35 +215,18 @@ def _refuse_to_replace(folder: Path) -> None:
         )
 
 
-def _put_back(folder: Path) -> None:
-    """Undo the first of the two renames by which a data set is replaced, if a kill came between."""
-    old = _set_aside(folder)
-    if old.exists() and not folder.exists():
-        old.rename(folder)
-
-
-def _set_aside(folder: Path) -> Path:
-    return folder.with_name(f".{folder.name}.old")
-
-
 def _write(
     folder: Path, parts: Parts, flagged: Sequence[Flagged] | None, manifest: DatasetManifest
 ) -> None:
-    """Write all files beside the folder, the manifest last, and put them in its place."""
-    fresh, old = folder.with_name(f".{folder.name}.new"), _set_aside(folder)
-    shutil.rmtree(fresh, ignore_errors=True)
-    (fresh / "validation").mkdir(parents=True)
-    for role, (train, validation) in parts.items():
-        write_lines(fresh / f"{role}.jsonl", train)
-        write_lines(fresh / "validation" / f"{role}.jsonl", validation)
-    if flagged is not None:
-        write_lines(fresh / "flagged.jsonl", flagged)
-    write_record(fresh / "manifest.json", manifest)
-    shutil.rmtree(old, ignore_errors=True)
-    if folder.exists():
-        folder.rename(old)
-    fresh.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)
+    """Write all files, the manifest last."""
+    with replaced(folder) as fresh:
+        (fresh / "validation").mkdir()
+        for role, (train, validation) in parts.items():
+            write_lines(fresh / f"{role}.jsonl", train)
+            write_lines(fresh / "validation" / f"{role}.jsonl", validation)
+        if flagged is not None:
+            write_lines(fresh / "flagged.jsonl", flagged)
+        write_record(fresh / "manifest.json", manifest)
 
 
 def _lengths(rows: Sequence[Example]) -> dict[Role, LengthCount]:

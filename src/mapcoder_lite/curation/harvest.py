@@ -15,7 +15,8 @@ from mapcoder_lite.errors import InputError
 from mapcoder_lite.example import Correction, Example, Provenance, RowTokens
 from mapcoder_lite.jsonl import read_lines
 from mapcoder_lite.store import RunHeader, RunProblem, Unit
-from mapcoder_lite.trajectory import Call, Message, Trajectory
+from mapcoder_lite.trajectory import Call, Grade, Message, Trajectory
+from mapcoder_lite.verdict import Verdict
 
 PASS_FILTER = "passed all hidden tests"
 NO_FILTER = "no filter"
@@ -29,6 +30,8 @@ class GradedRun:
     header: RunHeader
     trajectories_digest: str
     passed: frozenset[Unit]
+    failed: frozenset[Unit]
+    """Judged soundly and not passed; a unit whose judge failed is neither."""
     places: dict[str, int]
     """Of each problem in the order in which the run was given them."""
     defective: frozenset[str]
@@ -86,33 +89,38 @@ def _earned(run: GradedRun, counts: Counter[str], *, keeps_failed: bool) -> Iter
 
 
 def _rows(run: GradedRun, trajectory: Trajectory, kept_by: str) -> Iterator[Example]:
+    for position in steps_that_count(trajectory):
+        yield row_of(run, trajectory, position, kept_by)
+
+
+def row_of(run: GradedRun, trajectory: Trajectory, position: int, kept_by: str) -> Example:
+    """Return the row of one call of a run's trajectory, its position among the steps."""
+    call = trajectory.steps[position]
+    assert isinstance(call, Call)
     corrections = run.corrections.get(Unit(trajectory.problem_id, trajectory.sample), ())
     # Where nobody was blamed nothing was asked again: the last round that did is the trajectory's.
     guided = next((c.guided for c in reversed(corrections) if c.blame is not None), ())
-    for position in steps_that_count(trajectory):
-        call = trajectory.steps[position]
-        assert isinstance(call, Call)
-        yield Example(
-            prompt=call.request.messages,
-            completion=(Message(role="assistant", content=call.completion.text),),
-            role=call.role,
-            kind=call.kind,
-            provenance=Provenance(
-                run=run.path.resolve().name,
-                problem_id=trajectory.problem_id,
-                sample=trajectory.sample,
-                call_index=position,
-                model=call.completion.model,
-                kept_by=kept_by,
-                round=max((c.round for c in corrections if c.is_changed), default=0),
-                is_guided=position in guided,
-            ),
-            tokens=RowTokens(
-                prompt=call.completion.usage.prompt_tokens,
-                completion=call.completion.usage.completion_tokens,
-                counted_by=call.completion.model,
-            ),
-        )
+    return Example(
+        prompt=call.request.messages,
+        completion=(Message(role="assistant", content=call.completion.text),),
+        role=call.role,
+        kind=call.kind,
+        provenance=Provenance(
+            run=run.path.resolve().name,
+            problem_id=trajectory.problem_id,
+            sample=trajectory.sample,
+            call_index=position,
+            model=call.completion.model,
+            kept_by=kept_by,
+            round=max((c.round for c in corrections if c.is_changed), default=0),
+            is_guided=position in guided,
+        ),
+        tokens=RowTokens(
+            prompt=call.completion.usage.prompt_tokens,
+            completion=call.completion.usage.completion_tokens,
+            counted_by=call.completion.model,
+        ),
+    )
 
 
 def _open(path: Path) -> GradedRun:
@@ -127,7 +135,13 @@ def _open(path: Path) -> GradedRun:
         header=run.header,
         trajectories_digest=run.manifest.digests["trajectories.jsonl"],
         passed=frozenset(Unit(g.problem_id, g.sample) for g in run.grades if g.is_passed),
+        failed=frozenset(Unit(g.problem_id, g.sample) for g in run.grades if _is_failed(g)),
         places={problem.problem_id: place for place, problem in enumerate(problems)},
         defective=frozenset(p.problem_id for p in problems if p.defect is not None),
         corrections=corrections,
     )
+
+
+def _is_failed(grade: Grade) -> bool:
+    judgement = grade.judgement
+    return judgement is None or not (judgement.is_accepted or judgement.verdict is Verdict.IE)

@@ -7,14 +7,16 @@ Does not know: training, which lengths are allowed.
 from collections.abc import Iterable, Iterator
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from mapcoder_lite.errors import ConfigError, InputError
 from mapcoder_lite.example import Example, RowTokens
 from mapcoder_lite.trajectory import Message
 
+R = TypeVar("R", bound=Example)
 
-def measured(rows: Iterable[Example], tokenizer: Path) -> Iterator[Example]:
+
+def measured(rows: Iterable[R], tokenizer: Path) -> Iterator[R]:
     """Yield the rows with their tokens counted as training counts them.
 
     The prompt ends where the reply begins, the template's words before it included.

@@ -9,13 +9,16 @@ Does not know: runs, files, evaluation sets.
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeVar
 
 from mapcoder_lite.data.nearness import NearTexts, words_of
 from mapcoder_lite.example import Example
 from mapcoder_lite.trajectory import CallKind, Role, digest
 
+R = TypeVar("R", bound=Example)
 
-def without_copies(rows: Iterable[Example]) -> Iterator[Example]:
+
+def without_copies(rows: Iterable[R]) -> Iterator[R]:
     """Leave out rows that say exactly what an earlier one says."""
     seen: set[str] = set()
     for row in rows:
@@ -25,7 +28,7 @@ def without_copies(rows: Iterable[Example]) -> Iterator[Example]:
             yield row
 
 
-def without_near_copies(rows: Sequence[Example], threshold: float) -> list[Example]:
+def without_near_copies(rows: Sequence[R], threshold: float) -> list[R]:
     """Leave out rows that are like an earlier kept one of their role and kind, prompt included.
 
     Raises:
@@ -34,7 +37,7 @@ def without_near_copies(rows: Sequence[Example], threshold: float) -> list[Examp
     if threshold >= 1:
         return list(rows)
     known: dict[CallKind, NearTexts] = {}
-    kept: list[Example] = []
+    kept: list[R] = []
     for number, row in enumerate(rows):
         if row.kind not in known:
             known[row.kind] = NearTexts(threshold)  # takes a twentieth of a second
@@ -46,7 +49,7 @@ def without_near_copies(rows: Sequence[Example], threshold: float) -> list[Examp
     return kept
 
 
-def balanced(rows: Sequence[Example], most: int | None) -> list[Example]:
+def balanced(rows: Sequence[R], most: int | None) -> list[R]:
     """Keep at most so many rows a problem and role, in the order given.
 
     The attempts at a problem take turns, and so do the kinds of a role: no attempt and no kind

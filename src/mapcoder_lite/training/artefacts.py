@@ -33,7 +33,7 @@ from mapcoder_lite.trajectory import Role, digest
 
 # Settings that change how fast or where, never what comes out.
 WITHOUT_EFFECT = frozenset(
-    {"backbone", "num_threads", "checkpoint_steps", "log_steps", "report_to"}
+    {"backbone", "start", "num_threads", "checkpoint_steps", "log_steps", "report_to"}
 )
 
 _PACKAGES = ("torch", "transformers", "peft", "trl", "accelerate", "bitsandbytes")
@@ -72,7 +72,8 @@ def claim(wanted: TrainingClaim, folder: Path) -> None:
         beside = folder.parent / role / "settings.json"
         if beside.exists():
             other = read_record(beside, TrainingClaim)
-            same = {"role": wanted.role, "rows_digest": wanted.rows_digest}
+            own = ("role", "rows_digest", "start_digest")
+            same = {name: getattr(wanted, name) for name in own}
             _refuse_to_mix(other.model_copy(update=same), wanted, folder.parent)
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -9,7 +9,7 @@ Does not know: how adapters are trained.
 
 import logging
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -44,10 +44,20 @@ class Prepared:
     """That one role takes at most while it is trained."""
 
 
+Read = Callable[[PreTrainedTokenizerBase, frozenset[int]], Mapping[Role, Split]]
+"""Reads rows by a tokenizer and the tokens at which serving ends a reply."""
+
+
 def prepare(
-    settings: TrainConfig, dataset: Path, roles: tuple[Role, ...], prompts: str | None = None
+    settings: TrainConfig,
+    dataset: Path,
+    roles: tuple[Role, ...],
+    prompts: str | None = None,
+    read: Read | None = None,
 ) -> Prepared:
     """Read and measure everything; `prompts` is the digest of the prompts that serving asks with.
+
+    `read` brings rows in another form than those of a data set.
 
     Raises:
         ConfigError: settings do not go together, or need what is not installed.
@@ -62,9 +72,7 @@ def prepare(
     _check_prompts(manifest, dataset, prompts)
     tokenizer = _tokenizer(backbone)
     ends = end_tokens(tokenizer, backbone)
-    splits = {
-        role: read_split(dataset, role, tokenizer, ends, settings.max_tokens) for role in roles
-    }
+    splits = (read or _reader(settings, dataset, roles))(tokenizer, ends)
     for split in splits.values():
         _check_template(split, manifest, backbone)
         _check_lengths(settings, split)
@@ -78,6 +86,12 @@ def prepare(
     needed = disk_bytes(settings, size.num_trainable)
     digest = backbone_digest(backbone)
     return Prepared(settings, dataset, tokenizer, digest, splits, size, reckoned, needed)
+
+
+def _reader(settings: TrainConfig, dataset: Path, roles: tuple[Role, ...]) -> Read:
+    return lambda tokenizer, ends: {
+        role: read_split(dataset, role, tokenizer, ends, settings.max_tokens) for role in roles
+    }
 
 
 def longest(split: Split) -> int:

@@ -119,6 +119,7 @@ class Journal(TrainerCallback):
             learning_rate=logs.get("learning_rate"),
             gradient_norm=logs.get("grad_norm"),
             validation_loss=logs.get("eval_loss"),
+            margin=logs.get("rewards/margins", logs.get("eval_rewards/margins")),
             num_tokens=num_tokens,
             seconds=self._before + time.monotonic() - self._started,
             tokens_per_second=speed,

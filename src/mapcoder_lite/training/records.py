@@ -25,6 +25,8 @@ class TrainingClaim(Record):
     """Hex SHA-256 of the chat template."""
     rows_digest: str
     """Hex SHA-256 of all rows of the role: trained on, for validation, too long."""
+    start_digest: str | None = None
+    """Of the adapter that a preference stage goes on from; None: of no such stage."""
 
 
 class TrainingLine(Record):
@@ -40,6 +42,9 @@ class TrainingLine(Record):
     """Before clipping, of the last step."""
     validation_loss: float | None = None
     """Mean over the tokens of all validation completions, in nats."""
+    margin: float | None = None
+    """Of a preference stage, whose losses are its own: how much more likely than at the start good
+    replies have become than bad ones, in nats times beta; with either loss."""
     num_tokens: int
     """Seen so far, of prompts and completions, padding left out."""
     seconds: float
@@ -48,6 +53,22 @@ class TrainingLine(Record):
     """Of prompts and completions in the steps since the line before."""
     peak_memory_bytes: int | None = None
     """Of the accelerator, or of the process where there is none."""
+
+
+class Preferences(Record):
+    """What a preference stage learnt from."""
+
+    stage: Literal["dpo", "kto"]
+    num_good: int
+    """Chosen replies, or those labelled good."""
+    num_bad: int
+    median_good: int
+    """Tokens of the good replies."""
+    median_bad: int
+    start_digest: str
+    """Of the adapter it went on from, as the engine reckons it."""
+    margin: float | None
+    """On the validation rows, of the weights that were kept; None: there are none."""
 
 
 class Training(Record):
@@ -84,6 +105,8 @@ class Training(Record):
     """Of the weights that were kept."""
     weights_digest: str
     """Hex SHA-256 of the adapter as the engine reckons it, or of the whole model's files."""
+    preferences: Preferences | None = None
+    """Of a preference stage: `num_rows` are pairs or labelled replies, and losses are its own."""
 
 
 class AdapterManifest(Record):

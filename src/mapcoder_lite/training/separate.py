@@ -26,7 +26,7 @@ from transformers import PreTrainedTokenizerBase, PrinterCallback
 from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
-from mapcoder_lite.errors import StoreError, TrainingError
+from mapcoder_lite.errors import StoreError
 from mapcoder_lite.settings import TrainConfig
 from mapcoder_lite.training import variants
 from mapcoder_lite.training.artefacts import (
@@ -37,6 +37,7 @@ from mapcoder_lite.training.artefacts import (
     weights_digest,
 )
 from mapcoder_lite.training.checks import Prepared
+from mapcoder_lite.training.guard import Guard
 from mapcoder_lite.training.journal import FILE, EarlyStop, Journal, Tell, peak_memory_bytes
 from mapcoder_lite.training.order import row_order, steps_per_epoch
 from mapcoder_lite.training.records import Training
@@ -167,7 +168,7 @@ class Order(Sampler[int]):
         return iter(row_order(self._lengths, self._settings, self._epoch))
 
 
-class RoleTrainer(SFTTrainer):
+class RoleTrainer(Guard, SFTTrainer):
     """TRL's trainer with our order of rows, exact validation losses, and an end to what is lost."""
 
     settings: TrainConfig
@@ -189,12 +190,6 @@ class RoleTrainer(SFTTrainer):
                 **options,
             )
         return super().create_optimizer(model)
-
-    def _clip_grad_norm(self, model: Any) -> Any:
-        norm: Any = super()._clip_grad_norm(model)
-        if not math.isfinite(float(norm)):  # of the whole gradient: every process sees the same
-            self._give_up(f"the gradient of step {self.state.global_step + 1} is {float(norm)}")
-        return norm
 
     def evaluate(self, *others: Any, **rest: Any) -> dict[str, float]:
         """Mean loss over all tokens of the validation replies, whatever batches they come in."""
@@ -219,32 +214,6 @@ class RoleTrainer(SFTTrainer):
             self.args, self.state, self.control, metrics
         )
         return metrics
-
-    def _give_up(self, reason: str) -> None:
-        kept = last_checkpoint(Path(self.args.output_dir or ""))
-        place = f"{kept} holds the last good weights" if kept else "no checkpoint was reached"
-        raise TrainingError(
-            f"{reason}: {place}; lower train.learning_rate or raise train.warmup_steps, under "
-            "another --name"
-        )
-
-    def _save_checkpoint(self, model: Any, trial: Any) -> None:
-        folder = Path(self.args.output_dir or "") / f"checkpoint-{self.state.global_step}"
-        try:
-            super()._save_checkpoint(model, trial)
-        except (OSError, SafetensorError, RuntimeError) as error:
-            if not isinstance(error, OSError) and not _is_of_the_disk(error):
-                raise
-            shutil.rmtree(folder, ignore_errors=True)  # half written; it would hold the disk full
-            raise StoreError(
-                f"cannot write {folder}: {error}; checkpoints before it are whole: free the disk "
-                "and give the same command"
-            ) from error
-
-
-def _is_of_the_disk(error: Exception) -> bool:
-    """Whether a library's own exception speaks of writing: torch and safetensors wrap them."""
-    return isinstance(error, SafetensorError) or "writ" in str(error).lower()
 
 
 def _begun(

@@ -15,7 +15,7 @@ import torch
 from accelerate import PartialState
 from transformers import AutoConfig
 
-from mapcoder_lite.errors import StoreError
+from mapcoder_lite.errors import ConfigError, StoreError
 from mapcoder_lite.jsonl import hold
 from mapcoder_lite.settings import TrainConfig
 from mapcoder_lite.training import order
@@ -25,6 +25,7 @@ from mapcoder_lite.training.curves import draw_curves
 from mapcoder_lite.training.joint import train_jointly
 from mapcoder_lite.training.journal import Tell, tell_nobody
 from mapcoder_lite.training.passes import obstacle_of
+from mapcoder_lite.training.preference import PreparedStage, prefer_role, prepare_stage
 from mapcoder_lite.training.records import RolePlan, TrainingPlan
 from mapcoder_lite.training.rows import Split
 from mapcoder_lite.training.separate import train_role
@@ -57,13 +58,14 @@ def train(
         StoreError: the folder holds another training, or the disk is full or not to be written to.
         TrainingError: loss or gradient is no number; the last checkpoint is kept.
     """
-    prepared = prepare(settings, dataset, roles, prompts)
+    stage = _prepared_stage(settings, dataset, roles, prompts)
+    prepared = stage.prepared if stage else prepare(settings, dataset, roles, prompts)
     processes = PartialState(cpu=not torch.cuda.is_available())
     with ExitStack() as stack:
         if processes.is_main_process:
             stack.callback(_held(folder).close)
         with processes.main_process_first():
-            owed = _claimed(prepared, folder)
+            owed = _claimed(prepared, stage, folder)
         if owed:
             check_disk(prepared.disk_bytes, folder)
         # Of the roles that are asked for, so that who goes on does so the same way.
@@ -71,11 +73,16 @@ def train(
         if owed and obstacle is None:
             _train_jointly(prepared, folder, owed, tell)
         elif owed:
-            _train_separately(prepared, folder, owed, obstacle or "", tell)
+            log.info("%s: one after the other, since %s", ", ".join(owed), obstacle)
+            for role in owed:
+                if stage:
+                    prefer_role(stage, role, folder / role, tell)
+                else:
+                    train_role(prepared, role, folder / role, tell)
         if processes.is_main_process:
             for role in owed:
                 draw_curves(role, folder / role)
-            write_manifest(dataset, folder)
+            write_manifest(prepared.dataset, folder)
     return processes.is_main_process
 
 
@@ -89,12 +96,25 @@ def _held(folder: Path):
         ) from error
 
 
-def _claimed(prepared: Prepared, folder: Path) -> tuple[Role, ...]:
+def _prepared_stage(
+    settings: TrainConfig, dataset: Path, roles: tuple[Role, ...], prompts: str | None
+) -> PreparedStage | None:
+    if settings.stage != "sft":
+        return prepare_stage(settings, dataset, roles, prompts)
+    if settings.start is not None:
+        raise ConfigError(
+            "train.start is where a preference stage begins: set train.stage to dpo or kto, or "
+            "leave it out"
+        )
+    return None
+
+
+def _claimed(prepared: Prepared, stage: PreparedStage | None, folder: Path) -> tuple[Role, ...]:
     """Claim every role's folder; return the roles that are not finished."""
     owed: list[Role] = []
     for role, split in prepared.splits.items():
         wanted = claim_of(prepared.settings, prepared.backbone_digest, prepared.tokenizer, split)
-        claim(wanted, folder / role)
+        claim(stage.claim_of(wanted) if stage else wanted, folder / role)
         if is_finished(folder / role):
             log.info("%s: finished before, left as it is", role)
         else:
@@ -116,6 +136,8 @@ def obstacle_to_joint(settings: TrainConfig, num_roles: int, num_processes: int)
         "report_to",
     )
     chosen = [name for name in only_separate if getattr(settings, name) != getattr(plain, name)]
+    if settings.stage != "sft":
+        return f"train.stage is {settings.stage}"
     if not settings.joint:
         return "train.joint is off"
     if num_roles < 2:
@@ -133,14 +155,6 @@ def _train_jointly(prepared: Prepared, folder: Path, roles: tuple[Role, ...], te
     train_jointly(prepared, folder, roles, tell)
 
 
-def _train_separately(
-    prepared: Prepared, folder: Path, roles: tuple[Role, ...], reason: str, tell: Tell
-) -> None:
-    log.info("%s: one after the other, since %s", ", ".join(roles), reason)
-    for role in roles:
-        train_role(prepared, role, folder / role, tell)
-
-
 def plan(
     settings: TrainConfig,
     dataset: Path,
@@ -153,7 +167,8 @@ def plan(
     Raises:
         MapCoderError: whatever `train` would refuse.
     """
-    prepared = prepare(settings, dataset, roles, prompts)
+    stage = _prepared_stage(settings, dataset, roles, prompts)
+    prepared = stage.prepared if stage else prepare(settings, dataset, roles, prompts)
     check_disk(prepared.disk_bytes, folder)
     plans = tuple(_role_plan(prepared, split, folder) for split in prepared.splits.values())
     obstacle = obstacle_to_joint(settings, len(roles), 1)
