@@ -378,9 +378,7 @@ def _changes(old: RunHeader, new: RunHeader) -> list[str]:
         ("the prompts", old.prompts_digest, new.prompts_digest),
         ("the adapters on the server", old.adapters, new.adapters),
     )
-    return changes + [
-        f"{what}: {a} -> {b}" for what, a, b in known if None not in (a, b) and a != b
-    ]
+    return [*changes, *(f"{w}: {a} -> {b}" for w, a, b in known if None not in (a, b) and a != b)]
 
 
 def units_in(path: Path) -> set[Unit]:
