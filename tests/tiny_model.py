@@ -1,6 +1,8 @@
-"""The pocket backbone's recipe in a size that tests can train."""
+"""A tiny random Qwen2 with the pocket's own tokenizer recipe, for tests of training."""
 
-from mapcoder_lite.pocket.backbone import Recipe
+from pathlib import Path
+
+from mapcoder_lite.pocket.backbone import Recipe, train
 
 TINY = Recipe(
     hidden_size=64,
@@ -12,3 +14,9 @@ TINY = Recipe(
     warmup_steps=1,
     num_workers=2,
 )
+
+
+def tiny_backbone(folder: Path) -> Path:
+    """Train the recipe for six steps; return the folder."""
+    train(TINY, folder)
+    return folder
