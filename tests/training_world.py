@@ -47,7 +47,7 @@ def settings(backbone: Path, **changes: object) -> TrainConfig:
         "rank": 4,
         "alpha": 8,
         "learning_rate": 1e-2,
-        "epochs": 6,
+        "epochs": 4,
         "batch_rows": 4,
         "accumulation_steps": 1,
         "warmup_steps": 1,
