@@ -1,0 +1,164 @@
+"""What a training will take, in words: for a dry run, for the recipes and for docs/training.md.
+
+Knows: settings, shapes of backbones, how the arithmetic is told.
+Does not know: formulas, models, torch, where the words are shown.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from mapcoder_lite.settings import TrainConfig
+from mapcoder_lite.training.arithmetic import (
+    GIB,
+    PEAK_FLOPS,
+    UTILISATION,
+    Plan,
+    flops_per_token,
+    memory,
+    minutes,
+    tokens_per_second,
+)
+from mapcoder_lite.training.shapes import GROUPS, Shape
+from mapcoder_lite.trajectory import Role
+
+PAPER_ROWS = {Role.RETRIEVAL: 2200, Role.DEBUGGING: 4200}
+"""Rows of the roles whose number is known of MapCoder-Lite (2509.17489)."""
+
+ROW_TOKENS = 1500
+"""Of a row on the average, for what has no rows yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lengths:
+    """The rows of a role, as they were measured."""
+
+    num_rows: int
+    num_tokens: int
+    """Of all rows once, prompts and replies."""
+    longest: int
+
+
+def plan_of(settings: TrainConfig, shape: Shape, row_tokens: int | None = None) -> Plan:
+    """Return what decides memory and time; the longest row is `max_tokens` unless it is known."""
+    return Plan(
+        shape,
+        rank=settings.rank,
+        targets=settings.target_modules,
+        weights="nf4" if settings.quant == "nf4" else settings.dtype,
+        is_autocast=settings.autocast,
+        is_checkpointed=settings.gradient_checkpointing,
+        batch_rows=settings.batch_rows,
+        row_tokens=row_tokens or settings.max_tokens,
+    )
+
+
+def dry_run(settings: TrainConfig, shape: Shape, rows: Mapping[Role, Lengths]) -> str:
+    """Return what a training of these rows will hold and take, a line each.
+
+    Raises:
+        InputError: a target module is not one of those that are counted.
+    """
+    longest = max((lengths.longest for lengths in rows.values()), default=None)
+    plan = plan_of(settings, shape, longest)
+    num_adapters = len(rows) if settings.joint else 1
+    lines = [
+        _parameters(plan, num_adapters),
+        f"memory: {_memory(plan, num_adapters)}, and what the runtime itself takes",
+        f"a token: {flops_per_token(plan) / 1e9:.1f} GFLOP, forward and back",
+    ]
+    for role, lengths in rows.items():
+        seen = settings.epochs * lengths.num_tokens
+        lines.append(
+            f"{role.value}: {lengths.num_rows} rows, {seen / 1e6:.2f} M tokens in "
+            f"{settings.epochs:g} epochs; {_durations(plan, seen)}"
+        )
+    lines.append(f"minutes at {UTILISATION:.0%} of the peak, padding not counted")
+    return "\n".join(lines)
+
+
+def recipe_lines(settings: TrainConfig, shape: Shape) -> tuple[str, ...]:
+    """Return what the arithmetic says of a recipe, two short lines."""
+    plan = plan_of(settings, shape)
+    held = memory(plan).total / GIB
+    fewest = replace(plan, weights="nf4", batch_rows=1)
+    role, num_rows = max(PAPER_ROWS.items(), key=lambda pair: pair[1])
+    seen = num_rows * ROW_TOKENS * settings.epochs
+    return (
+        f"{held:.1f} GiB of tensors with {plan.batch_rows} rows of {plan.row_tokens:,} tokens, "
+        f"{memory(fewest).total / GIB:.1f} with nf4 and one;",
+        f"{num_rows:,} rows of {ROW_TOKENS:,} tokens ({role.value}), {settings.epochs:g} epochs: "
+        f"{_durations(plan, seen)}.",
+    )
+
+
+def recipe_table(recipes: Mapping[str, tuple[TrainConfig, Shape]]) -> str:
+    """Return docs/training.md's table of recipes: parameters, memory, time."""
+    head = ("backbone", "parameters", "one adapter", "four", "weights", "adapter and Adam")
+    memories = ("activations", "tensors in all", "nf4, one row", "no checkpoints, one row")
+    times = tuple(f"{device}, min" for device in PEAK_FLOPS)
+    lines: list[tuple[str, ...]] = []
+    for name, (settings, shape) in recipes.items():
+        plan = plan_of(settings, shape)
+        held, adapter = memory(plan), plan.num_adapter_parameters
+        one = replace(plan, batch_rows=1)
+        seen = max(PAPER_ROWS.values()) * ROW_TOKENS * settings.epochs
+        lines.append(
+            (
+                name,
+                f"{shape.num_parameters / 1e9:.3f} G",
+                f"{adapter / 1e6:.2f} M, {adapter / shape.num_parameters:.2%}",
+                f"{4 * adapter / shape.num_parameters:.2%}",
+                _gib(held.backbone),
+                _gib(held.adapter),
+                _gib(held.activations + held.head),
+                _gib(held.total),
+                _gib(memory(replace(one, weights="nf4")).total),
+                _gib(memory(replace(one, is_checkpointed=False)).total),
+                *(f"{minutes(seen, tokens_per_second(plan, d)):.0f}" for d in PEAK_FLOPS),
+            )
+        )
+    return _markdown((*head, *memories, *times), lines)
+
+
+def target_table(shape: Shape, ranks: Sequence[int] = (8, 16, 32, 64)) -> str:
+    """Return docs/training.md's table of what is adapted, by rank."""
+    columns = ("adapted", *(f"rank {rank}" for rank in ranks), "share at 32", "four at 32")
+    lines: list[tuple[str, ...]] = []
+    for name in GROUPS:
+        share = shape.num_adapter_parameters(32, name) / shape.num_parameters
+        counts = (f"{shape.num_adapter_parameters(rank, name) / 1e6:.2f} M" for rank in ranks)
+        lines.append((name, *counts, f"{share:.2%}", f"{4 * share:.2%}"))
+    return _markdown(columns, lines)
+
+
+def _parameters(plan: Plan, num_adapters: int) -> str:
+    count, whole = plan.num_adapter_parameters, plan.shape.num_parameters
+    return (
+        f"parameters: {whole / 1e6:,.2f} M in the backbone, {count / 1e6:,.2f} M in an adapter "
+        f"({count / whole:.2%}), {num_adapters * count / whole:.2%} in {num_adapters} at once"
+    )
+
+
+def _memory(plan: Plan, num_adapters: int) -> str:
+    held = memory(plan, num_adapters)
+    return (
+        f"{held.total / GIB:.2f} GiB of tensors: backbone {held.backbone / GIB:.2f}, adapters with "
+        f"gradients and Adam {held.adapter / GIB:.2f}, activations of {plan.batch_rows} rows of "
+        f"{plan.row_tokens} tokens {(held.activations + held.head) / GIB:.2f}"
+    )
+
+
+def _durations(plan: Plan, num_tokens: float) -> str:
+    return ", ".join(
+        f"{device} {minutes(num_tokens, tokens_per_second(plan, device)):.0f} min"
+        for device in PEAK_FLOPS
+    )
+
+
+def _gib(num_bytes: int) -> str:
+    return f"{num_bytes / GIB:.1f} GiB"
+
+
+def _markdown(columns: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    rows = (columns, ["---"] * len(columns), *lines)
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
