@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
+from mapcoder_lite.agents.prompt import prompts_digest
 from mapcoder_lite.curation.decontamination import Contamination, Finding, decontaminate
-from mapcoder_lite.curation.harvest import GradedRun, open_runs, rows_of
+from mapcoder_lite.curation.harvest import open_runs, rows_of
 from mapcoder_lite.curation.lengths import measured
 from mapcoder_lite.curation.selection import (
     balanced,
@@ -20,8 +21,8 @@ from mapcoder_lite.curation.selection import (
     without_copies,
     without_near_copies,
 )
+from mapcoder_lite.curation.sources import SourceCount, problems_of, sources_of
 from mapcoder_lite.data.nearness import words_of
-from mapcoder_lite.data.problem_json import read_problems
 from mapcoder_lite.errors import InputError, StoreError
 from mapcoder_lite.example import Example
 from mapcoder_lite.jsonl import write_lines, write_record
@@ -80,6 +81,10 @@ class DatasetManifest(Record):
     """None: no evaluation set was named."""
     digests: dict[Role, str]
     """Hex SHA-256 of the rows of each role, validation last."""
+    sources: tuple[SourceCount, ...] | None = None
+    """Whose problems the rows show; None: a data set older than this."""
+    prompts_digest: str | None = None
+    """Of the prompts' templates when the rows were made; None: a data set older than this."""
 
 
 def write_dataset(
@@ -103,7 +108,8 @@ def write_dataset(
     earned = [row for run in opened for row in rows_of(run, counts, keep_failed=keep_failed)]
     distinct = list(without_copies(earned))
     unlike = without_near_copies(distinct, settings.near_duplicate)
-    found = _decontaminated(unlike, opened, settings)
+    problems = problems_of(opened)
+    found = _decontaminated(unlike, problems, settings)
     clean = found.clean if found is not None and settings.drop_overlap else unlike
     rows = balanced(clean, settings.max_rows_per_problem)
     if not rows:
@@ -133,20 +139,18 @@ def write_dataset(
         counted_by=tuple(sorted({row.tokens.counted_by for row in rows})),
         contamination=found.summary if found is not None else None,
         digests={role: _digest([*train, *later]) for role, (train, later) in parts.items()},
+        sources=sources_of(rows, problems),
+        prompts_digest=prompts_digest(),
     )
     _write(folder, parts, found, manifest)
     return manifest
 
 
 def _decontaminated(
-    rows: Sequence[Example], runs: Sequence[GradedRun], settings: DatasetConfig
+    rows: Sequence[Example], problems: Mapping[str, Problem], settings: DatasetConfig
 ) -> Finding | None:
     if not settings.against:
         return None
-    problems: dict[str, Problem] = {}
-    for run in runs:
-        path = run.header.config.run.problems
-        problems |= {p.id: p for p in read_problems(Path(path))} if path else {}
     unknown = {row.provenance.problem_id for row in rows if not _is_asked_by(row, problems)}
     if unknown:
         raise InputError(
