@@ -106,3 +106,22 @@ class AdapterManifest(Record):
     packages: dict[str, str]
     """What computed, and its version."""
     device: str
+
+
+class Merged(Record):
+    """merged.json: a whole model, made of a backbone and one adapter."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    adapter: str
+    """Name of its folder, the role."""
+    adapter_digest: str
+    backbone: str
+    """Name of its folder."""
+    backbone_digest: str
+    dtype: Literal["float32", "bfloat16", "float16"]
+    """Of the saved weights; merged in float32."""
+    difference: float
+    """Largest difference of a logit from the adapter over the backbone, in float32, in deviations
+    of the logits."""
+    rounded_difference: float
+    """The same in the dtype that was saved."""
