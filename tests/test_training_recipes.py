@@ -15,6 +15,7 @@ from mapcoder_lite.jsonl import write_lines, write_text
 from mapcoder_lite.problem import Language, Problem, Source, Test
 from mapcoder_lite.settings import TrainConfig
 from mapcoder_lite.training import rows, train
+from mapcoder_lite.training.shapes import ALL_LINEAR
 from mapcoder_lite.trajectory import CallKind, Message, Request, Role, Sampling
 from source_tree import ROOT
 from tiny_architectures import ARCHITECTURES, make_backbone, make_tokenizer
@@ -156,19 +157,22 @@ def recipe(name: str, backbone: Path, **changes: object) -> TrainConfig:
     return shipped.model_copy(update=scaled)
 
 
+@pytest.mark.parametrize("joint", [False, True])
 @pytest.mark.parametrize("name", ARCHITECTURES)
-def test_a_recipe_runs_from_rows_to_replies(name, tmp_path):
+def test_a_recipe_runs_from_rows_to_replies(name, joint, tmp_path):
+    if joint:
+        pytest.importorskip("mapcoder_lite.training.joint")
     backbone = make_backbone(ARCHITECTURES[name], tmp_path / "backbone")
-    dataset = write_dataset(tmp_path / "dataset", 36)
+    dataset = write_dataset(tmp_path / "dataset", 20)
     adapters = tmp_path / "adapters"
-    train.train(recipe(name, backbone, epochs=4), dataset, adapters, ROLES)
+    train.train(recipe(name, backbone, epochs=3, joint=joint), dataset, adapters, ROLES)
     manifest = json.loads((adapters / "mapcoder.json").read_text())
     assert manifest["settings"]["rank"] == 32
     losses = {}
     for role in ROLES:
         saved = json.loads((adapters / role / "adapter_config.json").read_text())
         assert saved["r"] == 32
-        assert len(saved["target_modules"]) == 7
+        assert {name.rpartition(".")[2] for name in saved["target_modules"]} == set(ALL_LINEAR)
         losses[role] = json.loads((adapters / role / "training.json").read_text())
         assert losses[role]["validation_loss"] < losses[role]["untuned_loss"]
     engine = LocalEngine(backbone, {role.value: adapters / role for role in ROLES})

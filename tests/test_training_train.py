@@ -11,32 +11,16 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
-from transformers import AutoTokenizer
 
 from mapcoder_lite.engine.local import LocalEngine
-from mapcoder_lite.errors import InputError, StoreError
-from mapcoder_lite.example import Example, Provenance, RowTokens
-from mapcoder_lite.jsonl import write_lines, write_text
-from mapcoder_lite.settings import TrainConfig
-from mapcoder_lite.training import rows, train
-from mapcoder_lite.trajectory import CallKind, Message, Request, Role, Sampling
+from mapcoder_lite.errors import StoreError
+from mapcoder_lite.jsonl import read_record
+from mapcoder_lite.training import train
+from mapcoder_lite.training.artefacts import read_metrics
+from mapcoder_lite.training.records import AdapterManifest, Training, TrainingLine
+from mapcoder_lite.trajectory import Request, Role, Sampling
 from tiny_model import tiny_backbone
-
-
-def example(number: int, answer: str = "<confidence>7</confidence>") -> Example:
-    return Example(
-        prompt=(
-            Message(role="system", content="You are an agent."),
-            Message(role="user", content=f"Print {number}."),
-        ),
-        completion=(Message(role="assistant", content=answer),),
-        role=Role.CODING,
-        kind=CallKind.CODING,
-        provenance=Provenance(
-            run="r", problem_id=f"p{number}", sample=0, call_index=0, model="m", kept_by="test"
-        ),
-        tokens=RowTokens(prompt=1, completion=1, counted_by="nobody"),
-    )
+from training_world import ANSWER, example, settings, write_dataset
 
 
 @pytest.fixture(scope="module")
@@ -46,32 +30,8 @@ def backbone(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("dataset")
-    (folder / "validation").mkdir()
-    write_lines(folder / "coding.jsonl", [example(number) for number in range(38)])
-    write_lines(folder / "validation" / "coding.jsonl", [example(number) for number in (38, 39)])
-    write_text(folder / "manifest.json", "{}")
-    return folder
-
-
-def settings(backbone: Path, **changes: object) -> TrainConfig:
-    tiny = {
-        "backbone": str(backbone),
-        "rank": 4,
-        "alpha": 8,
-        "learning_rate": 1e-2,
-        "epochs": 12,
-        "batch_rows": 4,
-        "accumulation_steps": 1,
-        "warmup_steps": 1,
-        "dtype": "float32",
-        "save_dtype": "float32",
-        "gradient_checkpointing": False,
-        "autocast": False,
-        "checkpoint_steps": 5,
-        "num_threads": 1,
-    }
-    return TrainConfig.model_validate({**tiny, **changes})
+    train_rows, validation = map(example, range(38)), map(example, (38, 39))
+    return write_dataset(tmp_path_factory.mktemp("dataset"), list(train_rows), list(validation))
 
 
 @pytest.fixture(scope="module")
@@ -82,9 +42,9 @@ def adapters(backbone, dataset, tmp_path_factory) -> Path:
 
 
 def test_the_adapter_learns_and_the_engine_serves_it(backbone, adapters):
-    record = json.loads((adapters / "coding" / "training.json").read_text())
-    losses = [row["loss"] for row in record["history"] if "loss" in row]
-    assert losses[-1] < losses[0]
+    losses = [line.loss for line in read_metrics(adapters / "coding" / "metrics.jsonl")]
+    trained = [loss for loss in losses if loss is not None]
+    assert trained[-1] < trained[0]
     engine = LocalEngine(backbone, {"coding": adapters / "coding"})
     try:
         asked = [
@@ -94,59 +54,57 @@ def test_the_adapter_learns_and_the_engine_serves_it(backbone, adapters):
         trained, bare = engine.complete(asked)
     finally:
         engine.close()
-    assert trained.text == "<confidence>7</confidence>"
+    assert trained.text == ANSWER
     assert bare.text != trained.text
 
 
-def test_the_manifest_names_backbone_settings_and_roles(adapters):
-    manifest = json.loads((adapters / "mapcoder.json").read_text())
-    assert manifest["roles"] == ["coding"]
-    assert manifest["settings"]["rank"] == 4
-    assert len(manifest["backbone_digest"]) == 64
+def test_the_manifest_names_backbone_settings_and_what_came_of_each_role(backbone, adapters):
+    manifest = read_record(adapters / "mapcoder.json", AdapterManifest)
+    assert manifest.roles == (Role.CODING,)
+    assert manifest.settings == settings(backbone)
+    assert len(manifest.backbone_digest) == len(manifest.template_digest) == 64
+    assert manifest.packages.keys() >= {"torch", "trl", "peft", "transformers"}
+    made = manifest.trainings[Role.CODING]
+    assert made == read_record(adapters / "coding" / "training.json", Training)
     config = json.loads((adapters / "coding" / "adapter_config.json").read_text())
     assert config["r"] == 4
+    assert config["target_modules"] == sorted(config["target_modules"])
     assert "/" not in config["base_model_name_or_path"]
 
 
-def test_training_sees_the_tokens_that_serving_sends(backbone, dataset, tmp_path):
-    """Prompt tokens as the trainer packs them equal the chat template's with the reply opened."""
-    tokenizer = AutoTokenizer.from_pretrained(backbone)
-    row = example(5)
-    trainer = train.build_trainer(settings(backbone), tokenizer, tmp_path, [row], [])
-    packed = trainer.train_dataset[0]
-    served = tokenizer.apply_chat_template(
-        rows.conversation(row.prompt), add_generation_prompt=True, return_dict=False
-    )
-    assert packed["input_ids"][: len(served)] == served
-    taught = [
-        t for t, label in zip(packed["input_ids"], packed["labels"], strict=True) if label != -100
-    ]
-    assert tokenizer.decode(taught).rstrip("\n") == row.completion[0].content + "<|im_end|>"
+def test_the_record_counts_what_was_done(backbone, adapters):
+    made = read_record(adapters / "coding" / "training.json", Training)
+    lines = read_metrics(adapters / "coding" / "metrics.jsonl")
+    assert (made.num_rows, made.num_validation, made.num_dropped) == (38, 2, 0)
+    assert made.num_steps == made.best_step == lines[-1].step == 6 * 10
+    assert made.way == "separate"
+    assert made.stopped == "epochs"
+    assert 0 < made.share < 1
+    tensors = load_file(adapters / "coding" / "adapter_model.safetensors")
+    assert made.num_trainable == sum(tensor.numel() for tensor in tensors.values())
+    assert made.untuned_loss == lines[0].validation_loss
+    assert lines[0].step == 0
+    assert made.validation_loss == lines[-1].validation_loss
+    assert made.validation_loss < made.untuned_loss
+    assert made.num_tokens == lines[-1].num_tokens
+    assert made.seconds == lines[-1].seconds
+    assert not (adapters / "coding" / "checkpoints").exists()
 
 
-def test_a_row_that_would_be_cut_is_refused_by_name(backbone, tmp_path):
-    long = example(1, answer="word " * 300)
-    write_lines(tmp_path / "coding.jsonl", [example(2), long])
-    write_text(tmp_path / "manifest.json", "{}")
-    tight = settings(backbone, max_tokens=100)
-    with pytest.raises(InputError, match=r"1 rows exceed 100 tokens.*p1"):
-        train.train(tight, tmp_path, tmp_path / "out", (Role.CODING,))
-    tokenizer = AutoTokenizer.from_pretrained(backbone)
-    split = rows.read_split(tmp_path, Role.CODING, tokenizer, 100)
-    assert split.too_long == [long]
-    assert split.train == [example(2)]
+def test_the_losses_are_drawn(adapters):
+    assert (adapters / "coding" / "loss.png").read_bytes().startswith(b"\x89PNG")
+    assert "<svg" in (adapters / "coding" / "loss.svg").read_text()
 
 
-def test_the_data_set_says_which_rows_are_for_validation(backbone, dataset):
-    tokenizer = AutoTokenizer.from_pretrained(backbone)
-    split = rows.read_split(dataset, Role.CODING, tokenizer, 1000)
-    assert split.validation == [example(38), example(39)]
-    assert len(split.train) == 38
-
-
-def test_missing_rows_are_said(backbone, tmp_path):
-    with pytest.raises(InputError, match="no rows to train planning on"):
-        train.train(settings(backbone), tmp_path, tmp_path / "out", (Role.PLANNING,))
+def test_who_watches_is_told_of_every_step(backbone, dataset, tmp_path):
+    told = []
+    short = settings(backbone, epochs=1, log_steps=4)
+    train.train(short, dataset, tmp_path, (Role.CODING,), tell=told.append)
+    assert [step.step for step in told if step.line is None] == list(range(1, 11))
+    assert {step.num_steps for step in told} == {10}
+    lines = [step.line for step in told if step.line is not None]
+    assert lines == read_metrics(tmp_path / "coding" / "metrics.jsonl")
+    assert [line.step for line in lines] == [0, 4, 5, 8, 10, 10]
 
 
 def test_a_finished_role_is_left_and_other_settings_are_refused(backbone, dataset, adapters):
@@ -154,8 +112,9 @@ def test_a_finished_role_is_left_and_other_settings_are_refused(backbone, datase
     before = weights.stat().st_mtime_ns
     train.train(settings(backbone, num_threads=2), dataset, adapters, (Role.CODING,))
     assert weights.stat().st_mtime_ns == before
-    with pytest.raises(StoreError, match="other settings"):
-        train.train(settings(backbone, learning_rate=1e-3), dataset, adapters, (Role.CODING,))
+    other = settings(backbone, learning_rate=1e-3)
+    with pytest.raises(StoreError, match=r"learning_rate: 0\.01 -> 0\.001"):
+        train.train(other, dataset, adapters, (Role.CODING,))
 
 
 COMMAND = """
@@ -169,7 +128,15 @@ train(TrainConfig.model_validate(settings), Path(dataset), Path(folder), (Role.C
 """
 
 
-def test_a_killed_training_ends_in_the_same_adapter(backbone, dataset, adapters, tmp_path):
+def curve(folder: Path) -> list[dict[str, object]]:
+    """Lines without what a clock or another process changes."""
+    clocks = {"seconds", "tokens_per_second", "peak_memory_bytes"}
+    return [line.model_dump(exclude=clocks) for line in read_metrics(folder / "metrics.jsonl")]
+
+
+def test_a_killed_training_ends_in_the_same_adapter_by_the_same_curve(
+    backbone, dataset, adapters, tmp_path
+):
     chosen = settings(backbone).model_dump(mode="json")
     arguments = [sys.executable, "-c", COMMAND, json.dumps([chosen, str(dataset), str(tmp_path)])]
     process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -186,3 +153,5 @@ def test_a_killed_training_ends_in_the_same_adapter(backbone, dataset, adapters,
     )
     assert first.keys() == second.keys()
     assert all(torch.equal(first[name], second[name]) for name in first)
+    assert curve(tmp_path / "coding") == curve(adapters / "coding")
+    assert isinstance(read_metrics(tmp_path / "coding" / "metrics.jsonl")[0], TrainingLine)

@@ -11,6 +11,7 @@ MapCoderError                 exit 70   a fault of ours, with cause and remedy
 │   ├── UnknownAdapter        exit 3    a request names an adapter that is not loaded
 │   ├── ReplayMiss            exit 3    the recording holds no answer to this request
 │   └── Cancelled             exit 130  the caller called its requests off
+├── TrainingError             exit 8    a training that cannot go on; what was good is kept
 ├── SandboxError              exit 5    programs cannot be isolated, or the judge broke
 └── FormatError               (data)    a reply that cannot be parsed; recorded, never fatal
 
@@ -75,6 +76,12 @@ class Cancelled(EngineError):
     """The requests were called off by their own caller; no fault of anything."""
 
     exit_code = 130
+
+
+class TrainingError(MapCoderError):
+    """A training whose loss or gradient is no number any more; the last checkpoint is kept."""
+
+    exit_code = 8
 
 
 class SandboxError(MapCoderError):

@@ -303,7 +303,7 @@ class TrainConfig(Record):
     """Keep only each layer's input for the way back: less memory, a third more computing."""
     checkpoint_steps: Annotated[int, Field(gt=0)] = 50
     log_steps: Annotated[int, Field(gt=0)] = 10
-    """Steps of a line of metrics.jsonl."""
+    """Steps of a line of metrics.jsonl at most; checkpoints and validations have one too."""
     report_to: Literal["trackio", "wandb"] | None = None
     """Who else is told of every line; None = nobody."""
     seed: int = 0

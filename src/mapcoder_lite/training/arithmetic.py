@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from mapcoder_lite.settings import TrainConfig
 from mapcoder_lite.training.shapes import ATTENTION, Linear, Shape, adapted_linears
 
 Weights = Literal["float32", "bfloat16", "nf4"]
@@ -22,8 +23,7 @@ _BYTES = {"float32": 4.0, "bfloat16": 2.0, "nf4": 4.127 / 8}
 """A weight. NF4: 4 bits, and per block of 64 a scale of 8 bits whose own scale is a float32 per 256
 blocks (QLoRA 2305.14314, double quantisation)."""
 
-_ADAPTER_BYTES = 16
-"""A trained number: float32 value, gradient and Adam's two moments."""
+_FLOAT32 = 4
 
 _HEAD_TOKENS, _HEAD_COLUMNS = 4096, 8192
 """Largest tile of logits that the loss holds; the whole of (tokens, vocabulary) is never there."""
@@ -46,6 +46,10 @@ class Plan:
     rank: int = 32
     targets: str | Sequence[str] = "all-linear"
     weights: Weights = "bfloat16"
+    is_full: bool = False
+    """Whether all weights are trained in place of an adapter."""
+    adapter: Literal["float32", "bfloat16"] = "float32"
+    """How the adapter is kept while it is trained."""
     is_autocast: bool = True
     """Whether products are computed in bfloat16."""
     is_checkpointed: bool = True
@@ -53,9 +57,14 @@ class Plan:
     row_tokens: int = 4096
     """Of the longest row; shorter ones are padded to the longest of their batch."""
 
+    num_trained: int | None = None
+    """Trainable numbers of a role, where they were counted; None = by the shape."""
+
     @property
     def num_adapter_parameters(self) -> int:
         """Of one role's adapter."""
+        if self.num_trained is not None:
+            return self.num_trained
         return self.shape.num_adapter_parameters(self.rank, self.targets)
 
     @property
@@ -68,37 +77,46 @@ class Plan:
 class Memory:
     """Bytes that a training holds at its peak, by what they are."""
 
-    backbone: int
-    adapter: int
-    """Values, gradients and Adam's moments."""
+    weights: int
+    """Of the backbone."""
+    trained: int
+    """Trainable numbers, their gradients and Adam's two moments."""
     activations: int
-    head: int
-    """Last hidden states, their gradients, and the tile of logits."""
+    """Of the blocks, the last hidden states with their gradients, and the tile of logits."""
 
     @property
     def total(self) -> int:
         """All of them together."""
-        return self.backbone + self.adapter + self.activations + self.head
+        return self.weights + self.trained + self.activations
 
 
 def memory(plan: Plan, num_adapters: int = 1) -> Memory:
-    """Return the bytes of training so many adapters at once over one backbone."""
+    """Return the bytes of training so many adapters at once over one backbone.
+
+    Raises:
+        InputError: a target is no linear layer of a block.
+    """
     hidden = plan.shape.hidden
     logits = min(plan.batch_tokens, _HEAD_TOKENS) * min(plan.shape.vocabulary, _HEAD_COLUMNS)
+    head = plan.batch_tokens * hidden * (_FLOAT32 + _item_bytes(plan)) + _FLOAT32 * logits
+    if plan.is_full:  # the numbers themselves are the backbone
+        trained = 3 * int(_BYTES[plan.weights]) * plan.shape.num_parameters
+    else:
+        each = 4 * int(_BYTES[plan.adapter])
+        trained = each * num_adapters * plan.num_adapter_parameters
     return Memory(
-        backbone=backbone_bytes(plan.shape, plan.weights),
-        adapter=_ADAPTER_BYTES * num_adapters * plan.num_adapter_parameters,
-        activations=activation_bytes(plan),
-        head=plan.batch_tokens * hidden * (4 + _item_bytes(plan)) + 4 * logits,
+        weights=backbone_bytes(plan.shape, plan.weights),
+        trained=trained,
+        activations=activation_bytes(plan) + head,
     )
 
 
 def backbone_bytes(shape: Shape, weights: Weights) -> int:
-    """Return the bytes of the frozen weights."""
+    """Return the bytes of the weights; PEFT brings what nf4 does not cover to float32."""
     if weights != "nf4":
         return int(_BYTES[weights] * shape.num_parameters)
     rest = shape.num_parameters - shape.num_block_parameters
-    return int(_BYTES["nf4"] * shape.num_block_parameters + _BYTES["bfloat16"] * rest)
+    return int(_BYTES["nf4"] * shape.num_block_parameters + _FLOAT32 * rest)
 
 
 def activation_bytes(plan: Plan) -> int:
@@ -109,8 +127,8 @@ def activation_bytes(plan: Plan) -> int:
     block = block_bytes(plan)
     if not plan.is_checkpointed:
         return plan.shape.layers * block
-    inputs = plan.batch_tokens * plan.shape.hidden * _item_bytes(plan)
-    return plan.shape.layers * inputs + block
+    each = _FLOAT32 if plan.weights == "nf4" else _item_bytes(plan)  # of the stream between blocks
+    return plan.shape.layers * plan.batch_tokens * plan.shape.hidden * each + block
 
 
 def block_bytes(plan: Plan) -> int:
@@ -123,7 +141,7 @@ def block_bytes(plan: Plan) -> int:
     computed = attention + gate + _adapter_inputs(plan, adapted) + plan.rank * len(adapted)
     exact = 2 * shape.hidden + 2 + shape.heads  # the norms' inputs and scales, attention's sums
     copies = _BYTES["bfloat16"] * sum(one.num_adapter_parameters(plan.rank) for one in adapted)
-    per_token = computed * _item_bytes(plan) + exact * 4
+    per_token = computed * _item_bytes(plan) + exact * _FLOAT32
     return int(plan.batch_tokens * per_token + (copies if _is_half(plan) else 0))
 
 
@@ -169,6 +187,17 @@ def flops_per_token(plan: Plan) -> float:
 def tokens_per_second(plan: Plan, device: str, utilisation: float = UTILISATION) -> float:
     """Return what a device of `PEAK_FLOPS` trains on at this share of its peak."""
     return PEAK_FLOPS[device] * utilisation / flops_per_token(plan)
+
+
+def disk_bytes(settings: TrainConfig, num_trainable: int) -> int:
+    """Return the bytes that one role takes on disk at most: its checkpoints and the result.
+
+    A new checkpoint is written before the one before it goes, and the best is kept beside both.
+    """
+    each = int(_BYTES[settings.dtype if settings.method == "full" else settings.adapter_dtype])
+    num_checkpoints = 2 if settings.patience is None else 3
+    result = num_trainable * int(_BYTES[settings.save_dtype])
+    return num_checkpoints * num_trainable * 3 * each + result
 
 
 def minutes(num_tokens: float, tokens_a_second: float) -> float:

@@ -18,7 +18,7 @@ from mapcoder_lite.training.arithmetic import (
     minutes,
     tokens_per_second,
 )
-from mapcoder_lite.training.shapes import GROUPS, Shape
+from mapcoder_lite.training.shapes import ALL_LINEAR, GROUPS, Shape
 from mapcoder_lite.trajectory import Role
 
 PAPER_ROWS = {Role.RETRIEVAL: 2200, Role.DEBUGGING: 4200}
@@ -38,17 +38,32 @@ class Lengths:
     longest: int
 
 
-def plan_of(settings: TrainConfig, shape: Shape, row_tokens: int | None = None) -> Plan:
-    """Return what decides memory and time; the longest row is `max_tokens` unless it is known."""
+def plan_of(
+    settings: TrainConfig,
+    shape: Shape,
+    row_tokens: int | None = None,
+    num_trained: int | None = None,
+) -> Plan:
+    """Return what decides memory and time; the longest row is `max_tokens` unless it is known.
+
+    `num_trained` is what was counted on the model itself. Layers that the shape does not know are
+    then taken for all that it knows.
+    """
+    targets = settings.target_modules
+    names = {targets} if isinstance(targets, str) else set(targets)
+    is_known = names <= {*GROUPS, *ALL_LINEAR}
     return Plan(
         shape,
         rank=settings.rank,
-        targets=settings.target_modules,
+        targets="all-linear" if num_trained is not None and not is_known else targets,
         weights="nf4" if settings.quant == "nf4" else settings.dtype,
+        is_full=settings.method == "full",
+        adapter=settings.adapter_dtype,
         is_autocast=settings.autocast,
         is_checkpointed=settings.gradient_checkpointing,
         batch_rows=settings.batch_rows,
         row_tokens=row_tokens or settings.max_tokens,
+        num_trained=num_trained,
     )
 
 
@@ -108,9 +123,9 @@ def recipe_table(recipes: Mapping[str, tuple[TrainConfig, Shape]]) -> str:
                 f"{shape.num_parameters / 1e9:.3f} G",
                 f"{adapter / 1e6:.2f} M, {adapter / shape.num_parameters:.2%}",
                 f"{4 * adapter / shape.num_parameters:.2%}",
-                _gib(held.backbone),
-                _gib(held.adapter),
-                _gib(held.activations + held.head),
+                _gib(held.weights),
+                _gib(held.trained),
+                _gib(held.activations),
                 _gib(held.total),
                 _gib(memory(replace(one, weights="nf4")).total),
                 _gib(memory(replace(one, is_checkpointed=False)).total),
@@ -142,9 +157,9 @@ def _parameters(plan: Plan, num_adapters: int) -> str:
 def _memory(plan: Plan, num_adapters: int) -> str:
     held = memory(plan, num_adapters)
     return (
-        f"{held.total / GIB:.2f} GiB of tensors: backbone {held.backbone / GIB:.2f}, adapters with "
-        f"gradients and Adam {held.adapter / GIB:.2f}, activations of {plan.batch_rows} rows of "
-        f"{plan.row_tokens} tokens {(held.activations + held.head) / GIB:.2f}"
+        f"{held.total / GIB:.2f} GiB of tensors: backbone {held.weights / GIB:.2f}, adapters with "
+        f"gradients and Adam {held.trained / GIB:.2f}, activations of {plan.batch_rows} rows of "
+        f"{plan.row_tokens} tokens {held.activations / GIB:.2f}"
     )
 
 

@@ -82,7 +82,7 @@ def merge(backbone: Path, adapter: Path, out: Path, dtype: Dtype) -> Merged:
 
 def _logits(model: PreTrainedModel | PeftModel) -> torch.Tensor:
     """(1, T, vocabulary), of tokens from all over the vocabulary."""
-    size = model.get_input_embeddings().weight.shape[0]
+    size = int(model.config.vocab_size)
     ids = torch.linspace(0, size - 1, min(_NUM_PROBES, size)).long()[None]
     with torch.inference_mode():
         return model(input_ids=ids, use_cache=False).logits.float()

@@ -125,3 +125,40 @@ class Merged(Record):
     of the logits."""
     rounded_difference: float
     """The same in the dtype that was saved."""
+
+
+class RolePlan(Record):
+    """What training one role would take."""
+
+    role: Role
+    is_finished: bool
+    num_rows: int
+    num_validation: int
+    num_dropped: int
+    num_tokens: int
+    """Of an epoch, prompts and completions."""
+    longest: int
+    """Tokens of the longest row."""
+    num_steps: int
+    memory_bytes: dict[Literal["weights", "trained", "activations"], int]
+    """By arithmetic: of the backbone; of the adapter, its gradient and AdamW; of one forward with
+    the longest row in every place. What libraries hold beside comes on top."""
+
+
+class TrainingPlan(Record):
+    """What `train --dry-run` says: nothing was refused, and this is what would be done."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    way: str
+    """joint, or separate and why."""
+    num_parameters: int
+    """Of the backbone."""
+    num_trainable: int
+    """Of one role."""
+    share: float
+    """Of these in the backbone's."""
+    share_of_all: float
+    """Of the adapters of all four roles together in the backbone's."""
+    disk_bytes: int
+    """That a role takes at most while it is trained."""
+    roles: tuple[RolePlan, ...]

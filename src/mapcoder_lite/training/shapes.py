@@ -1,8 +1,8 @@
 """The shape of a backbone: its linear layers, and how many numbers it and its adapters hold.
 
-Counts are exact for the architectures named in `_ARCHITECTURES`; others are refused, not guessed.
+Counts are exact for Qwen2, Llama and Mistral; others are counted as if they were built like Llama.
 
-Knows: config.json of Qwen2, Llama and Mistral, which linear layers LoRA is put on.
+Knows: config.json, which linear layers LoRA is put on.
 Does not know: weights, memory, speed, torch.
 """
 
@@ -13,10 +13,6 @@ from pathlib import Path
 from typing import cast
 
 from mapcoder_lite.errors import InputError
-
-_ARCHITECTURES = ("qwen2", "llama", "mistral")
-_DEFAULT_BIAS = {"qwen2": True, "llama": False, "mistral": False}
-"""Whether q, k and v have a bias where config.json does not say; o has one only where it says."""
 
 ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj")
 MLP = ("gate_proj", "up_proj", "down_proj")
@@ -127,14 +123,12 @@ def read_shape(backbone: Path) -> Shape:
     """Read the shape of the backbone in a folder.
 
     Raises:
-        InputError: there is no config.json that can be read, or of another architecture.
+        InputError: there is no config.json that can be read, or it lacks a field.
     """
     try:
         fields = cast("dict[str, object]", json.loads((backbone / "config.json").read_bytes()))
         return shape_of(fields)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        if isinstance(error, InputError):
-            raise
         raise InputError(f"{backbone} has no config.json that can be read: {error!r}") from error
 
 
@@ -142,19 +136,17 @@ def shape_of(fields: Mapping[str, object]) -> Shape:
     """Return the shape that the fields of a config.json describe.
 
     Raises:
-        InputError: another architecture than those that are counted here.
         KeyError: a field is missing.
     """
-    kind = str(fields.get("model_type"))
-    if kind not in _ARCHITECTURES:
-        raise InputError(f"model_type={kind} is not counted here, only {', '.join(_ARCHITECTURES)}")
+    kind = fields.get("model_type")
 
     def number(name: str, otherwise: int | None = None) -> int:
         value = fields.get(name, otherwise)
         return int(cast(int, fields[name] if value is None else value))
 
     hidden, heads = number("hidden_size"), number("num_attention_heads")
-    qkv_bias = bool(fields.get("attention_bias", _DEFAULT_BIAS[kind]))
+    # Qwen2 and Mistral have no such setting: their code decides.
+    has_bias = kind not in ("qwen2", "mistral") and bool(fields.get("attention_bias", False))
     return Shape(
         hidden=hidden,
         mlp=number("intermediate_size"),
@@ -164,8 +156,8 @@ def shape_of(fields: Mapping[str, object]) -> Shape:
         head_width=int(cast(int, fields.get("head_dim") or hidden // heads)),
         vocabulary=number("vocab_size"),
         is_tied=bool(fields.get("tie_word_embeddings", False)),
-        has_qkv_bias=qkv_bias if kind == "llama" else _DEFAULT_BIAS[kind],
-        has_output_bias=qkv_bias if kind == "llama" else False,
+        has_qkv_bias=kind == "qwen2" or has_bias,
+        has_output_bias=has_bias,
         has_mlp_bias=kind == "llama" and bool(fields.get("mlp_bias", False)),
     )
 

@@ -1,210 +1,173 @@
-"""One role's rows become one LoRA adapter, with TRL's trainer and PEFT.
+"""Roles' rows become adapters: what is owed, by which way, and the manifest of all.
 
-Knows: the trainer, adapters on disk and their manifest.
-Does not know: where rows come from, what the role is for.
+Knows: roles, what is finished, the two ways of training.
+Does not know: how an adapter is trained, what may be refused.
 """
 
 # torch and its libraries leave most of their types open
 # pyright: basic
 
-import json
 import logging
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import torch
-import transformers
-from datasets import Dataset
-from peft import LoraConfig, PeftModel, get_peft_model
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase
-from trl.trainer.sft_config import SFTConfig
-from trl.trainer.sft_trainer import SFTTrainer
+from accelerate import PartialState
 
-from mapcoder_lite.engine.folders import backbone_digest
-from mapcoder_lite.errors import InputError, StoreError
-from mapcoder_lite.example import Example
-from mapcoder_lite.jsonl import write_text
+from mapcoder_lite.errors import StoreError
+from mapcoder_lite.jsonl import hold
 from mapcoder_lite.settings import TrainConfig
-from mapcoder_lite.training.rows import Split, conversation, read_split
-from mapcoder_lite.trajectory import Role, digest
+from mapcoder_lite.training import order
+from mapcoder_lite.training.artefacts import claim, claim_of, is_finished, write_manifest
+from mapcoder_lite.training.checks import Prepared, check_disk, longest, prepare
+from mapcoder_lite.training.curves import draw_curves
+from mapcoder_lite.training.journal import Tell, tell_nobody
+from mapcoder_lite.training.records import RolePlan, TrainingPlan
+from mapcoder_lite.training.rows import Split
+from mapcoder_lite.training.separate import train_role
+from mapcoder_lite.trajectory import Role
 
 log = logging.getLogger(__name__)
 
 
-def train(settings: TrainConfig, dataset: Path, folder: Path, roles: tuple[Role, ...]) -> None:
+def train(
+    settings: TrainConfig,
+    dataset: Path,
+    folder: Path,
+    roles: tuple[Role, ...],
+    *,
+    tell: Tell = tell_nobody,
+    prompts: str | None = None,
+) -> None:
     """Train one adapter a role into `folder/<role>`, going on after an interruption.
 
-    A role that already has its manifest is left as it is; one that was interrupted goes on from
-    its last checkpoint.
+    A role that already has its training.json is left as it is; one that was interrupted goes on
+    from its last checkpoint. Every role is checked before the first is trained. `prompts` is the
+    digest of the prompts that serving asks with; None = not compared.
 
     Raises:
-        InputError: rows or backbone are missing, or too many rows are too long.
-        StoreError: the folder holds a training with other settings or rows.
+        ConfigError: settings do not go together, or need what is not installed.
+        EngineError: the backbone's folder is none.
+        InputError: rows are missing, too long, or were made for another template or prompt set.
+        StoreError: the folder holds another training, or the disk is full or not to be written to.
+        TrainingError: loss or gradient is no number; the last checkpoint is kept.
     """
-    if not settings.backbone:
-        raise InputError("train.backbone is not set: name the folder of the backbone")
-    for role in roles:
-        tokenizer = AutoTokenizer.from_pretrained(settings.backbone)
-        rows = read_split(dataset, role, tokenizer, settings.max_tokens)
-        _claim(settings, rows, folder / role)
-        if _is_finished(folder / role):
-            log.info("%s: finished before, left as it is", role)
-            continue
-        _train_role(settings, tokenizer, rows, folder / role, role)
-    _write_manifest(settings, dataset, folder)
+    prepared = prepare(settings, dataset, roles, prompts)
+    processes = PartialState(cpu=not torch.cuda.is_available())
+    with ExitStack() as stack:
+        if processes.is_main_process:
+            stack.callback(_held(folder).close)
+        with processes.main_process_first():
+            owed = _claimed(prepared, folder)
+        if owed:
+            check_disk(prepared.disk_bytes, folder)
+        obstacle = obstacle_to_joint(settings, len(owed), processes.num_processes)
+        if owed and obstacle is None:
+            _train_jointly(prepared, folder, owed)
+        elif owed:
+            _train_separately(prepared, folder, owed, obstacle or "", tell)
+        if processes.is_main_process:
+            for role in owed:
+                draw_curves(role, folder / role)
+            write_manifest(dataset, folder)
 
 
-def _claim(settings: TrainConfig, split: Split, folder: Path) -> None:
-    """Write down what is trained on what, or check that a resume brings the same."""
-    chosen = settings.model_dump(mode="json", exclude={"num_threads", "checkpoint_steps"})
-    all_rows = (*split.train, *split.validation, *split.too_long)
-    rows = [row.model_dump(mode="json") for row in all_rows]
-    wanted = json.dumps({"settings": chosen, "rows": digest(rows)}, indent=1) + "\n"
-    saved = folder / "settings.json"
-    if not saved.exists():
+def _held(folder: Path):
+    try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_text(saved, wanted)
-    elif saved.read_text(encoding="utf-8") != wanted:
+        return hold(folder)
+    except OSError as error:
         raise StoreError(
-            f"{folder} was begun with other settings or rows (see {saved}): give the same to go "
-            "on, or another --name"
-        )
+            f"cannot write to {folder}: {error.strerror}; name another folder with --out"
+        ) from error
 
 
-def _is_finished(folder: Path) -> bool:
-    return (folder / "training.json").exists()
+def _claimed(prepared: Prepared, folder: Path) -> tuple[Role, ...]:
+    """Claim every role's folder; return the roles that are not finished."""
+    owed: list[Role] = []
+    for role, split in prepared.splits.items():
+        wanted = claim_of(prepared.settings, prepared.backbone_digest, prepared.tokenizer, split)
+        claim(wanted, folder / role)
+        if is_finished(folder / role):
+            log.info("%s: finished before, left as it is", role)
+        else:
+            owed.append(role)
+    return tuple(owed)
 
 
-def _train_role(
-    settings: TrainConfig,
-    tokenizer: PreTrainedTokenizerBase,
-    rows: Split,
-    folder: Path,
-    role: Role,
+def obstacle_to_joint(settings: TrainConfig, num_roles: int, num_processes: int) -> str | None:
+    """Why the roles are not trained in one pass; None = they are."""
+    plain = TrainConfig()
+    only_separate = ("method", "quant", "dora", "initialisation", "loraplus_ratio", "report_to")
+    chosen = [name for name in only_separate if getattr(settings, name) != getattr(plain, name)]
+    if not settings.joint:
+        return "train.joint is off"
+    if num_roles < 2:
+        return "there is one role"
+    if num_processes > 1:
+        return f"there are {num_processes} processes"
+    if chosen:
+        return f"train.{chosen[0]} is {getattr(settings, chosen[0])}"
+    return None
+
+
+def _train_jointly(prepared: Prepared, folder: Path, roles: tuple[Role, ...]) -> None:
+    from mapcoder_lite.training.joint import train_jointly
+
+    log.info("%s: in one pass over the backbone", ", ".join(roles))
+    train_jointly(prepared.settings, prepared.dataset, folder, roles)
+
+
+def _train_separately(
+    prepared: Prepared, folder: Path, roles: tuple[Role, ...], reason: str, tell: Tell
 ) -> None:
-    transformers.set_seed(settings.seed)
-    if settings.num_threads:
-        torch.set_num_threads(settings.num_threads)
-    if len(rows.too_long) > settings.max_dropped:
-        names = ", ".join(sorted({row.provenance.problem_id for row in rows.too_long})[:5])
-        raise InputError(
-            f"{role}: {len(rows.too_long)} rows exceed {settings.max_tokens} tokens and would be "
-            f"cut ({names} ...); raise train.max_tokens, or allow so many to be left out with "
-            f"train.max_dropped"
-        )
-    for row in rows.too_long:
-        log.warning("%s: left out, too long: %s", role, row.provenance)
-    trainer = build_trainer(settings, tokenizer, folder, rows.train, rows.validation)
-    result = trainer.train(resume_from_checkpoint=_last_checkpoint(folder / "checkpoints"))
-    metrics = {**result.metrics, **(trainer.evaluate() if rows.validation else {})}
-    counts = {"num_rows": len(rows.train), "num_dropped": len(rows.too_long)}
-    _save(settings, trainer, folder, metrics, **counts)
+    log.info("%s: one after the other, since %s", ", ".join(roles), reason)
+    for role in roles:
+        train_role(prepared, role, folder / role, tell)
 
 
-def _last_checkpoint(folder: Path) -> str | None:
-    """The newest whole checkpoint; one cut by a kill lacks the state, which is written last."""
-    whole = [path.parent for path in folder.glob("checkpoint-*/trainer_state.json")]
-    if not whole:
-        return None
-    return str(max(whole, key=lambda path: int(path.name.partition("-")[2])))
-
-
-def build_trainer(
+def plan(
     settings: TrainConfig,
-    tokenizer: PreTrainedTokenizerBase,
+    dataset: Path,
     folder: Path,
-    train: list[Example],
-    validation: list[Example],
-) -> SFTTrainer:
-    """The trainer of one role: loss on the reply only, adapters in float32, nothing cut."""
-    model = AutoModelForCausalLM.from_pretrained(
-        str(settings.backbone), dtype=getattr(torch, settings.dtype)
-    )
-    lora = LoraConfig(
-        task_type="CAUSAL_LM",
-        r=settings.rank,
-        lora_alpha=settings.alpha,
-        lora_dropout=settings.dropout,
-        target_modules=settings.target_modules,
-    )
-    # Wrapped here rather than by the trainer, so that the adapter's dtype is ours to say.
-    model = get_peft_model(model, lora, autocast_adapter_dtype=False)
-    for name, parameter in model.named_parameters():
-        if "lora_" in name:
-            parameter.data = parameter.data.float()
-    return SFTTrainer(
-        model=model,
-        args=_arguments(settings, folder, has_validation=bool(validation)),
-        train_dataset=_dataset(train),
-        eval_dataset=_dataset(validation) if validation else None,
-        processing_class=tokenizer,
+    roles: tuple[Role, ...],
+    prompts: str | None = None,
+) -> TrainingPlan:
+    """Check everything as `train` does, write nothing, and say what training would take.
+
+    Raises:
+        MapCoderError: whatever `train` would refuse.
+    """
+    prepared = prepare(settings, dataset, roles, prompts)
+    check_disk(prepared.disk_bytes, folder)
+    plans = tuple(_role_plan(prepared, split, folder) for split in prepared.splits.values())
+    num_owed = sum(not plan.is_finished for plan in plans)
+    obstacle = obstacle_to_joint(settings, num_owed, 1)
+    return TrainingPlan(
+        way="joint" if obstacle is None else f"separate, since {obstacle}",
+        num_parameters=prepared.size.num_parameters,
+        num_trainable=prepared.size.num_trainable,
+        share=prepared.size.share,
+        share_of_all=len(Role) * prepared.size.share,
+        disk_bytes=prepared.disk_bytes,
+        roles=plans,
     )
 
 
-def _arguments(settings: TrainConfig, folder: Path, *, has_validation: bool) -> SFTConfig:
-    return SFTConfig(
-        output_dir=str(folder / "checkpoints"),
-        max_length=None,  # rows were measured; nothing may be cut
-        packing=False,
-        completion_only_loss=True,
-        num_train_epochs=settings.epochs,
-        per_device_train_batch_size=settings.batch_rows,
-        per_device_eval_batch_size=settings.batch_rows,
-        gradient_accumulation_steps=settings.accumulation_steps,
-        learning_rate=settings.learning_rate,
-        lr_scheduler_type="cosine",
-        warmup_steps=settings.warmup_steps,
-        weight_decay=settings.weight_decay,
-        max_grad_norm=1.0,
-        train_sampling_strategy="group_by_length",
-        bf16=settings.autocast,
-        use_cpu=not torch.cuda.is_available(),
-        gradient_checkpointing=settings.gradient_checkpointing,
-        save_strategy="steps",
-        save_steps=settings.checkpoint_steps,
-        save_total_limit=1,
-        eval_strategy="epoch" if has_validation else "no",
-        logging_steps=10,
-        report_to="none",
-        seed=settings.seed,
-        data_seed=settings.seed,
-        dataloader_pin_memory=torch.cuda.is_available(),
+def _role_plan(prepared: Prepared, split: Split, folder: Path) -> RolePlan:
+    memory = prepared.memory[split.role]
+    return RolePlan(
+        role=split.role,
+        is_finished=is_finished(folder / split.role),
+        num_rows=len(split.train),
+        num_validation=len(split.validation),
+        num_dropped=len(split.too_long),
+        num_tokens=sum(len(row.ids) for row in split.train),
+        longest=longest(split),
+        num_steps=order.num_steps(len(split.train), prepared.settings),
+        memory_bytes={
+            "weights": memory.weights,
+            "trained": memory.trained,
+            "activations": memory.activations,
+        },
     )
-
-
-def _dataset(rows: list[Example]) -> Dataset:
-    return Dataset.from_list(
-        [
-            {"prompt": conversation(row.prompt), "completion": conversation(row.completion)}
-            for row in rows
-        ]
-    )
-
-
-def _save(
-    settings: TrainConfig, trainer: SFTTrainer, folder: Path, metrics: dict[str, Any], **counts: int
-) -> None:
-    """Save the adapter as PEFT does, then its record; the record marks completion."""
-    model = trainer.model
-    assert isinstance(model, PeftModel)
-    model.to(getattr(torch, settings.save_dtype))
-    # The backbone's place on this machine says nothing elsewhere.
-    model.peft_config["default"].base_model_name_or_path = Path(settings.backbone or "").name
-    # Embeddings are frozen; asked to decide, PEFT would look the backbone up on a hub.
-    model.save_pretrained(str(folder), save_embedding_layers=False)
-    (folder / "README.md").unlink(missing_ok=True)  # PEFT's empty model card
-    history = [row for row in trainer.state.log_history if "loss" in row or "eval_loss" in row]
-    record = {**counts, "metrics": metrics, "history": history}
-    write_text(folder / "training.json", json.dumps(record, indent=1) + "\n")
-
-
-def _write_manifest(settings: TrainConfig, dataset: Path, folder: Path) -> None:
-    backbone = Path(settings.backbone or "")
-    manifest = {
-        "schema_version": 1,
-        "settings": settings.model_dump(mode="json"),
-        "backbone_digest": backbone_digest(backbone),
-        "dataset": json.loads((dataset / "manifest.json").read_text()),
-        "roles": [role for role in Role if _is_finished(folder / role)],
-    }
-    write_text(folder / "mapcoder.json", json.dumps(manifest, indent=1) + "\n")
