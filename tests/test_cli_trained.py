@@ -27,15 +27,15 @@ def local(folders: dict[Role, Path]) -> Config:
 
 
 def test_adapters_of_these_prompts_and_of_unknown_ones_raise_no_doubt(tmp_path):
-    ours = trained(tmp_path / "a", json.dumps({"prompts_digest": prompts_digest()}))
-    silent = trained(tmp_path / "b", json.dumps({"prompts_digest": None}))
+    ours = trained(tmp_path / "a", json.dumps({"dataset": {"prompts_digests": [prompts_digest()]}}))
+    silent = trained(tmp_path / "b", json.dumps({"dataset": {}}))
     assert other_prompts(ours) == other_prompts(silent) == ()
     assert preflight.prepare(local(ours)).lines == ()
     assert other_prompts({Role.CODING: tmp_path / "none"}) == ()
 
 
 def test_adapters_of_other_prompts_are_named_before_the_first_request(tmp_path):
-    folders = trained(tmp_path, json.dumps({"prompts_digest": "0" * 64}))
+    folders = trained(tmp_path, json.dumps({"dataset": {"prompts_digests": ["0" * 64]}}))
     (line,) = preflight.prepare(local(folders)).lines
     assert line.startswith("coding: trained on prompts of another version (000000000000)")
     assert prompts_digest()[:12] in line

@@ -56,7 +56,6 @@ def manifest(**changes: object) -> AdapterManifest:
         "backbone": "Qwen2.5-7B-Instruct",
         "backbone_digest": "cd" * 32,
         "template_digest": "ef" * 32,
-        "prompts_digest": "12" * 32,
         "dataset": made.model_dump(mode="json"),
         "trainings": {role: training(role) for role in ROLES},
         "version": "0.1.0",

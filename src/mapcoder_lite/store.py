@@ -95,6 +95,8 @@ class RunHeader(Record):
     """Of a repair."""
     supervisor_identity: str | None = None
     """Who blames, of a repair."""
+    prompts_digest: str | None = None
+    """Of the templates that every role was asked with; None: the run is older than this."""
     version: str
     commit: str | None = None
 
@@ -373,9 +375,16 @@ def _changes(old: RunHeader, new: RunHeader) -> list[str]:
         changes.append(f"the run that is repaired: {_told(old.source)} -> {_told(new.source)}")
     if old.supervisor_identity != new.supervisor_identity:
         changes.append(f"the supervisor: {old.supervisor_identity} -> {new.supervisor_identity}")
-    if None not in (old.adapters, new.adapters) and old.adapters != new.adapters:
+    if _differ(old.prompts_digest, new.prompts_digest):
+        changes.append("the prompts' templates (another version of this program)")
+    if _differ(old.adapters, new.adapters):
         changes.append(f"the adapters on the server: {old.adapters} -> {new.adapters}")
     return changes
+
+
+def _differ(old: str | None, new: str | None) -> bool:
+    """Whether both are known and not the same."""
+    return None not in (old, new) and old != new
 
 
 def units_in(path: Path) -> set[Unit]:

@@ -51,6 +51,7 @@ def ended(
 def header(settings: "Config", work: "Work", engine: "Engine") -> "RunHeader":
     """Say who makes a run, and of what."""
     from mapcoder_lite import __version__
+    from mapcoder_lite.agents.prompt import prompts_digest
     from mapcoder_lite.origin import source_commit
     from mapcoder_lite.store import RunHeader
 
@@ -59,6 +60,7 @@ def header(settings: "Config", work: "Work", engine: "Engine") -> "RunHeader":
         config_digest=settings.digest,
         problems_digest=work.digest,
         engine_identity=engine.identity,
+        prompts_digest=prompts_digest(),
         version=__version__,
         commit=source_commit(),
     )

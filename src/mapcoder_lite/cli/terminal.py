@@ -16,6 +16,7 @@ import typer
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.progress import Progress, TaskID
 
 # Control characters, tab and newline excepted: model text must not move the cursor or ring.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -71,30 +72,35 @@ def say(text: str, colour: str | None = None) -> None:
 
 
 @contextmanager
-def telling(record: Callable[[str], None] | None = None) -> Generator[None]:
+def telling(
+    record: Callable[[str], None] | None = None, *, level: int = logging.WARNING
+) -> Generator[None]:
     """Show every warning that the package logs, such as a retry, as a line, and record it."""
     logger = logging.getLogger(__name__.partition(".")[0])
-    teller = _Teller(record)
+    teller = _Teller(record, level)
     was_propagating, logger.propagate = logger.propagate, False
+    old_level = logger.level
+    logger.setLevel(level)
     logger.addHandler(teller)
     try:
         yield
     finally:
         logger.removeHandler(teller)
+        logger.setLevel(old_level)
         logger.propagate = was_propagating
 
 
 class _Teller(logging.Handler):
     """Says what is logged, one line a record, as text that commands no terminal."""
 
-    def __init__(self, record: Callable[[str], None] | None) -> None:
-        super().__init__(logging.WARNING)
+    def __init__(self, record: Callable[[str], None] | None, level: int) -> None:
+        super().__init__(level)
         self._record = record
 
     def emit(self, record: logging.LogRecord) -> None:
         """Say one record."""
         line = visible(" ".join(record.getMessage().split()))
-        say(line, "yellow")
+        say(line, "yellow" if record.levelno >= logging.WARNING else None)
         if self._record is not None:
             self._record(line)
 
@@ -125,6 +131,56 @@ def waiting(text: str) -> Generator[None]:
     try:
         with console.status(Text(text)):
             yield
+    finally:
+        _moving.pop()
+
+
+class Bars:
+    """Moving bars on a lively terminal; elsewhere nothing, lines are said as they come."""
+
+    def __init__(self, progress: "Progress | None") -> None:
+        self._progress = progress
+        self._tasks: dict[str, TaskID] = {}
+
+    def move(self, name: str, done: int, total: int, note: str = "") -> None:
+        """Draw one bar as far as it has come."""
+        if self._progress is None:
+            return
+        if name not in self._tasks:
+            self._tasks[name] = self._progress.add_task(visible(name), total=total, note="")
+        task = self._tasks[name]
+        self._progress.update(task, completed=done)
+        if note:
+            self._progress.update(task, note=visible(note))
+
+
+@contextmanager
+def bars() -> Generator[Bars]:
+    """Show how far several things have come."""
+    if not is_lively():
+        yield Bars(None)
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}", markup=False),
+    )
+    _moving.append(console)
+    try:
+        with Progress(*columns, console=console) as progress:
+            yield Bars(progress)
     finally:
         _moving.pop()
 

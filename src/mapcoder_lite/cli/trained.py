@@ -35,13 +35,14 @@ def other_prompts(folders: Mapping[Role, Path]) -> tuple[str, ...]:
     from mapcoder_lite.agents.prompt import prompts_digest
     from mapcoder_lite.engine.folders import trained_prompts
 
+    asked = prompts_digest()
     found = {role: trained_prompts(role.value, folder) for role, folder in folders.items()}
-    strange = [role for role, digest in found.items() if digest not in (None, prompts_digest())]
+    strange = {role: d for role, digests in found.items() for d in digests if d != asked}
     if not strange:
         return ()
     names = ", ".join(role.value for role in strange)
     return (
-        f"{names}: trained on prompts of another version ({str(found[strange[0]])[:12]}) than are "
-        f"asked here ({prompts_digest()[:12]}): expect worse answers and format failures; train "
+        f"{names}: trained on prompts of another version ({next(iter(strange.values()))[:12]}) "
+        f"than are asked here ({asked[:12]}): expect worse answers and format failures; train "
         "anew, or use the version that their mapcoder.json names",
     )

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-from mapcoder_lite.agents.prompt import prompts_digest
 from mapcoder_lite.curation.decontamination import Contamination, Finding, decontaminate
 from mapcoder_lite.curation.harvest import open_runs, rows_of
 from mapcoder_lite.curation.lengths import measured
@@ -50,6 +49,8 @@ class DatasetManifest(Record):
     schema_version: Literal[1] = 1
     runs: dict[str, str]
     """Run name to the digest of its trajectories."""
+    prompts_digests: tuple[str, ...] = ()
+    """Of the prompts' templates that the runs were asked with; a run older than this says none."""
     settings: DatasetConfig
     num_trajectories: int
     num_defective: int
@@ -83,8 +84,6 @@ class DatasetManifest(Record):
     """Hex SHA-256 of the rows of each role, validation last."""
     sources: tuple[SourceCount, ...] | None = None
     """Whose problems the rows show; None: a data set older than this."""
-    prompts_digest: str | None = None
-    """Of the prompts' templates when the rows were made; None: a data set older than this."""
 
 
 def write_dataset(
@@ -119,6 +118,7 @@ def write_dataset(
     parts = _split(rows, settings)
     manifest = DatasetManifest(
         runs={run.path.resolve().name: run.trajectories_digest for run in opened},
+        prompts_digests=tuple(sorted({d for run in opened if (d := run.header.prompts_digest)})),
         settings=settings,
         num_trajectories=counts["trajectories"],
         num_defective=counts["defective"],
@@ -140,7 +140,6 @@ def write_dataset(
         contamination=found.summary if found is not None else None,
         digests={role: _digest([*train, *later]) for role, (train, later) in parts.items()},
         sources=sources_of(rows, problems),
-        prompts_digest=prompts_digest(),
     )
     _write(folder, parts, found, manifest)
     return manifest

@@ -114,17 +114,20 @@ def check_origin(name: str, folder: Path, backbone: str) -> None:
             )
 
 
-def trained_prompts(name: str, folder: Path) -> str | None:
-    """Return the digest of the prompts that an adapter was trained on; None: nothing says it.
+def trained_prompts(name: str, folder: Path) -> tuple[str, ...]:
+    """Return the digests of the prompts that an adapter's rows were asked with; none: not told.
 
     Raises:
         EngineError: the record of training cannot be read.
     """
     for _, fields in _training_records(name, folder):
-        found = fields.get("prompts_digest")
-        if isinstance(found, str):
-            return found
-    return None
+        made = fields.get("dataset")
+        if not isinstance(made, dict):
+            continue
+        found = cast("dict[str, object]", made).get("prompts_digests")
+        if isinstance(found, list):
+            return tuple(map(str, cast("list[object]", found)))
+    return ()
 
 
 def _training_records(name: str, folder: Path) -> Iterator[tuple[Path, dict[str, object]]]:

@@ -108,7 +108,7 @@ def _model_card(folder: Path, words: Words, runs: Sequence[Metrics]) -> str:
         manifest=manifest,
         backbone=backbone,
         backbone_yaml=_quoted(backbone),
-        dataset=made,
+        prompts=made.get("prompts_digests") or (),
         digests=_mapping(made.get("digests")),
         sources=made.get("sources") or (),
         settings=Raw(settings.replace("```", "")),

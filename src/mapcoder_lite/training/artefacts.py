@@ -22,9 +22,9 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from mapcoder_lite import __version__
-from mapcoder_lite.engine.folders import adapter_digest, backbone_digest
+from mapcoder_lite.engine.folders import adapter_digest
 from mapcoder_lite.errors import InputError, StoreError
-from mapcoder_lite.jsonl import read_lines, read_record, write_lines, write_record
+from mapcoder_lite.jsonl import file_digest, read_lines, read_record, write_lines, write_record
 from mapcoder_lite.origin import source_commit
 from mapcoder_lite.settings import TrainConfig
 from mapcoder_lite.training.records import AdapterManifest, Training, TrainingClaim, TrainingLine
@@ -152,9 +152,11 @@ def save_adapter(
 
 
 def weights_digest(folder: Path) -> str:
-    """Digest of what a role's folder holds: an adapter, or a whole model."""
-    is_adapter = (folder / "adapter_config.json").exists()
-    return adapter_digest(folder) if is_adapter else backbone_digest(folder)
+    """Digest of what a role's folder holds: an adapter, or the weights of a whole model."""
+    if (folder / "adapter_config.json").exists():
+        return adapter_digest(folder)
+    files = sorted([*folder.glob("*.safetensors"), folder / "config.json"])
+    return digest({path.name: file_digest(path) for path in files})
 
 
 def complete(training: Training, folder: Path) -> None:
@@ -184,14 +186,12 @@ def write_manifest(dataset: Path, folder: Path) -> None:
         return
     begun = read_record(folder / next(iter(trainings)) / "settings.json", TrainingClaim)
     made = dataset_manifest(dataset)
-    prompts = made.get("prompts_digest")
     manifest = AdapterManifest(
         roles=tuple(trainings),
         settings=begun.settings,
         backbone=Path(begun.settings.backbone or "").resolve().name,
         backbone_digest=begun.backbone_digest,
         template_digest=begun.template_digest,
-        prompts_digest=prompts if isinstance(prompts, str) else None,
         dataset=made,
         trainings=trainings,
         version=__version__,

@@ -20,7 +20,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 from mapcoder_lite.engine.folders import backbone_digest, check_backbone
 from mapcoder_lite.errors import ConfigError, InputError, StoreError
 from mapcoder_lite.settings import TrainConfig
-from mapcoder_lite.training.arithmetic import Memory, disk_bytes, memory
+from mapcoder_lite.training.arithmetic import Plan, disk_bytes
 from mapcoder_lite.training.artefacts import dataset_manifest
 from mapcoder_lite.training.forecast import plan_of
 from mapcoder_lite.training.rows import Row, Split, end_tokens, origin, read_split
@@ -41,7 +41,7 @@ class Prepared:
     backbone_digest: str
     splits: Mapping[Role, Split]
     size: Size
-    memory: Mapping[Role, Memory]
+    plans: Mapping[Role, Plan]
     disk_bytes: int
     """That one role takes at most while it is trained."""
 
@@ -73,13 +73,13 @@ def prepare(
         _check_validation(settings, split, dataset)
     size = measure(settings)
     shape = read_shape(backbone)
-    reckoned = {
-        role: memory(plan_of(settings, shape, longest(split), size.num_trainable))
+    plans = {
+        role: plan_of(settings, shape, longest(split), size.num_trainable)
         for role, split in splits.items()
     }
     needed = disk_bytes(settings, size.num_trainable)
     digest = backbone_digest(backbone)
-    return Prepared(settings, dataset, tokenizer, digest, splits, size, reckoned, needed)
+    return Prepared(settings, dataset, tokenizer, digest, splits, size, plans, needed)
 
 
 def longest(split: Split) -> int:

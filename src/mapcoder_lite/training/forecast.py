@@ -5,15 +5,13 @@ Does not know: formulas, models, torch, where the words are shown.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from mapcoder_lite.settings import TrainConfig
 from mapcoder_lite.training.arithmetic import (
     GIB,
     PEAK_FLOPS,
-    UTILISATION,
     Plan,
-    flops_per_token,
     memory,
     minutes,
     tokens_per_second,
@@ -26,16 +24,6 @@ PAPER_ROWS = {Role.RETRIEVAL: 2200, Role.DEBUGGING: 4200}
 
 ROW_TOKENS = 1500
 """Of a row on the average, for what has no rows yet."""
-
-
-@dataclass(frozen=True, slots=True)
-class Lengths:
-    """The rows of a role, as they were measured."""
-
-    num_rows: int
-    num_tokens: int
-    """Of all rows once, prompts and replies."""
-    longest: int
 
 
 def plan_of(
@@ -67,28 +55,9 @@ def plan_of(
     )
 
 
-def dry_run(settings: TrainConfig, shape: Shape, rows: Mapping[Role, Lengths]) -> str:
-    """Return what a training of these rows will hold and take, a line each.
-
-    Raises:
-        InputError: a target module is not one of those that are counted.
-    """
-    longest = max((lengths.longest for lengths in rows.values()), default=None)
-    plan = plan_of(settings, shape, longest)
-    num_adapters = len(rows) if settings.joint else 1
-    lines = [
-        _parameters(plan, num_adapters),
-        f"memory: {_memory(plan, num_adapters)}, and what the runtime itself takes",
-        f"a token: {flops_per_token(plan) / 1e9:.1f} GFLOP, forward and back",
-    ]
-    for role, lengths in rows.items():
-        seen = settings.epochs * lengths.num_tokens
-        lines.append(
-            f"{role.value}: {lengths.num_rows} rows, {seen / 1e6:.2f} M tokens in "
-            f"{settings.epochs:g} epochs; {_durations(plan, seen)}"
-        )
-    lines.append(f"minutes at {UTILISATION:.0%} of the peak, padding not counted")
-    return "\n".join(lines)
+def durations(plan: Plan, num_tokens: float) -> dict[str, float]:
+    """Return the minutes that each device takes for so many tokens, all epochs counted."""
+    return {device: minutes(num_tokens, tokens_per_second(plan, device)) for device in PEAK_FLOPS}
 
 
 def recipe_lines(settings: TrainConfig, shape: Shape) -> tuple[str, ...]:
@@ -102,7 +71,7 @@ def recipe_lines(settings: TrainConfig, shape: Shape) -> tuple[str, ...]:
         f"{held:.1f} GiB of tensors with {plan.batch_rows} rows of {plan.row_tokens:,} tokens, "
         f"{memory(fewest).total / GIB:.1f} with nf4 and one;",
         f"{num_rows:,} rows of {ROW_TOKENS:,} tokens ({role.value}), {settings.epochs:g} epochs: "
-        f"{_durations(plan, seen)}.",
+        f"{told(durations(plan, seen))}.",
     )
 
 
@@ -129,7 +98,7 @@ def recipe_table(recipes: Mapping[str, tuple[TrainConfig, Shape]]) -> str:
                 _gib(held.total),
                 _gib(memory(replace(one, weights="nf4")).total),
                 _gib(memory(replace(one, is_checkpointed=False)).total),
-                *(f"{minutes(seen, tokens_per_second(plan, d)):.0f}" for d in PEAK_FLOPS),
+                *(f"{taken:.0f}" for taken in durations(plan, seen).values()),
             )
         )
     return _markdown((*head, *memories, *times), lines)
@@ -146,28 +115,9 @@ def target_table(shape: Shape, ranks: Sequence[int] = (8, 16, 32, 64)) -> str:
     return _markdown(columns, lines)
 
 
-def _parameters(plan: Plan, num_adapters: int) -> str:
-    count, whole = plan.num_adapter_parameters, plan.shape.num_parameters
-    return (
-        f"parameters: {whole / 1e6:,.2f} M in the backbone, {count / 1e6:,.2f} M in an adapter "
-        f"({count / whole:.2%}), {num_adapters * count / whole:.2%} in {num_adapters} at once"
-    )
-
-
-def _memory(plan: Plan, num_adapters: int) -> str:
-    held = memory(plan, num_adapters)
-    return (
-        f"{held.total / GIB:.2f} GiB of tensors: backbone {held.weights / GIB:.2f}, adapters with "
-        f"gradients and Adam {held.trained / GIB:.2f}, activations of {plan.batch_rows} rows of "
-        f"{plan.row_tokens} tokens {held.activations / GIB:.2f}"
-    )
-
-
-def _durations(plan: Plan, num_tokens: float) -> str:
-    return ", ".join(
-        f"{device} {minutes(num_tokens, tokens_per_second(plan, device)):.0f} min"
-        for device in PEAK_FLOPS
-    )
+def told(durations: Mapping[str, float]) -> str:
+    """Return durations as words."""
+    return ", ".join(f"{device} {taken:.0f} min" for device, taken in durations.items())
 
 
 def _gib(num_bytes: int) -> str:

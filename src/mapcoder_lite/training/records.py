@@ -96,10 +96,8 @@ class AdapterManifest(Record):
     """Name of its folder."""
     backbone_digest: str
     template_digest: str
-    prompts_digest: str | None
-    """Of the prompts' templates that the rows were asked with; None: the data set does not say."""
     dataset: dict[str, object]
-    """The data set's own manifest."""
+    """The data set's own manifest; it names the prompts that the rows were asked with."""
     trainings: dict[Role, Training]
     version: str
     commit: str | None
@@ -143,6 +141,9 @@ class RolePlan(Record):
     memory_bytes: dict[Literal["weights", "trained", "activations"], int]
     """By arithmetic: of the backbone; of the adapter, its gradient and AdamW; of one forward with
     the longest row in every place. What libraries hold beside comes on top."""
+    minutes: dict[str, float]
+    """By arithmetic, of all epochs: device to what it takes at the share of its peak that is usual,
+    padding and validation not counted."""
 
 
 class TrainingPlan(Record):

@@ -201,6 +201,7 @@ class RoleTrainer(SFTTrainer):
         model: Any = self.model
         model = self._wrap_model(model, training=False)
         model.eval()
+        variants.keep_trainable(model)
         total = torch.zeros(2, dtype=torch.float64)  # nats, tokens
         for inputs in self.get_eval_dataloader():
             inputs = self._prepare_inputs(inputs)

@@ -175,6 +175,17 @@ def set_dtype(model: nn.Module, settings: TrainConfig) -> None:
             parameter.data = parameter.data.to(getattr(torch, settings.adapter_dtype))
 
 
+def keep_trainable(model: nn.Module) -> None:
+    """Leave 4-bit layers in training mode while losses are looked at.
+
+    On a processor bitsandbytes repacks them in the other mode, and cannot train on what it packed.
+    They hold no dropout: an adapter's own is a layer beside.
+    """
+    for layer in model.modules():
+        if type(layer).__name__ == "Linear4bit":
+            layer.training = True
+
+
 def beginning(model: PeftModel, settings: TrainConfig) -> dict[str, Tensor]:
     """Where an adapter begins that took a part of the weights; empty for all others."""
     if settings.initialisation not in _FROM_WEIGHTS:
