@@ -42,7 +42,7 @@ def merge(
         raise ConfigError(
             f"merging needs {error.name}: pip install 'mapcoder-lite[local]'"
         ) from error
-    home = backbone or _trained_on(adapters)
+    home = backbone or _trained_on(adapters / role)
     record = merging.merge(home, adapters / role, out, dtype)
     if json:
         terminal.result(record.model_dump_json(indent=2))
@@ -54,15 +54,16 @@ def merge(
     terminal.result(str(out))
 
 
-def _trained_on(adapters: Path) -> Path:
+def _trained_on(adapter: Path) -> Path:
     from mapcoder_lite.errors import ConfigError
     from mapcoder_lite.jsonl import read_record
-    from mapcoder_lite.training.records import AdapterManifest
+    from mapcoder_lite.training.records import TrainingClaim
 
-    manifest = read_record(adapters / "mapcoder.json", AdapterManifest)
-    home = Path(manifest.settings.backbone or "")
-    if not home.is_dir():
+    begun = adapter / "settings.json"
+    named = read_record(begun, TrainingClaim).settings.backbone if begun.is_file() else None
+    if named is None or not Path(named).is_dir():
         raise ConfigError(
-            f"the backbone {manifest.backbone} is not at {home}: name its folder with --backbone"
+            f"where the backbone of {adapter} lies is not known, or it is gone: name its folder "
+            "with --backbone"
         )
-    return home
+    return Path(named)
