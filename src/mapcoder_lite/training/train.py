@@ -8,11 +8,14 @@ Does not know: how an adapter is trained, what may be refused.
 # pyright: basic
 
 import logging
-from contextlib import ExitStack
+import warnings
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import torch
 from accelerate import PartialState
+from transformers.utils import logging as transformers_logging
 
 from mapcoder_lite.errors import StoreError
 from mapcoder_lite.jsonl import hold
@@ -32,6 +35,21 @@ from mapcoder_lite.trajectory import Role
 log = logging.getLogger(__name__)
 
 
+@contextmanager
+def _quiet() -> Generator[None]:
+    """Keep the libraries' loading bars, and what they say to each other, off the terminal."""
+    was_shown = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.disable_progress_bar()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
+        try:
+            yield
+        finally:
+            if was_shown:
+                transformers_logging.enable_progress_bar()
+
+
+@_quiet()
 def train(
     settings: TrainConfig,
     dataset: Path,
@@ -71,9 +89,7 @@ def train(
         elif owed:
             _train_separately(prepared, folder, owed, obstacle or "", tell)
         if processes.is_main_process:
-            for role in owed:
-                draw_curves(role, folder / role)
-            write_manifest(dataset, folder)
+            _declare(prepared, folder)
     return processes.is_main_process
 
 
@@ -129,8 +145,19 @@ def _train_separately(
     log.info("%s: one after the other, since %s", ", ".join(roles), reason)
     for role in roles:
         train_role(prepared, role, folder / role, tell)
+        if PartialState().is_main_process:
+            _declare(prepared, folder)
 
 
+def _declare(prepared: Prepared, folder: Path) -> None:
+    """Write what speaks of all finished roles; after each, since a later one may fail."""
+    for role in prepared.splits:
+        if is_finished(folder / role) and not (folder / role / "loss.svg").exists():
+            draw_curves(role, folder / role)
+    write_manifest(prepared.dataset, folder)
+
+
+@_quiet()
 def plan(
     settings: TrainConfig,
     dataset: Path,

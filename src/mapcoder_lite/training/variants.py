@@ -27,7 +27,7 @@ from peft import (
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModelForCausalLM, BitsAndBytesConfig, PreTrainedModel
 
-from mapcoder_lite.errors import ConfigError
+from mapcoder_lite.errors import ConfigError, InputError
 from mapcoder_lite.settings import TrainConfig
 
 ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj")
@@ -142,7 +142,11 @@ def _check_targets(settings: TrainConfig, model: nn.Module) -> None:
 
 
 def load_backbone(settings: TrainConfig) -> PreTrainedModel:
-    """Load the backbone as it is trained on."""
+    """Load the backbone as it is trained on.
+
+    Raises:
+        InputError: weights are missing, which the library would make up.
+    """
     options: dict[str, Any] = {}
     if settings.quant == "nf4":
         options["quantization_config"] = BitsAndBytesConfig(
@@ -151,12 +155,19 @@ def load_backbone(settings: TrainConfig) -> PreTrainedModel:
             bnb_4bit_use_double_quant=True,
             bnb_4bit_compute_dtype=torch.bfloat16 if settings.autocast else torch.float32,
         )
-    return AutoModelForCausalLM.from_pretrained(
+    loaded: Any = AutoModelForCausalLM.from_pretrained(  # untyped: a pair because of the report
         str(settings.backbone),
         dtype=getattr(torch, settings.dtype),
         local_files_only=True,
+        use_safetensors=True,
+        output_loading_info=True,
         **options,
     )
+    model, report = loaded
+    lacking = sorted(report["missing_keys"])
+    if lacking:
+        raise InputError(f"{settings.backbone} lacks {len(lacking)} weights, such as {lacking[0]}")
+    return model
 
 
 def with_adapter(settings: TrainConfig, model: PreTrainedModel) -> PeftModel:
