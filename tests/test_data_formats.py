@@ -22,6 +22,7 @@ from mapcoder_lite.regrade import Beginning, Regrading
 from mapcoder_lite.store import Manifest, RunHeader, RunProblem
 from mapcoder_lite.training.records import (
     AdapterManifest,
+    Merged,
     Training,
     TrainingClaim,
     TrainingLine,
@@ -58,6 +59,7 @@ KINDS: tuple[type[Record], ...] = (
     TrainingLine,
     Training,
     AdapterManifest,
+    Merged,
     TrainingPlan,
 )
 
