@@ -51,7 +51,7 @@ def test_a_dry_run_says_what_it_would_take_and_writes_nothing(world):
 
 def test_a_dry_run_is_refused_what_training_is_refused(world):
     refused = given(world, "--name", "plan", "--dry-run", "-s", "train.max_tokens=20")
-    with pytest.raises(InputError, match="8 rows exceed 20 tokens"):
+    with pytest.raises(InputError, match="retrieval: 9 rows exceed 20 tokens"):
         CliRunner().invoke(build(), refused, catch_exceptions=False)
 
 

@@ -83,13 +83,16 @@ def train(
             owed = _claimed(prepared, folder)
         if owed:
             check_disk(prepared.disk_bytes, folder)
-        obstacle = obstacle_to_joint(settings, len(owed), processes.num_processes)
-        if owed and obstacle is None:
-            _train_jointly(prepared, folder, owed)
-        elif owed:
-            _train_separately(prepared, folder, owed, obstacle or "", tell)
-        if processes.is_main_process:
-            _declare(prepared, folder)
+        # Of the roles that are asked for, so that who goes on does so the same way.
+        obstacle = obstacle_to_joint(settings, len(prepared.splits), processes.num_processes)
+        try:
+            if owed and obstacle is None:
+                _train_jointly(prepared, folder, owed, tell)
+            elif owed:
+                _train_separately(prepared, folder, owed, obstacle or "", tell)
+        finally:  # one role may fail after others were finished
+            if processes.is_main_process:
+                _declare(prepared, folder)
     return processes.is_main_process
 
 
@@ -119,7 +122,16 @@ def _claimed(prepared: Prepared, folder: Path) -> tuple[Role, ...]:
 def obstacle_to_joint(settings: TrainConfig, num_roles: int, num_processes: int) -> str | None:
     """Why the roles are not trained in one pass; None = they are."""
     plain = TrainConfig()
-    only_separate = ("method", "quant", "dora", "initialisation", "loraplus_ratio", "report_to")
+    only_separate = (
+        "method",
+        "quant",
+        "dora",
+        "dropout",
+        "adapter_dtype",
+        "initialisation",
+        "loraplus_ratio",
+        "report_to",
+    )
     chosen = [name for name in only_separate if getattr(settings, name) != getattr(plain, name)]
     if not settings.joint:
         return "train.joint is off"
@@ -132,11 +144,11 @@ def obstacle_to_joint(settings: TrainConfig, num_roles: int, num_processes: int)
     return None
 
 
-def _train_jointly(prepared: Prepared, folder: Path, roles: tuple[Role, ...]) -> None:
+def _train_jointly(prepared: Prepared, folder: Path, roles: tuple[Role, ...], tell: Tell) -> None:
     from mapcoder_lite.training.joint import train_jointly
 
     log.info("%s: in one pass over the backbone", ", ".join(roles))
-    train_jointly(prepared.settings, prepared.dataset, folder, roles)
+    train_jointly(prepared, folder, roles, tell)
 
 
 def _train_separately(
@@ -145,12 +157,10 @@ def _train_separately(
     log.info("%s: one after the other, since %s", ", ".join(roles), reason)
     for role in roles:
         train_role(prepared, role, folder / role, tell)
-        if PartialState().is_main_process:
-            _declare(prepared, folder)
 
 
 def _declare(prepared: Prepared, folder: Path) -> None:
-    """Write what speaks of all finished roles; after each, since a later one may fail."""
+    """Write what speaks of all finished roles."""
     for role in prepared.splits:
         if is_finished(folder / role) and not (folder / role / "loss.svg").exists():
             draw_curves(role, folder / role)
@@ -173,8 +183,7 @@ def plan(
     prepared = prepare(settings, dataset, roles, prompts)
     check_disk(prepared.disk_bytes, folder)
     plans = tuple(_role_plan(prepared, split, folder) for split in prepared.splits.values())
-    num_owed = sum(not plan.is_finished for plan in plans)
-    obstacle = obstacle_to_joint(settings, num_owed, 1)
+    obstacle = obstacle_to_joint(settings, len(roles), 1)
     return TrainingPlan(
         way="joint" if obstacle is None else f"separate, since {obstacle}",
         num_parameters=prepared.size.num_parameters,
