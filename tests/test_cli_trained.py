@@ -9,9 +9,13 @@ from mapcoder_lite.agents.prompt import prompts_digest
 from mapcoder_lite.cli import preflight
 from mapcoder_lite.cli.trained import adapter_folders, other_prompts
 from mapcoder_lite.config import Config
+from mapcoder_lite.engine.folders import backbone_digest
+from mapcoder_lite.engine.local import LocalEngine
 from mapcoder_lite.errors import EngineError
 from mapcoder_lite.settings import EngineConfig, EngineKind
 from mapcoder_lite.trajectory import Role
+from test_training_merge import make_adapter
+from tiny_architectures import ARCHITECTURES, make_backbone
 
 
 def trained(folder: Path, record: str) -> dict[Role, Path]:
@@ -53,3 +57,15 @@ def test_the_packaged_adapters_are_where_they_are_asked_for():
     assert all(folder.is_dir() for folder in folders.values())
     assert adapter_folders(EngineConfig(adapters=False)) == {}
     assert adapter_folders(EngineConfig(kind=EngineKind.OPENAI)) == {}
+
+
+def test_another_chat_template_is_another_backbone_to_the_engine(tmp_path):
+    backbone = make_backbone(ARCHITECTURES["mistral"], tmp_path / "backbone")
+    adapter = make_adapter(backbone, tmp_path / "coding")
+    record = {"backbone_digest": backbone_digest(backbone)}
+    (tmp_path / "mapcoder.json").write_text(json.dumps(record))
+    LocalEngine(backbone, {"coding": adapter}).close()
+    template = backbone / "chat_template.jinja"
+    template.write_text(template.read_text().replace("[INST] ", "[INST]"))
+    with pytest.raises(EngineError, match="was trained on the backbone with digest"):
+        LocalEngine(backbone, {"coding": adapter})
