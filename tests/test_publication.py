@@ -5,11 +5,12 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mapcoder_lite.curation.examples import DatasetManifest
 from mapcoder_lite.curation.sources import SourceCount
+from mapcoder_lite.engine.folders import adapter_digest
 from mapcoder_lite.errors import InputError
 from mapcoder_lite.evaluation.metrics import Costs, Metrics, RoleFailures, Spent
 from mapcoder_lite.examination import Examination
@@ -26,7 +27,7 @@ WORDS = Words(licence="apache-2.0", title="First adapters")
 ROLES = (Role.CODING, Role.PLANNING)
 
 
-def training(role: Role) -> Training:
+def training(role: Role, weights_digest: str = "ab" * 32) -> Training:
     return Training(
         role=role,
         way="separate",
@@ -44,7 +45,7 @@ def training(role: Role) -> Training:
         loss=0.0149,
         untuned_loss=1.25,
         validation_loss=0.0131,
-        weights_digest="ab" * 32,
+        weights_digest=weights_digest,
     )
 
 
@@ -72,7 +73,8 @@ def adapters(folder: Path, **changes: object) -> Path:
         (folder / role / "adapter_config.json").write_text('{"r": 32}')
         (folder / role / "adapter_model.safetensors").write_bytes(b"weights")
         (folder / role / "settings.json").write_text('{"backbone": "/data/of/mine"}')
-    write_record(folder / "mapcoder.json", manifest(**changes))
+    trainings = {role: training(role, adapter_digest(folder / role)) for role in ROLES}
+    write_record(folder / "mapcoder.json", manifest(**{"trainings": trainings, **changes}))
     (folder / "README.md").write_text(card(folder, WORDS))
     return folder
 
@@ -162,6 +164,7 @@ def test_the_dataset_card_has_funnel_sources_overlap_and_columns(tmp_path):
 
 
 @given(name=st.text(min_size=1, max_size=60))
+@settings(max_examples=30, deadline=None)
 def test_no_name_becomes_markup_or_metadata(name, tmp_path_factory):
     folder = adapters(tmp_path_factory.mktemp("a") / "a", backbone=name, device=name)
     words = Words(licence=name, title=name)
@@ -240,6 +243,9 @@ def test_adapters_that_the_manifest_names_must_be_there(tmp_path):
     (folder / "coding" / "adapter_model.safetensors").unlink()
     (refusal,) = inspect(folder).refusals
     assert refusal.startswith("coding/adapter_model.safetensors is missing")
+    (folder / "coding" / "adapter_model.safetensors").write_bytes(b"others")
+    (refusal,) = inspect(folder).refusals
+    assert refusal.startswith("coding is not the adapter that mapcoder.json describes")
 
 
 def test_sources_whose_licence_forbids_it_are_refused_unless_a_person_says_so(tmp_path):

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal, cast
 
 from mapcoder_lite.curation.examples import DatasetManifest
+from mapcoder_lite.engine.folders import adapter_digest
 from mapcoder_lite.errors import InputError
 from mapcoder_lite.jsonl import file_digest, read_record
 from mapcoder_lite.publication.cards import ADAPTERS, DATASET, kind_of, manifest_path
@@ -92,7 +93,7 @@ def inspect(folder: Path, allowed: Collection[str] = (), secret: str | None = No
         *_card_faults(folder, card),
         *(fault for name in wanted for fault in _text_faults(folder, name, secret)),
         *(
-            _lacking_weights(folder, wanted)
+            _weights_faults(folder, wanted)
             if is_adapters
             else _licence_faults(folder, card, allowed)
         ),
@@ -183,12 +184,16 @@ def _leaves(tree: object, where: str) -> Iterator[tuple[str, object]]:
         yield where, tree
 
 
-def _lacking_weights(folder: Path, wanted: Collection[str]) -> Iterator[str]:
+def _weights_faults(folder: Path, wanted: Collection[str]) -> Iterator[str]:
     manifest = read_record(manifest_path(folder), AdapterManifest)
+    record = manifest_path(folder).name
     for role in manifest.roles:
-        for file in ("adapter_config.json", "adapter_model.safetensors"):
-            if f"{role}/{file}" not in wanted:
-                yield f"{role}/{file} is missing, yet {manifest_path(folder).name} names {role}"
+        names = (f"{role}/adapter_config.json", f"{role}/adapter_model.safetensors")
+        lacking = [name for name in names if name not in wanted]
+        if lacking:
+            yield f"{lacking[0]} is missing, yet {record} names {role}: train it anew"
+        elif adapter_digest(folder / role) != manifest.trainings[role].weights_digest:
+            yield f"{role} is not the adapter that {record} describes: it was changed since"
 
 
 def _licence_faults(folder: Path, card: str, allowed: Collection[str]) -> Iterator[str]:
