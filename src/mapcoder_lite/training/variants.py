@@ -118,11 +118,12 @@ def measure(settings: TrainConfig) -> Size:
     return Size(num_parameters, sum(p.numel() for p in adapted.parameters() if p.requires_grad))
 
 
-def _check_targets(settings: TrainConfig, model: nn.Module) -> None:
+def _check_targets(settings: TrainConfig, model: PreTrainedModel) -> None:
+    head = model.get_output_embeddings()
     linear = {
         name.rpartition(".")[2]: min(layer.in_features, layer.out_features)
         for name, layer in model.named_modules()
-        if isinstance(layer, nn.Linear) and layer is not model.get_output_embeddings()  # type: ignore[operator]
+        if isinstance(layer, nn.Linear) and layer is not head
     }
     wanted = lora_config(settings).target_modules
     named = set(linear) if isinstance(wanted, str) else set(wanted or ())
@@ -227,11 +228,11 @@ def on_the_original(
         a = torch.cat([tensors[name].cpu().double(), beginning[name].double()], dim=0)
         b = torch.cat([tensors[twin].cpu().double(), -beginning[twin].double()], dim=1)
         converted[twin], converted[name] = _balanced(b, a)
-    config = copy.copy(config)
-    config.init_lora_weights = True
-    config.r = 2 * config.r
-    config.lora_alpha = config.lora_alpha * (math.sqrt(2) if config.use_rslora else 2)  # type: ignore[assignment]
-    return converted, config
+    doubled: Any = copy.copy(config)  # alpha is typed as whole
+    doubled.init_lora_weights = True
+    doubled.r = 2 * config.r
+    doubled.lora_alpha = config.lora_alpha * (math.sqrt(2) if config.use_rslora else 2)
+    return converted, doubled
 
 
 def _balanced(b: Tensor, a: Tensor) -> tuple[Tensor, Tensor]:
