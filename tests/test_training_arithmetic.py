@@ -169,7 +169,16 @@ def test_what_a_block_keeps_is_what_autograd_saves(targets, is_half):
         for layers in (1, 3)
     )
     weights = "bfloat16" if is_half else "float32"
-    plan = Plan(many, 4, targets, weights, is_half, False, batch_rows=2, row_tokens=96)
+    plan = Plan(
+        many,
+        rank=4,
+        targets=targets,
+        weights=weights,
+        is_autocast=is_half,
+        is_checkpointed=False,
+        batch_rows=2,
+        row_tokens=96,
+    )
     a_block = (saved_bytes(many, plan) - saved_bytes(few, plan)) / 2
     assert arithmetic.block_bytes(plan) == a_block
 
