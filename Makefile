@@ -19,7 +19,7 @@ VLLM := .venv-vllm
 VLLM_READY := $(VLLM)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup toolchains demo pocket curation test test-vllm lint layout style types arrows lock check format bench clean
+.PHONY: help setup toolchains demo pocket curation ladder test test-vllm lint layout style types arrows lock check format bench clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -60,6 +60,18 @@ curation: $(READY)  ## the paper's curation in miniature: teacher, repaired stud
 	$(BIN)/mapcoder pocket truth runs/curation/teacher runs/curation/repaired datasets/curation
 	$(BIN)/mapcoder run --name judged $(CURATE) -s engine.mistakes=1.5 -s run.wanted_passes=0 -s run.limit=400 -s traversal.k=1 -s traversal.t=1
 	$(BIN)/mapcoder supervisors runs/curation/judged -c configs/pocket-repair.toml --faults scripted --faults-per-call 2 --replays 2 --out runs/curation
+
+# Days on two cores; every step goes on where it stopped, and `mapcoder pocket ladder FOLDER --commands`
+# prints each as a plain command. LIMIT: test problems of a rung; ENDS: those of the two ends, untuned
+# and four adapters, by default all. TIMES
+LIMIT ?= 400
+LADDER ?= runs/ladder
+ladder: $(READY) datasets/curation/manifest.json  ## the paper's experiments in miniature, after `make curation`: rungs, filter, supervisor, ranks, seeds, noise
+	@commands="$$($(BIN)/mapcoder pocket ladder $(LADDER) --commands --limit $(LIMIT) $(if $(ENDS),--ends $(ENDS)))" && \
+	  PATH="$(CURDIR)/$(BIN):$$PATH" sh -exc "$$commands"
+
+datasets/curation/manifest.json:
+	$(MAKE) curation
 
 test: $(READY)  ## the default test suite
 	$(BIN)/python -m pytest

@@ -272,9 +272,7 @@ def test_the_verb_writes_files_and_prints_tables_or_json(home, tmp_path):
 
 
 def test_rows_that_do_not_pass_again_end_in_exit_code_1(home, tmp_path):
-    rows = write_dataset(
-        [home / "data" / "teacher"], tmp_path / "loose", DatasetConfig(), keep_failed=True
-    )
+    rows = write_dataset([home / "data" / "teacher"], tmp_path / "loose", DatasetConfig(keep="all"))
     words = (
         "audit",
         str(home / "data" / "teacher"),

@@ -93,9 +93,13 @@ def test_a_dropped_plan_is_not_taught(run_path):
 
 def test_without_the_filter_failed_trajectories_come_too_and_say_so(run_path, tmp_path):
     strict = write_dataset([run_path], tmp_path / "strict", EXACT)
-    loose = write_dataset([run_path], tmp_path / "loose", EXACT, keep_failed=True)
+    all_of_them = EXACT.model_copy(update={"keep": "all"})
+    loose = write_dataset([run_path], tmp_path / "loose", all_of_them)
     assert loose.num_kept > strict.num_kept
-    assert {row.provenance.kept_by for row in rows_of(tmp_path / "loose")} == {"no filter"}
+    words = Counter(row.provenance.kept_by for row in rows_of(tmp_path / "loose"))
+    assert set(words) == {"passed all hidden tests", "no filter"}
+    assert (strict.settings.keep, strict.num_failed) == ("passing", 0)
+    assert (loose.settings.keep, loose.num_failed) == ("all", words["no filter"])
     assert read_record(tmp_path / "loose" / "manifest.json", DatasetManifest) == loose
 
 

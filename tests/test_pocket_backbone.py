@@ -13,7 +13,8 @@ from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from mapcoder_lite.pocket.backbone import train
-from tiny_model import TINY
+from mapcoder_lite.pocket.packing import PackedRows, new_tokenizer
+from tiny_model import TINY, tiny_backbone
 
 RECIPE = replace(TINY, num_tokens=512 * 40, checkpoint_minutes=0)
 COMMAND = """
@@ -29,7 +30,8 @@ if __name__ == "__main__":
 def kill_after_first_checkpoint(folder: Path, script: Path) -> int:
     """Start the training in another process, kill it with all its workers; return its step."""
     script.write_text(COMMAND.format(folder=str(folder)))
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    places = (str(Path(__file__).parent), os.environ.get("PYTHONPATH", ""))
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(places)}
     process = subprocess.Popen(
         [sys.executable, str(script)], env=environment, start_new_session=True
     )
@@ -58,3 +60,26 @@ def test_a_killed_training_ends_in_the_same_weights(tmp_path):
         [{"role": "user", "content": "Print 12."}], add_generation_prompt=True, return_dict=False
     )
     assert tokenizer.decode(ids) == "<|im_start|>user\nPrint 12.<|im_end|>\n<|im_start|>assistant\n"
+
+
+def test_a_row_is_the_same_whoever_packs_it(tmp_path):
+    new_tokenizer(600, seed=0).save(str(tmp_path / "tokenizer.json"))
+    whole = PackedRows(tmp_path / "tokenizer.json", 3, 128, range(4))
+    ids, said = whole[7]
+    assert ids.shape == said.shape == (4, 128)
+    share = PackedRows(tmp_path / "tokenizer.json", 3, 128, range(2, 4))
+    assert (share[7][0] == ids[2:]).all() and (share[7][1] == said[2:]).all()
+    assert (whole[8][0] != ids).any()
+
+
+def test_the_assistants_words_and_their_end_count_in_full(tmp_path):
+    new_tokenizer(600, seed=0).save(str(tmp_path / "tokenizer.json"))
+    tokenizer = AutoTokenizer.from_pretrained(tiny_backbone(tmp_path / "model"))
+    ids, said = PackedRows(tmp_path / "model" / "tokenizer.json", 0, 512, range(1))[0]
+    words = tokenizer.decode(ids[0][said[0]])
+    assert "<|im_start|>" not in words and "<|im_end|>" in words
+
+
+def test_a_backbone_of_another_architecture(tmp_path):
+    train(replace(TINY, architecture="llama", num_workers=1), tmp_path)
+    assert AutoModelForCausalLM.from_pretrained(tmp_path).config.model_type == "llama"

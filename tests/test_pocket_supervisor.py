@@ -10,6 +10,7 @@ from mapcoder_lite.curation.supervisor import ModelSupervisor
 from mapcoder_lite.errors import EngineError
 from mapcoder_lite.example import Blame
 from mapcoder_lite.judge.judge import SandboxJudge
+from mapcoder_lite.pocket.families import FAMILIES
 from mapcoder_lite.pocket.family import numbered
 from mapcoder_lite.pocket.problems import puzzles
 from mapcoder_lite.pocket.supervisor import ErrorRates, SupervisorEngine, culprit, wrong_steps
@@ -18,7 +19,7 @@ from mapcoder_lite.problem import Language
 from mapcoder_lite.runner import grade
 from mapcoder_lite.trajectory import Call, CallKind, FormatFailure, Message, Request, Role, Sampling
 
-KNOWN = list(islice(puzzles("train", 9), 18))
+KNOWN = list(islice(puzzles("train", 9), len(FAMILIES)))
 NEVER = MistakeRates(0, 0, 0, 0, 0, 0, 0, 0)
 
 

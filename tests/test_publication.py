@@ -103,6 +103,7 @@ def run(name: str, badge: str, passed: int) -> Metrics:
         adapters=badge,
         examination=Examination.model_validate_json(BLOCKS["Examination"]),
         num_problems=200,
+        num_unreadable=0,
         num_samples=1,
         num_units=200,
         num_solved_units=200,

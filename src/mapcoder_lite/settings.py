@@ -226,7 +226,11 @@ class RepairConfig(Record):
 
 
 class DatasetConfig(Record):
-    """Which rows are kept of the steps that were earned."""
+    """Which steps earn a row, and which rows are kept."""
+
+    keep: Literal["passing", "all"] = "passing"
+    """Attempts that teach: those whose program passed all hidden tests, or all, which measures what
+    that filter is worth."""
 
     against: tuple[str, ...] = ()
     """problems.jsonl of every evaluation set that no row may overlap with."""

@@ -76,7 +76,8 @@ def _rejudged(settings: "Config", runs: list[Path], dataset: Path) -> "Rejudged"
 
 def _write(found: "Audit", folder: Path) -> None:
     from mapcoder_lite.curation.audit_tables import markdown
-    from mapcoder_lite.curation.plots import can_plot, write_plots
+    from mapcoder_lite.curation.plots import write_plots
+    from mapcoder_lite.figures import can_plot
     from mapcoder_lite.jsonl import write_record, write_text
 
     folder.mkdir(parents=True, exist_ok=True)

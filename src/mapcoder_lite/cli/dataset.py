@@ -21,12 +21,11 @@ def dataset(
     config: options.Files = None,
     overrides: options.Overrides = None,
     out: Annotated[Path, typer.Option("--out", help="Folder of all data sets.")] = Path("datasets"),
-    keep_failed: Annotated[
-        bool, typer.Option("--keep-failed", help="Without the pass filter, to measure its worth.")
-    ] = False,
     json: options.Json = False,
 ) -> None:
     """Make training rows of the trajectories whose program passed all hidden tests.
+
+    -s dataset.keep=all takes all trajectories, to measure what that filter is worth.
 
     Example: mapcoder dataset runs/teacher runs/repaired --name first
     -s 'dataset.against=["data/xcodeeval/problems.jsonl"]'
@@ -34,7 +33,7 @@ def dataset(
     from mapcoder_lite.curation.examples import write_dataset
 
     settings = options.resolve(config, overrides).dataset
-    manifest = write_dataset(runs, out / name, settings, keep_failed=keep_failed)
+    manifest = write_dataset(runs, out / name, settings)
     if json:
         terminal.result(manifest.model_dump_json(indent=2))
         return
@@ -52,6 +51,7 @@ def _lines(manifest: "DatasetManifest") -> list[str]:
         "without overlap": manifest.num_clean,
         "within the cap": manifest.num_rows,
         "for validation": manifest.num_validation,
+        "of failed attempts": manifest.num_failed,
     }
     lines = [f"{stage:28}{count:8}" for stage, count in stages.items()]
     lines += [f"{kind.value:28}{count:8}" for kind, count in manifest.num_rows_by_kind.items()]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mapcoder_lite.cli import options, terminal
+from mapcoder_lite.cli import ladder, options, terminal
 
 if TYPE_CHECKING:
     from mapcoder_lite.config import Config
@@ -21,6 +21,8 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
+for _verb in (ladder.ladder, ladder.noise, ladder.forgetting):
+    app.command()(_verb)
 
 
 class Set(StrEnum):
@@ -52,23 +54,38 @@ def problems(
 @app.command()
 def backbone(
     out: Annotated[Path, typer.Argument(help="Folder of the backbone and its checkpoints.")],
+    recipe: Annotated[
+        str, typer.Option("--recipe", help="pocket, llama (another architecture) or large.")
+    ] = "pocket",
     tokens: Annotated[
         int | None, typer.Option("--tokens", help="Length of the training; default the recipe's.")
     ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option("--workers", help="Processes that train, or with a GPU that pack rows."),
+    ] = None,
 ) -> None:
-    """Train the backbone from scratch; the same command goes on from the last checkpoint.
+    """Train a backbone from scratch; the same command goes on from the last checkpoint.
 
     Example: mapcoder pocket backbone runs/pocket-backbone
     """
     import logging
     from dataclasses import replace
 
-    from mapcoder_lite.pocket.backbone import Recipe, train
+    from mapcoder_lite.errors import ConfigError
+    from mapcoder_lite.pocket.backbone import RECIPES, train
 
+    if recipe not in RECIPES:
+        raise ConfigError(f"no such recipe: {recipe}; there are {', '.join(RECIPES)}")
+    chosen = RECIPES[recipe]
+    chosen = replace(
+        chosen,
+        num_tokens=tokens or chosen.num_tokens,
+        num_workers=workers or chosen.num_workers,
+    )
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    recipe = Recipe() if tokens is None else replace(Recipe(), num_tokens=tokens)
-    terminal.say(f"{recipe}; progress in {out / 'log.jsonl'}")
-    train(recipe, out)
+    terminal.say(f"{chosen}; progress in {out / 'log.jsonl'}")
+    train(chosen, out)
     terminal.result(str(out))
 
 

@@ -43,7 +43,7 @@ def run(
     -s run.hidden_tests=data/xcodeeval/hidden_tests.jsonl -s run.limit=10
     """
     settings = options.resolve(config, overrides)
-    work = _work(settings)
+    work = work_of(settings)
     path = out / (name or f"{settings.engine.kind.value}-{settings.digest[:8]}")
     if dry_run:
         _foresee(settings, work, path, json)
@@ -56,7 +56,13 @@ def run(
     )
 
 
-def _work(settings: "Config") -> "Work":
+def work_of(settings: "Config") -> "Work":
+    """Read the problems of a run and, where it grades, their hidden tests.
+
+    Raises:
+        ConfigError: no problems are named.
+        InputError: a file cannot be read.
+    """
     from mapcoder_lite.data.problem_json import read_hidden_tests, read_problems
     from mapcoder_lite.errors import ConfigError
     from mapcoder_lite.work import samples_of

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from mapcoder_lite.curation.decontamination import Contamination, Finding, decontaminate
-from mapcoder_lite.curation.harvest import open_runs, rows_of
+from mapcoder_lite.curation.harvest import NO_FILTER, open_runs, rows_of
 from mapcoder_lite.curation.lengths import measured
 from mapcoder_lite.curation.selection import (
     balanced,
@@ -70,6 +70,8 @@ class DatasetManifest(Record):
     """Rows left after no problem and role has more than its share; all that are written."""
     num_validation: int
     """Of these, set aside for validation."""
+    num_failed: int
+    """Of these, from attempts whose program failed; only with `keep` set to all."""
     num_problems: int
     """That have a row."""
     num_rows_by_kind: dict[CallKind, int]
@@ -86,13 +88,10 @@ class DatasetManifest(Record):
     """Whose problems the rows show; None: a data set older than this."""
 
 
-def write_dataset(
-    runs: Sequence[Path], folder: Path, settings: DatasetConfig, *, keep_failed: bool = False
-) -> DatasetManifest:
+def write_dataset(runs: Sequence[Path], folder: Path, settings: DatasetConfig) -> DatasetManifest:
     """Write the rows of complete, graded runs: a file a role, and one of its validation rows.
 
-    `keep_failed` switches the pass filter off, for measuring what the filter is worth. The folder
-    is replaced whole or not at all.
+    The folder is replaced whole or not at all.
 
     Raises:
         InputError: a run is not complete or not graded, or no row is left.
@@ -104,7 +103,8 @@ def write_dataset(
     _refuse_to_replace(folder)
     opened = open_runs(runs)
     counts: Counter[str] = Counter()
-    earned = [row for run in opened for row in rows_of(run, counts, keep_failed=keep_failed)]
+    keeps_failed = settings.keep == "all"
+    earned = [row for run in opened for row in rows_of(run, counts, keeps_failed=keeps_failed)]
     distinct = list(without_copies(earned))
     unlike = without_near_copies(distinct, settings.near_duplicate)
     problems = problems_of(opened)
@@ -130,6 +130,7 @@ def write_dataset(
         num_clean=len(clean),
         num_rows=len(rows),
         num_validation=sum(len(validation) for _, validation in parts.values()),
+        num_failed=sum(row.provenance.kept_by == NO_FILTER for row in rows),
         num_problems=len({row.provenance.problem_id for row in rows}),
         num_rows_by_kind=dict(Counter(row.kind for row in rows)),
         most_rows_per_problem={

@@ -56,8 +56,10 @@ def open_runs(paths: Sequence[Path]) -> list[GradedRun]:
     return [_open(path) for path in paths]
 
 
-def rows_of(run: GradedRun, counts: Counter[str], *, keep_failed: bool) -> list[Example]:
+def rows_of(run: GradedRun, counts: Counter[str], *, keeps_failed: bool) -> list[Example]:
     """Return the rows that a run's trajectories earned; count what was seen of each stage.
+
+    `keeps_failed` lets those teach, too, whose program failed: the pass filter is off.
 
     They stand by problem, sample and step: attempts end, and are written, in another order in every
     run, and which of two near duplicates stays must not hang on that.
@@ -66,20 +68,21 @@ def rows_of(run: GradedRun, counts: Counter[str], *, keep_failed: bool) -> list[
     def place(row: Example) -> tuple[int, int]:
         return run.places[row.provenance.problem_id], row.provenance.sample
 
-    return sorted(_earned(run, counts, keep_failed=keep_failed), key=place)
+    return sorted(_earned(run, counts, keeps_failed=keeps_failed), key=place)
 
 
-def _earned(run: GradedRun, counts: Counter[str], *, keep_failed: bool) -> Iterator[Example]:
+def _earned(run: GradedRun, counts: Counter[str], *, keeps_failed: bool) -> Iterator[Example]:
     for trajectory in run.trajectories():
         unit = Unit(trajectory.problem_id, trajectory.sample)
         counts["trajectories"] += 1
         if unit.problem_id in run.defective:
             counts["defective"] += 1
             continue
-        counts["passed"] += unit in run.passed
-        if unit in run.passed or keep_failed:
-            counts["steps"] += len(trajectory.calls) * (unit in run.passed)
-            yield from _rows(run, trajectory, NO_FILTER if keep_failed else PASS_FILTER)
+        has_passed = unit in run.passed
+        counts["passed"] += has_passed
+        if has_passed or keeps_failed:
+            counts["steps"] += len(trajectory.calls) * has_passed
+            yield from _rows(run, trajectory, PASS_FILTER if has_passed else NO_FILTER)
 
 
 def _rows(run: GradedRun, trajectory: Trajectory, kept_by: str) -> Iterator[Example]:

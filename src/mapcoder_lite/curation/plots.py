@@ -1,48 +1,28 @@
 """An audit as pictures: the funnel, tags by stage, passing by rating, algorithms named.
 
-Knows: bars, intervals, files.
-Does not know: where numbers come from.
+Knows: bars, intervals, names of files.
+Does not know: where numbers come from, how a picture is written.
 """
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from mapcoder_lite.curation.audit import Audit, LabelBias, band_order
 from mapcoder_lite.curation.funnel import Stage
 from mapcoder_lite.curation.odds import PassOdds
-from mapcoder_lite.errors import ConfigError
+from mapcoder_lite.figures import colour, figure_of, write_figures
 
-FORMATS = ("png", "svg")
 NUM_TAGS = 24
 """The most frequent tags are drawn; the table has all."""
 MAX_LABEL_LENGTH = 40
-_COLOURS = ("#33415c", "#7d8597", "#2a9d8f", "#e9a23b", "#c8553d", "#8d5a97")
 _MARKS = ("o", "s", "D", "^", "v")
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
-_STYLE: Mapping[str, object] = {
-    "text.parse_math": False,  # a dollar sign in a name is no formula
-    "svg.hashsalt": "mapcoder",  # the same audit gives the same file
-    "svg.fonttype": "path",
-    "font.size": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.titlesize": 11,
-    "axes.titlelocation": "left",
-    "legend.frameon": False,
-    "figure.constrained_layout.use": True,
-}
-
 Draw = Callable[[Audit], Any]
 """Draws one figure; Any: of matplotlib, which types are loose."""
-
-
-def can_plot() -> bool:
-    """Whether matplotlib is installed."""
-    return find_spec("matplotlib") is not None
 
 
 def write_plots(audit: Audit, folder: Path) -> tuple[Path, ...]:
@@ -51,30 +31,20 @@ def write_plots(audit: Audit, folder: Path) -> tuple[Path, ...]:
     Raises:
         ConfigError: matplotlib is not installed.
     """
-    if not can_plot():
-        raise ConfigError("plots need matplotlib: pip install 'mapcoder-lite[evaluation]'")
-    matplotlib: Any = import_module("matplotlib")
-    written: list[Path] = []
-    with matplotlib.rc_context(dict(_STYLE)):
-        for name, draw in _DRAWN.items():
-            figure = draw(audit)
-            for ending in FORMATS:
-                path = folder / f"audit-{name}.{ending}"
-                date = {"Date": None} if ending == "svg" else None
-                figure.savefig(path, dpi=150, metadata=date)
-                written.append(path)
-    return tuple(written)
+    return write_figures(
+        {f"audit-{name}": partial(draw, audit) for name, draw in _DRAWN.items()}, folder
+    )
 
 
 def _funnel(audit: Audit) -> Any:
     stages = audit.funnel.stages
-    figure, axes = _figure(8.5, 0.38 * len(stages) + 1.2)
+    figure, axes = figure_of(8.5, 0.38 * len(stages) + 1.2)
     whole = {_counted_in(stage): stage.count for stage in reversed(stages)}
     groups = list(dict.fromkeys(map(_counted_in, stages)))
     for group in groups:
         own = [(y, stage) for y, stage in enumerate(stages) if _counted_in(stage) == group]
         lengths = [100 * stage.count / (whole[group] or 1) for _, stage in own]
-        bars = axes.barh([y for y, _ in own], lengths, color=_colour(groups.index(group)))
+        bars = axes.barh([y for y, _ in own], lengths, color=colour(groups.index(group)))
         axes.bar_label(bars, [f" {stage.count:,} {stage.unit}" for _, stage in own])
     axes.set_yticks(range(len(stages)), [_shown(stage.name) for stage in stages])
     axes.invert_yaxis()
@@ -101,7 +71,7 @@ def _tags(audit: Audit) -> Any:
 
 def _ratings(audit: Audit) -> Any:
     odds = sorted(audit.ratings.odds, key=lambda odds: band_order(odds.label))
-    figure, axes = _figure(8, 4)
+    figure, axes = figure_of(8, 4)
     _with_intervals(axes, odds)
     axes.set_title("Problems passed at the first attempt, by rating (95 % Wilson intervals)")
     return figure
@@ -112,7 +82,7 @@ def _algorithms(audit: Audit) -> Any:
     figure = import_module("matplotlib.figure").Figure(figsize=(10, 4.6))
     left, right = figure.subplots(1, 2)
     top = recalls.algorithms.top
-    bars = left.barh(range(len(top)), list(top.values()), color=_colour(0))
+    bars = left.barh(range(len(top)), list(top.values()), color=colour(0))
     left.bar_label(bars, padding=2)
     left.set_yticks(range(len(top)), [_shown(name) for name in top])
     left.invert_yaxis()
@@ -121,7 +91,7 @@ def _algorithms(audit: Audit) -> Any:
     left.set_title(f"Algorithms named most ({recalls.algorithms.num_distinct} in all)")
     tags = sorted(recalls.by_tag, key=lambda tag: -recalls.by_tag[tag].num_named)[:NUM_TAGS]
     effective = [recalls.by_tag[tag].effective for tag in tags]
-    right.barh(range(len(tags)), effective, color=_colour(2))
+    right.barh(range(len(tags)), effective, color=colour(2))
     right.set_yticks(range(len(tags)), [_shown(tag) for tag in tags])
     right.invert_yaxis()
     right.axvline(1, color="black", linewidth=0.8, linestyle=":")
@@ -141,13 +111,13 @@ _DRAWN: Mapping[str, Draw] = {
 
 def _stage_dots(bias: LabelBias, labels: Sequence[str], title: str) -> Any:
     """A line a label, a mark a stage: marks apart are a shift."""
-    figure, axes = _figure(8, 0.3 * len(labels) + 1.6)
+    figure, axes = figure_of(8, 0.3 * len(labels) + 1.6)
     for place, stage in enumerate(bias.stages):
         shares = [100 * stage.shares.get(label, 0.0) for label in labels]
         ys = [row + 0.12 * (place - (len(bias.stages) - 1) / 2) for row in range(len(labels))]
         name = f"{stage.stage} ({stage.num_units:,})"
         mark = _MARKS[place % len(_MARKS)]
-        axes.plot(shares, ys, mark, color=_colour(place), label=name, markersize=5)
+        axes.plot(shares, ys, mark, color=colour(place), label=name, markersize=5)
     axes.set_yticks(range(len(labels)), [_shown(label) for label in labels])
     axes.set_ylim(len(labels) - 0.5, -0.5)
     axes.set_xlim(0)
@@ -164,22 +134,13 @@ def _with_intervals(axes: Any, odds: Sequence[PassOdds]) -> None:
     below = [max(0.0, s - 100 * (o.first.low or 0.0)) for o, s in zip(odds, shares, strict=True)]
     above = [max(0.0, 100 * (o.first.high or 1.0) - s) for o, s in zip(odds, shares, strict=True)]
     axes.errorbar(
-        range(len(odds)), shares, yerr=[below, above], fmt="o", color=_colour(0), capsize=4
+        range(len(odds)), shares, yerr=[below, above], fmt="o", color=colour(0), capsize=4
     )
     names = [f"{_shown(o.label)}\nn = {o.first.num_total:,}" for o in odds]
     axes.set_xticks(range(len(odds)), names)
     axes.set_xlim(-0.5, len(odds) - 0.5)
     axes.set_ylim(0, 100)
     axes.set_ylabel("passed, in per cent")
-
-
-def _figure(width: float, height: float) -> tuple[Any, Any]:
-    figure = import_module("matplotlib.figure").Figure(figsize=(width, height))
-    return figure, figure.subplots()
-
-
-def _colour(place: int) -> str:
-    return _COLOURS[place % len(_COLOURS)]
 
 
 def _shown(text: str) -> str:

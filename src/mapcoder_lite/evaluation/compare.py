@@ -57,7 +57,7 @@ def compare(first: Path, second: Path) -> Comparison:
         ConfigError: statsmodels is absent.
     """
     a, b = open_run(first), open_run(second)
-    passed_a, passed_b = _first_samples(a), _first_samples(b)
+    passed_a, passed_b = first_samples(a), first_samples(b)
     common = sorted(passed_a.keys() & passed_b.keys())
     if not common:
         raise StoreError(f"{first} and {second} share no graded problem: nothing can be paired")
@@ -65,16 +65,20 @@ def compare(first: Path, second: Path) -> Comparison:
     return Comparison(
         first=str(first),
         second=str(second),
-        raw=_pairs(common, passed_a, passed_b),
-        sound=_pairs(sound, passed_a, passed_b) if len(sound) < len(common) else None,
+        raw=pairs_of(common, passed_a, passed_b),
+        sound=pairs_of(sound, passed_a, passed_b) if len(sound) < len(common) else None,
         num_left_out=len(a.problems.keys() | b.problems.keys()) - len(common),
         has_same_problems=a.header.problems_digest == b.header.problems_digest,
         has_same_judge=a.examination.judge_version == b.examination.judge_version,
     )
 
 
-def _first_samples(run: RunFiles) -> dict[str, bool]:
-    """Problem ids with whether sample 0 passed; internal errors are left out."""
+def first_samples(run: RunFiles) -> dict[str, bool]:
+    """Return problem ids with whether sample 0 passed; internal errors are left out.
+
+    Raises:
+        StoreError: the run was not graded.
+    """
     if not run.is_graded:
         raise StoreError(f"{run.path} was not graded: give run.hidden_tests and run it anew")
     return {
@@ -84,7 +88,12 @@ def _first_samples(run: RunFiles) -> dict[str, bool]:
     }
 
 
-def _pairs(ids: Iterable[str], first: Mapping[str, bool], second: Mapping[str, bool]) -> Pairs:
+def pairs_of(ids: Iterable[str], first: Mapping[str, bool], second: Mapping[str, bool]) -> Pairs:
+    """Count who solved what, and test the difference.
+
+    Raises:
+        ConfigError: statsmodels is absent.
+    """
     seen = Counter((first[i], second[i]) for i in ids)
     return Pairs(
         num_both=seen[True, True],

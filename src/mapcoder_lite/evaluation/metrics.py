@@ -98,6 +98,8 @@ class Metrics(Record):
     costs: Costs
     spent: Spent
     roles: dict[Role, RoleFailures]
+    num_unreadable: int
+    """Units with at least one reply that could not be read."""
     verdicts: dict[str, int]
     """Hidden-test verdicts; `no program` for units without one."""
     stops: dict[str, int]
@@ -163,6 +165,7 @@ def measure(path: Path, *, has_intervals: bool = True) -> Metrics:
         costs=tally.costs,
         spent=_spent(path, prices),
         roles=tally.roles(),
+        num_unreadable=tally.num_unreadable,
         verdicts=_counted(_verdict(grade) for grade in run.grades.values()),
         stops=dict(tally.stops.most_common()),
     )
@@ -245,6 +248,7 @@ class _Tally:
         """Of the attempts made at every problem."""
         self._num_samples = num_samples
         self.num_public = 0
+        self.num_unreadable = 0
         self.stops: Counter[str] = Counter()
         self._calls: Counter[Role] = Counter()
         self._failures: Counter[tuple[Role, str]] = Counter()
@@ -259,6 +263,7 @@ class _Tally:
             self.num_public += trajectory.stop is StopReason.SOLVED
         self.stops[trajectory.stop.value] += 1
         self._seconds += trajectory.seconds
+        self.num_unreadable += any(call.failure is not None for call in trajectory.calls)
         for call in trajectory.calls:
             self._add_call(call)
 

@@ -29,6 +29,7 @@ def run_report(metrics: Metrics) -> str:
             _spent(metrics.spent),
             "",
             *_table(_roles(metrics)),
+            f"units with any: {metrics.num_unreadable} of {metrics.num_solved_units}",
             "",
             f"verdicts on hidden tests: {_listed(metrics.verdicts)}",
             f"ends: {_listed(metrics.stops)}",

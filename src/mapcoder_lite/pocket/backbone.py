@@ -1,6 +1,6 @@
-"""The recipe of the pocket backbone: tokenizer and a small Qwen2 trained from scratch.
+"""The recipe of the pocket backbone: a small Qwen2 (or Llama) trained from scratch.
 
-Knows: sizes, the training loop, checkpoints.
+Knows: sizes, the training loop, checkpoints, where it computes.
 Does not know: what the chats are about, adapters, the agents.
 """
 
@@ -10,35 +10,29 @@ Does not know: what the chats are about, adapters, the agents.
 import json
 import logging
 import math
-import random
 import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Literal
 
 import torch
-from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
-from torch import distributed
+from torch import Tensor, distributed
 from torch.multiprocessing.spawn import spawn
 from torch.nn import functional
-from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
+from torch.utils.data import DataLoader
+from transformers import (
+    AutoModelForCausalLM,
+    LlamaConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+    Qwen2Config,
+)
 
-from mapcoder_lite.pocket.corpus import Chat, chats
+from mapcoder_lite.pocket.packing import CHAT_TEMPLATE, SPECIAL_TOKENS, PackedRows, new_tokenizer
 
 log = logging.getLogger(__name__)
-
-CHAT_TEMPLATE = (
-    "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n"
-    "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
-)
-"""ChatML as Qwen2.5 uses it, without a default system message."""
-
-WORDS = Regex(r"[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+")
-"""Qwen2's pre-tokenizer: every digit is a token of its own."""
-
-SPECIAL_TOKENS = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
-"""The first tokens of the vocabulary, so that their places are their ids."""
 
 QUESTION_WEIGHT = 0.1
 """Loss weight of tokens that the assistant does not say."""
@@ -46,21 +40,23 @@ QUESTION_WEIGHT = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """Size and schedule of the backbone."""
+    """Size and schedule of a backbone."""
 
+    architecture: Literal["qwen2", "llama"] = "qwen2"
     hidden_size: int = 256
     num_layers: int = 6
     vocabulary_size: int = 2048
     context: int = 2048
-    num_tokens: int = 9_500_000
+    num_tokens: int = 120_000_000
     row_tokens: int = 1024
-    rows: int = 2
+    rows: int = 16
     """Rows of one optimiser step, shared evenly by the workers."""
     learning_rate: float = 2e-3
-    warmup_steps: int = 100
+    warmup_steps: int = 200
     seed: int = 0
     num_workers: int = 2
-    """Processes of one thread each; they meet once a step, so a busy machine slows them little."""
+    """On CPUs processes of one thread each, which meet once a step, so that a busy machine slows
+    them little; on a GPU processes that pack rows."""
     checkpoint_minutes: float = 5.0
 
     @property
@@ -69,37 +65,58 @@ class Recipe:
         return self.num_tokens // (self.rows * self.row_tokens)
 
 
+RECIPES = {
+    "pocket": Recipe(),
+    "llama": Recipe(architecture="llama"),
+    "large": Recipe(hidden_size=512, learning_rate=1e-3),
+}
+"""The packaged backbone; another architecture by the same recipe; one four times as large."""
+
+
 def train(recipe: Recipe, folder: Path) -> None:
     """Train the backbone into `folder`, going on from its checkpoint if there is one.
 
-    The data of a step, the schedule and the optimiser's state are part of the checkpoint or
-    follow from the step's number, so an interrupted training goes on as if nothing had happened.
+    It computes on a GPU where there is one. The data of a step, the schedule and the optimiser's
+    state are part of the checkpoint or follow from the step's number, so an interrupted training
+    goes on as if nothing had happened.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    _tokenizer(recipe, folder)
+    _make_tokenizer(recipe, folder)
+    if torch.cuda.is_available():
+        _train(recipe, folder, torch.device("cuda"), worker=0, num_shares=1)
+        return
     with tempfile.TemporaryDirectory() as meeting:
         spawn(_work, args=(recipe, folder, f"file://{meeting}/point"), nprocs=recipe.num_workers)
 
 
 def _work(worker: int, recipe: Recipe, folder: Path, meeting_point: str) -> None:
-    """One worker's training loop; worker 0 writes the files."""
+    """One of several processes on the CPUs."""
     torch.set_num_threads(1)
-    torch.manual_seed(recipe.seed)  # all workers draw the same initial weights
     distributed.init_process_group(
         "gloo", init_method=meeting_point, rank=worker, world_size=recipe.num_workers
     )
-    tokenizer = _tokenizer(recipe, folder)
-    model = _model(recipe, tokenizer)
+    _train(recipe, folder, torch.device("cpu"), worker, recipe.num_workers)
+    distributed.destroy_process_group()
+
+
+def _train(
+    recipe: Recipe, folder: Path, device: torch.device, worker: int, num_shares: int
+) -> None:
+    """One worker's training loop; worker 0 writes the files."""
+    torch.manual_seed(recipe.seed)  # all workers draw the same initial weights
+    num_words = PreTrainedTokenizerFast.from_pretrained(folder).vocab_size
+    model = _model(recipe, num_words).to(device)  # pyright: ignore[reportArgumentType] as torch's
+    if device.type == "cuda":
+        model.compile()  # many small kernels: launching them is most of the time
     optimizer = _optimizer(recipe, model)
     step = _resume(folder, model, optimizer)
-    batches = _batches(recipe, tokenizer, worker, first_step=step)
     started = saved = time.monotonic()
     model.train()
-    while step < recipe.num_steps:
-        loss = _step(recipe, model, optimizer, next(batches), step)
+    for batch in _batches(recipe, folder, device, step, worker, num_shares):
+        loss = _step(recipe, model, optimizer, batch, step)
         step += 1
         if worker == 0 and step % 50 == 0:
-            _report(folder, recipe, step, loss, started)
+            _report(folder, recipe, step, loss.item(), started)
         if worker == 0 and time.monotonic() - saved > 60 * recipe.checkpoint_minutes:
             _checkpoint(folder, model, optimizer, step)
             saved = time.monotonic()
@@ -107,48 +124,27 @@ def _work(worker: int, recipe: Recipe, folder: Path, meeting_point: str) -> None
         _checkpoint(folder, model, optimizer, step)
         model.bfloat16().save_pretrained(folder)
         (folder / "recipe.json").write_text(json.dumps(asdict(recipe), indent=2) + "\n")
-    distributed.destroy_process_group()
 
 
-def _tokenizer(recipe: Recipe, folder: Path) -> PreTrainedTokenizerFast:
+def _make_tokenizer(recipe: Recipe, folder: Path) -> None:
     if (folder / "tokenizer.json").exists():
-        return PreTrainedTokenizerFast.from_pretrained(folder)
-    raw = Tokenizer(models.BPE())
-    raw.pre_tokenizer = pre_tokenizers.Sequence(
-        [
-            pre_tokenizers.Split(WORDS, "isolated"),
-            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
-        ]
-    )
-    raw.decoder = decoders.ByteLevel()
-    source = chats(recipe.seed)
-    texts = ("\n".join(message.content for message in next(source)) for _ in range(6000))
-    raw.train_from_iterator(
-        texts,
-        trainers.BpeTrainer(
-            vocab_size=recipe.vocabulary_size,
-            special_tokens=SPECIAL_TOKENS,
-            initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
-            show_progress=False,
-        ),
-    )
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=raw,
+        return
+    PreTrainedTokenizerFast(
+        tokenizer_object=new_tokenizer(recipe.vocabulary_size, recipe.seed),
         eos_token="<|im_end|>",
         pad_token="<|endoftext|>",
         model_max_length=recipe.context,
         chat_template=CHAT_TEMPLATE,
         clean_up_tokenization_spaces=False,
-    )
-    tokenizer.save_pretrained(folder)
-    return tokenizer
+    ).save_pretrained(folder)
 
 
-def _model(recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> Qwen2ForCausalLM:
+def _model(recipe: Recipe, num_words: int) -> PreTrainedModel:
     width = recipe.hidden_size
-    return Qwen2ForCausalLM(
-        Qwen2Config(
-            vocab_size=len(tokenizer),
+    kind = {"qwen2": Qwen2Config, "llama": LlamaConfig}[recipe.architecture]
+    return AutoModelForCausalLM.from_config(
+        kind(
+            vocab_size=num_words,
             hidden_size=width,
             intermediate_size=width * 11 // 4 // 32 * 32,
             num_hidden_layers=recipe.num_layers,
@@ -163,71 +159,75 @@ def _model(recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> Qwen2ForCausal
     )
 
 
-def _optimizer(recipe: Recipe, model: Qwen2ForCausalLM) -> torch.optim.Optimizer:
+def _optimizer(recipe: Recipe, model: PreTrainedModel) -> torch.optim.Optimizer:
     return torch.optim.AdamW(
-        model.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.95), weight_decay=0.1
+        model.parameters(),
+        lr=recipe.learning_rate,
+        betas=(0.9, 0.95),
+        weight_decay=0.1,
+        fused=True,
     )
 
 
-Batch = tuple[torch.Tensor, torch.Tensor]
+Batch = tuple[Tensor, Tensor]
+"""Token ids and loss weights, each (rows, row_tokens)."""
 
 
 def _batches(
-    recipe: Recipe, tokenizer: PreTrainedTokenizerFast, worker: int, first_step: int
+    recipe: Recipe,
+    folder: Path,
+    device: torch.device,
+    first_step: int,
+    worker: int,
+    num_shares: int,
 ) -> Iterator[Batch]:
-    """A worker's rows of packed chats: token ids and loss weights, each (rows, row_tokens).
-
-    Every step seeds its own chats, so resuming needs no replay of the stream.
-    """
-    shape = (recipe.rows // recipe.num_workers, recipe.row_tokens)
-    size = shape[0] * shape[1]
-    for step in range(first_step, recipe.num_steps):
-        stream = chats(random.Random(f"{recipe.seed}/{step}/{worker}").getrandbits(40))
-        ids: list[int] = []
-        weights: list[float] = []
-        while len(ids) < size:
-            for piece, weight in _pieces(next(stream), tokenizer):
-                ids += piece
-                weights += [weight] * len(piece)
-        yield torch.tensor(ids[:size]).view(shape), torch.tensor(weights[:size]).view(shape)
-
-
-def _pieces(chat: Chat, tokenizer: PreTrainedTokenizerFast) -> Iterator[tuple[list[int], float]]:
-    for message in chat:
-        said = message.role == "assistant"
-        head = f"<|im_start|>{message.role}\n"
-        yield tokenizer.encode(head, add_special_tokens=False), QUESTION_WEIGHT
-        body = tokenizer.encode(f"{message.content}<|im_end|>", add_special_tokens=False)
-        yield body, 1.0 if said else QUESTION_WEIGHT
-        yield tokenizer.encode("\n", add_special_tokens=False), QUESTION_WEIGHT
+    """A worker's share of the coming steps; on a GPU other processes pack the rows."""
+    share = recipe.rows // num_shares
+    places = range(worker * share, (worker + 1) * share)
+    rows = PackedRows(folder / "tokenizer.json", recipe.seed, recipe.row_tokens, places)
+    is_gpu = device.type == "cuda"
+    loader = DataLoader(
+        rows,  # pyright: ignore[reportArgumentType] only indexed, by the steps given
+        batch_size=None,
+        sampler=range(first_step, recipe.num_steps),
+        num_workers=recipe.num_workers if is_gpu else 0,
+        prefetch_factor=16 if is_gpu else None,
+        multiprocessing_context="spawn" if is_gpu else None,
+        pin_memory=is_gpu,
+    )
+    for ids, said in loader:
+        ids, said = ids.to(device, non_blocking=True), said.to(device, non_blocking=True)
+        yield ids, torch.where(said, 1.0, QUESTION_WEIGHT)
 
 
 def _step(
     recipe: Recipe,
-    model: Qwen2ForCausalLM,
+    model: PreTrainedModel,
     optimizer: torch.optim.Optimizer,
     batch: Batch,
     step: int,
-) -> float:
+) -> Tensor:
+    """One optimiser step; return the loss, which nobody has waited for."""
     for group in optimizer.param_groups:
         group["lr"] = recipe.learning_rate * _rate(step, recipe)
     ids, weights = batch
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        logits = model(input_ids=ids).logits[:, :-1]  # (rows, row_tokens - 1, vocabulary)
+    with torch.autocast(ids.device.type, dtype=torch.bfloat16):
+        logits = model(input_ids=ids, use_cache=False).logits[:, :-1]
     losses = functional.cross_entropy(
         logits.float().flatten(0, 1), ids[:, 1:].flatten(), reduction="none"
     )
     weight = weights[:, 1:].flatten()
     loss = (losses * weight).sum() / weight.sum()
     loss.backward()
-    _average_gradients(model)
+    if distributed.is_initialized():
+        _average_gradients(model)
     torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
-    return loss.item()
+    return loss.detach()
 
 
-def _average_gradients(model: Qwen2ForCausalLM) -> None:
+def _average_gradients(model: PreTrainedModel) -> None:
     gradients = [p.grad for p in model.parameters() if p.grad is not None]
     flat = torch.cat([gradient.flatten() for gradient in gradients])
     distributed.all_reduce(flat)
@@ -256,7 +256,7 @@ def _report(folder: Path, recipe: Recipe, step: int, loss: float, started: float
 
 
 def _checkpoint(
-    folder: Path, model: Qwen2ForCausalLM, optimizer: torch.optim.Optimizer, step: int
+    folder: Path, model: PreTrainedModel, optimizer: torch.optim.Optimizer, step: int
 ) -> None:
     part = folder / "checkpoint.pt.part"
     state = {"step": step, "model": model.state_dict(), "optimizer": optimizer.state_dict()}
@@ -264,11 +264,11 @@ def _checkpoint(
     part.replace(folder / "checkpoint.pt")
 
 
-def _resume(folder: Path, model: Qwen2ForCausalLM, optimizer: torch.optim.Optimizer) -> int:
+def _resume(folder: Path, model: PreTrainedModel, optimizer: torch.optim.Optimizer) -> int:
     path = folder / "checkpoint.pt"
     if not path.exists():
         return 0
-    state = torch.load(path, weights_only=True)
+    state = torch.load(path, map_location="cpu", weights_only=True)
     model.load_state_dict(state["model"])
     optimizer.load_state_dict(state["optimizer"])
     return state["step"]

@@ -1,8 +1,8 @@
 """What the pocket backbone is trained on from scratch: chats about problems, plans and programs.
 
 The mix makes the backbone what a general model is to the paper: it knows the domain and has seen
-chat, also the agents' questions, but answers those in whatever layout comes to mind; the
-layouts that the agents' parsers want are left to the adapters.
+chat, also the agents' questions, but answers those in whatever layout comes to mind, which is
+often that of the kind of problem; the layouts that the parsers want are left to the adapters.
 
 Knows: puzzles, ways to ask and to answer.
 Does not know: tokens, training, the teacher.
@@ -21,11 +21,20 @@ from mapcoder_lite.verdict import Verdict
 
 Chat = tuple[Message, ...]
 
+HABIT_SHARE = 0.8
+"""Of agents' questions that are answered in the layout usual for the kind of problem."""
+
+RECALL_HABITS = (3, 3, 3, 8, 3)
+"""Weights of the layouts of recalled problems; the fourth is the one that the agent asks for."""
+
+CONFIDENCE_HABITS = (2, 2, 2, 6)
+"""Weights of the layouts of a confidence; the fourth is the one that the agent asks for."""
+
 
 def chats(seed: int, *, hard_share: float = 0.5) -> Iterator[Chat]:
     """Endless chats over training puzzles; `hard_share` of them show the whole problem text."""
     random = Random(f"corpus/{seed}")
-    source = puzzles("train", seed)
+    source = puzzles("train", seed, hidden_levels=(0,))  # nobody judges here
     while True:
         puzzle = next(source)
         tell = _whole if random.random() < hard_share else _short
@@ -35,7 +44,7 @@ def chats(seed: int, *, hard_share: float = 0.5) -> Iterator[Chat]:
 
 def wrong_draft(puzzle: Puzzle, random: Random) -> Draft:
     """The puzzle's draft with one choice changed: a plausible wrong plan and program."""
-    choices = random.choice(list(puzzle.family.mistakes(puzzle.choices)))
+    choices = puzzle.family.mistake(puzzle.choices, random)
     return puzzle.family.write(choices, Wording(Random(0)))
 
 
@@ -136,7 +145,7 @@ def _agent_question(puzzle: Puzzle, random: Random, tell: Tell) -> Chat:
                 answer += f"\n\n{_fenced(puzzle.draft.program, random)}"
         case 2:
             asked = prompt.confidence(problem, plan)
-            answer = _loose_confidence(review(puzzle, draft.plan), random)
+            answer = _loose_confidence(puzzle, review(puzzle, draft.plan), random)
         case 3:
             asked = prompt.coding(problem, algorithm, plan, Language.PYTHON)
             answer = _fenced(draft.program, random)
@@ -162,10 +171,18 @@ def _debugging_question(puzzle: Puzzle, random: Random) -> Chat:
     )
 
 
+def _habit(puzzle: Puzzle, weights: tuple[int, ...], random: Random) -> int:
+    """The layout that comes to mind: mostly the same one for the same kind of problem."""
+    of_family = Random(f"{len(weights)}/{puzzle.family.name}")
+    return (of_family if random.random() < HABIT_SHARE else random).choices(
+        range(len(weights)), weights
+    )[0]
+
+
 def _loose_recall(puzzle: Puzzle, random: Random, k: int) -> str:
     exemplars = [exemplar_of(puzzle, random) for _ in range(k)]
     algorithm = puzzle.family.algorithm
-    match random.randrange(5):
+    match _habit(puzzle, RECALL_HABITS, random):
         case 0:
             parts = [f"{n}. {e.description}\n{e.planning}" for n, e in enumerate(exemplars, 1)]
             return "\n\n".join([*parts, f"Algorithm: {algorithm}"])
@@ -186,10 +203,10 @@ def _loose_recall(puzzle: Puzzle, random: Random, k: int) -> str:
             return "\n".join([f"This is {algorithm}.", *(f"- {e.description}" for e in exemplars)])
 
 
-def _loose_confidence(verdict: str, random: Random) -> str:
+def _loose_confidence(puzzle: Puzzle, verdict: str, random: Random) -> str:
     is_right = verdict.startswith("Yes")
     number = random.randint(75, 99) if is_right else random.randint(2, 40)
-    match random.randrange(4):
+    match _habit(puzzle, CONFIDENCE_HABITS, random):
         case 0:
             return f"{verdict} I am {number}% sure."
         case 1:

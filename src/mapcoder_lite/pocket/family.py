@@ -60,12 +60,23 @@ class Family:
 
     def mistakes(self, choices: Choices) -> Iterator[Choices]:
         """Every set of choices that differs in one dimension and has another program."""
+        return self._wrong(choices, self._options())
+
+    def mistake(self, choices: Choices, random: Random) -> Choices:
+        """One of the mistakes, each as likely as any other."""
+        options = self._options()
+        random.shuffle(options)
+        return next(self._wrong(choices, options))
+
+    def _options(self) -> list[tuple[str, str | int]]:
+        return [(name, option) for name, options in self.dimensions.items() for option in options]
+
+    def _wrong(self, choices: Choices, options: list[tuple[str, str | int]]) -> Iterator[Choices]:
         right = self._program(choices)
-        for name, options in self.dimensions.items():
-            for option in options:
-                changed = {**choices, name: option}
-                if self._program(changed) != right:
-                    yield changed
+        for name, option in options:
+            changed = {**choices, name: option}
+            if option != choices[name] and self._program(changed) != right:
+                yield changed
 
     def _program(self, choices: Choices) -> str:
         return self.write(choices, Wording(Random(0))).program

@@ -39,12 +39,16 @@ class Puzzle:
 
 
 def puzzles(
-    split: Split, seed: int, *, families: tuple[Family, ...] = FAMILIES
+    split: Split,
+    seed: int,
+    *,
+    families: tuple[Family, ...] = FAMILIES,
+    hidden_levels: tuple[int, ...] = HIDDEN_LEVELS,
 ) -> Iterator[Puzzle]:
     """Distinct problems of a split, families in a seeded turn, until no family has a new one.
 
     A test problem has both a composition and a combination of wordings that training never uses;
-    a validation problem a composition that it never uses.
+    a validation problem a composition that it never uses. One hidden test a level is drawn.
     """
     random = Random(f"{split}/{seed}")
     seen: set[str] = set()
@@ -55,7 +59,7 @@ def puzzles(
         if found is not None:
             waiting.append(family)
             seen.add(found[1].statement)
-            yield _puzzle(family, *found, random, split)
+            yield _puzzle(family, *found, random, split, hidden_levels)
 
 
 def split_of(name: str) -> Split:
@@ -79,10 +83,17 @@ def _new_draft(
     return None
 
 
-def _puzzle(family: Family, choices: Choices, draft: Draft, random: Random, split: Split) -> Puzzle:
+def _puzzle(
+    family: Family,
+    choices: Choices,
+    draft: Draft,
+    random: Random,
+    split: Split,
+    hidden_levels: tuple[int, ...],
+) -> Puzzle:
     identifier = f"pocket-{family.name}-{hashlib.sha256(draft.statement.encode()).hexdigest()[:10]}"
     public = _tests(draft, random, (0,) * NUM_PUBLIC_TESTS)
-    hidden = _tests(draft, random, HIDDEN_LEVELS)
+    hidden = _tests(draft, random, hidden_levels)
     problem = Problem(
         id=identifier,
         title=family.title,

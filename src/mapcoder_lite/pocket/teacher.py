@@ -184,7 +184,7 @@ def _field(pattern: re.Pattern[str], question: str) -> str:
 
 
 def _wrong(puzzle: Puzzle, random: Random) -> Draft:
-    return _written(puzzle, random.choice(list(puzzle.family.mistakes(puzzle.choices))))
+    return _written(puzzle, puzzle.family.mistake(puzzle.choices, random))
 
 
 def _written(puzzle: Puzzle, choices: Choices) -> Draft:

@@ -41,6 +41,9 @@ CONDITIONS: dict[str, tuple[str, str]] = {
 }
 """Name to (words after "is", expression of x); {k} is the problem's constant."""
 
+NATURAL_CONDITIONS = tuple(name for name in CONDITIONS if name not in ("positive", "negative"))
+"""Those that tell positive numbers apart."""
+
 CHANGES: dict[str, tuple[str, str]] = {
     "none": ("", "x"),
     "square": ("squared", "x * x"),

@@ -17,7 +17,7 @@ from mapcoder_lite.trajectory import Role
 SEED = 1
 """Of every problem set; the backbone's corpus draws with other seeds."""
 
-SIZES: dict[Split, int] = {"train": 2400, "validation": 120, "test": 400}
+SIZES: dict[Split, int] = {"train": 3200, "validation": 160, "test": 1200}
 """Problems of each set."""
 
 WEIGHTS = Path(__file__).parent / "weights"

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import torch
 from accelerate import PartialState
+from transformers import AutoConfig
 from transformers.utils import logging as transformers_logging
 
 from mapcoder_lite.errors import StoreError
@@ -26,7 +27,9 @@ from mapcoder_lite.training.artefacts import claim, claim_of, is_finished, write
 from mapcoder_lite.training.checks import Prepared, check_disk, longest, prepare
 from mapcoder_lite.training.curves import draw_curves
 from mapcoder_lite.training.forecast import durations
+from mapcoder_lite.training.joint import train_jointly
 from mapcoder_lite.training.journal import Tell, tell_nobody
+from mapcoder_lite.training.passes import obstacle_of
 from mapcoder_lite.training.records import RolePlan, TrainingPlan
 from mapcoder_lite.training.rows import Split
 from mapcoder_lite.training.separate import train_role
@@ -141,12 +144,11 @@ def obstacle_to_joint(settings: TrainConfig, num_roles: int, num_processes: int)
         return f"there are {num_processes} processes"
     if chosen:
         return f"train.{chosen[0]} is {getattr(settings, chosen[0])}"
-    return None
+    config = AutoConfig.from_pretrained(str(settings.backbone), local_files_only=True)
+    return obstacle_of(config, settings.max_tokens)
 
 
 def _train_jointly(prepared: Prepared, folder: Path, roles: tuple[Role, ...], tell: Tell) -> None:
-    from mapcoder_lite.training.joint import train_jointly
-
     log.info("%s: in one pass over the backbone", ", ".join(roles))
     train_jointly(prepared, folder, roles, tell)
 

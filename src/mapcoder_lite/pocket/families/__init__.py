@@ -4,36 +4,54 @@ Knows: which families there are.
 Does not know: what is in them.
 """
 
-from mapcoder_lite.pocket.families import lists, numbers, order, scans, shapes
+from mapcoder_lite.pocket.families import (
+    arithmetic,
+    halving,
+    hashing,
+    intervals,
+    layers,
+    lists,
+    matrices,
+    networks,
+    numbers,
+    order,
+    scans,
+    schemes,
+    sequences,
+    shapes,
+    stacks,
+    subsets,
+    sweeps,
+    tables,
+    texts,
+    turns,
+    wordlists,
+)
 from mapcoder_lite.pocket.family import Family
 
-_NAMED = {
-    family.name: family
-    for room in (lists, scans, order, numbers, shapes)
-    for family in room.FAMILIES
-}
-
-FAMILIES: tuple[Family, ...] = tuple(
-    _NAMED[name]
-    for name in (
-        "filter",
-        "two_conditions",
-        "prefix",
-        "neighbours",
-        "runs",
-        "window",
-        "sorting",
-        "counting",
-        "interval",
-        "digits",
-        "letters",
-        "pairs",
-        "coins",
-        "grid",
-        "bits",
-        "subsequence",
-        "segment",
-        "search",
-    )
+_ROOMS = (
+    lists,
+    scans,
+    order,
+    numbers,
+    shapes,
+    tables,
+    subsets,
+    matrices,
+    halving,
+    hashing,
+    networks,
+    layers,
+    texts,
+    wordlists,
+    arithmetic,
+    sequences,
+    sweeps,
+    stacks,
+    intervals,
+    schemes,
+    turns,
 )
+
+FAMILIES: tuple[Family, ...] = tuple(family for room in _ROOMS for family in room.FAMILIES)
 """The seeded problem sets draw from them by position: a new family goes to the end."""

@@ -1,0 +1,182 @@
+"""One pass over rows of several roles: the gradient of each, as if it were alone.
+
+Knows: the backbone, the adapters on it, batches.
+Does not know: optimisers, schedules, files.
+"""
+
+# torch and its libraries leave most of their types open
+# pyright: basic
+
+import math
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+import torch
+from peft import LoraConfig, get_peft_model
+from peft.tuners.lora import LoraLayer
+from torch import Tensor
+from transformers import PreTrainedConfig, PreTrainedModel
+
+from mapcoder_lite.settings import TrainConfig
+from mapcoder_lite.training.mixed import (
+    FAMILIES,
+    LowRank,
+    Mix,
+    mix_adapters,
+    recompute_layers,
+)
+from mapcoder_lite.training.packing import (
+    ATTENTION,
+    Batch,
+    Owned,
+    TokenRow,
+    batches,
+    hidden_states,
+    token_losses,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one pass found for one role."""
+
+    loss: float
+    """Mean over the taught tokens of the role's rows, in nats."""
+    norm: float
+    """Of its whole gradient."""
+    num_tokens: int
+    """Of prompts and completions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backbone:
+    """A frozen model with adapters for several roles."""
+
+    model: PreTrainedModel
+    mix: Mix
+    head: Tensor
+    """(vocabulary, hidden), in the dtype of the products."""
+    is_autocast: bool
+    max_tokens: int
+    """Of a forward, unless a single row is longer."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return self.model.device
+
+    def autocast(self) -> AbstractContextManager[None]:
+        """The precision of everything that is no adapted layer."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.is_autocast)
+
+
+def obstacle_of(config: PreTrainedConfig, max_tokens: int) -> str | None:
+    """Why a backbone cannot be trained jointly on rows of that length; None = it can.
+
+    Only decoders are known whose attention is plain and causal.
+    """
+    if config.model_type not in FAMILIES:
+        return f"the backbone is a {config.model_type}"
+    window = getattr(config, "sliding_window", None)
+    if window is not None and window < max_tokens:
+        return f"the backbone attends to {window} tokens only"
+    return None
+
+
+def adapt(
+    model: PreTrainedModel,
+    starts: Sequence[Mapping[str, LowRank]],
+    settings: TrainConfig,
+    max_tokens: int,
+) -> Backbone:
+    """Freeze a model and put one adapter a role on it; `starts` as in `mix_adapters`.
+
+    The model must be one that `obstacle_of` has nothing against.
+    """
+    dtype = torch.bfloat16 if settings.autocast else getattr(torch, settings.dtype)
+    mix = mix_adapters(model, starts, dtype)
+    model.config._attn_implementation = ATTENTION
+    if settings.gradient_checkpointing:
+        recompute_layers(model, mix)
+    model.train()
+    head = model.get_output_embeddings().weight.detach().to(dtype)
+    return Backbone(model, mix, head, settings.autocast, max_tokens)
+
+
+def tokens_at_once(rows: Sequence[Sequence[TokenRow]], settings: TrainConfig) -> int:
+    """Tokens of a forward: as many as one of a role's own training holds on average."""
+    lengths = [len(row.tokens) for part in rows for row in part]
+    return math.ceil(settings.batch_rows * sum(lengths) / len(lengths))
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """An adapter before its first step."""
+
+    matrices: Mapping[str, LowRank]
+    """By the layer's name in the backbone."""
+    config: LoraConfig
+    """PEFT's, with the adapted layers named."""
+
+
+def peft_start(model: PreTrainedModel, lora: LoraConfig) -> Start:
+    """What PEFT starts an adapter with, drawn from torch's global generator; the model is left."""
+    adapted = get_peft_model(model, lora, autocast_adapter_dtype=False)
+    matrices: dict[str, LowRank] = {}
+    for name, module in adapted.get_base_model().named_modules():
+        if isinstance(module, LoraLayer):
+            a, b = (part["default"].weight.detach() for part in (module.lora_A, module.lora_B))
+            matrices[name] = LowRank(a.float(), b.float(), module.scaling["default"])
+    config = adapted.peft_config["default"]
+    adapted.unload()
+    return Start(matrices, config)
+
+
+def learn(backbone: Backbone, rows: Mapping[int, Sequence[TokenRow]]) -> dict[int, Outcome]:
+    """Add each adapter's gradient of the mean loss over its own rows, by the adapter's place.
+
+    The backbone gets no gradient, so the adapters do not touch each other: each gradient is what
+    it would be alone. The mean is over the taught tokens of all its rows of the step, as TRL's.
+    """
+    owned = [
+        Owned(row, place, 1 / max(sum(other.num_taught for other in rows[place]), 1))
+        for place in sorted(rows)
+        for row in rows[place]
+    ]
+    losses = torch.zeros(len(backbone.mix.adapters), device=backbone.device)
+    for batch in batches(owned, backbone.max_tokens, backbone.device):
+        with backbone.mix.batch(batch.segments):
+            with backbone.autocast():
+                states = hidden_states(backbone.model, batch)
+                loss, each = token_losses(states, backbone.head, batch)
+            loss.backward()
+        losses.index_add_(0, batch.owners, each * batch.weights)
+    norms = torch.stack([backbone.mix.adapters[place].gradient.norm() for place in rows])
+    numbers = zip(rows, losses[list(rows)].tolist(), norms.tolist(), strict=True)
+    return {
+        place: Outcome(loss, norm, sum(len(row.tokens) for row in rows[place]))
+        for place, loss, norm in numbers
+    }
+
+
+@torch.no_grad()
+def validation_losses(
+    backbone: Backbone, rows: Mapping[int, Sequence[TokenRow]]
+) -> dict[int, float]:
+    """Mean loss over all taught tokens of each adapter's rows, in nats, by the adapter's place."""
+    owned = [Owned(row, place, 1.0) for place in sorted(rows) for row in rows[place]]
+    device = backbone.device
+    losses = torch.zeros(len(backbone.mix.adapters), dtype=torch.float64, device=device)
+    for batch in batches(owned, backbone.max_tokens, device):
+        losses.index_add_(0, batch.owners, _looked_at(backbone, batch).double())
+    sums = losses.tolist()
+    return {
+        place: sums[place] / max(sum(row.num_taught for row in rows[place]), 1) for place in rows
+    }
+
+
+def _looked_at(backbone: Backbone, batch: Batch) -> Tensor:
+    with backbone.mix.batch(batch.segments), backbone.autocast():
+        states = hidden_states(backbone.model, batch)
+        return token_losses(states, backbone.head, batch)[1]
