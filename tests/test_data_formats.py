@@ -23,6 +23,7 @@ from mapcoder_lite.regrade import Beginning, Regrading
 from mapcoder_lite.store import Manifest, RunHeader, RunProblem
 from mapcoder_lite.training.records import (
     AdapterManifest,
+    Merged,
     Training,
     TrainingClaim,
     TrainingLine,
@@ -62,6 +63,7 @@ KINDS: tuple[type[Record], ...] = (
     TrainingLine,
     Training,
     AdapterManifest,
+    Merged,
     TrainingPlan,
 )
 

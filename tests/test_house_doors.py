@@ -68,6 +68,7 @@ DOORS = {
         ),
         open_to=("engine/connection.py", "engine/openai.py", "engine/probe.py"),
         exceptions={
+            "publication/hub.py": "uploads what the user publishes, when told to",
             "judge/descriptors.py": "a socket pair between two processes of the sandbox",
             "judge/zygote.py": "a socket pair to the worker; nothing leaves the machine",
             "judge/inside/worker.py": "the worker's end of that pair",

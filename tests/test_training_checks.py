@@ -9,9 +9,11 @@ import pytest
 from mapcoder_lite.errors import ConfigError, EngineError, InputError, StoreError
 from mapcoder_lite.example import RowTokens
 from mapcoder_lite.training import train
-from mapcoder_lite.training.arithmetic import Shape, disk_bytes, memory
+from mapcoder_lite.training.arithmetic import disk_bytes, memory
 from mapcoder_lite.training.checks import check_disk, prepare
+from mapcoder_lite.training.forecast import plan_of
 from mapcoder_lite.training.rows import encoded, end_tokens
+from mapcoder_lite.training.shapes import KNOWN
 from mapcoder_lite.trajectory import Role
 from tiny_qwen import make_backbone, make_tokenizer
 from training_world import example, settings, write_dataset
@@ -141,19 +143,15 @@ def test_a_disk_that_would_be_full_is_refused_with_both_numbers(tmp_path):
         check_disk(10**18, tmp_path / "not" / "there")
 
 
-SEVEN = Shape(28, 3584, 18944, 2 * 152_064 * 3584)
-
-
 def test_memory_by_arithmetic_is_that_of_the_papers_backbone(backbone):
+    seven = KNOWN["Qwen2.5-7B-Instruct"]
     plain = settings(backbone, dtype="bfloat16", gradient_checkpointing=True, autocast=True)
-    found = memory(plain, SEVEN, 7_615_616_512, 80_740_352, 4096)
+    found = memory(plan_of(plain, seven, 4096, 80_740_352))
     assert found.weights == 2 * 7_615_616_512
     assert found.trained == 16 * 80_740_352  # weight, gradient, two moments of four bytes
-    whole = memory(
-        plain.model_copy(update={"gradient_checkpointing": False}), SEVEN, 7_615_616_512, 1, 4096
-    )
-    assert whole.activations > 5 * found.activations
-    small = memory(plain.model_copy(update={"quant": "nf4"}), SEVEN, 7_615_616_512, 1, 4096)
+    without = plain.model_copy(update={"gradient_checkpointing": False})
+    assert memory(plan_of(without, seven, 4096)).activations > 5 * found.activations
+    small = memory(plan_of(plain.model_copy(update={"quant": "nf4"}), seven, 4096))
     assert small.weights < found.weights / 1.8
 
 

@@ -179,6 +179,16 @@ def environment_server() -> tuple[str, str | None] | None:
     return (url, _sound_key("OPENAI_API_KEY", key) if key else None) if url else None
 
 
+def hub_token() -> str | None:
+    """Return the key of HF_TOKEN; None when it is not set. It is never stored or shown.
+
+    Raises:
+        ConfigError: it holds what no header can carry.
+    """
+    token = os.environ.get("HF_TOKEN")
+    return _sound_key("HF_TOKEN", token) if token else None
+
+
 def prepare_ray(*, stays_here: bool) -> None:
     """Have Ray, imported after this, send no usage statistics and keep its own logs to itself.
 

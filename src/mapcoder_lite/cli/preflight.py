@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from mapcoder_lite.cli import terminal
 from mapcoder_lite.cli.badges import badge, explained, role_names
+from mapcoder_lite.cli.trained import adapter_folders, other_prompts
 from mapcoder_lite.config import Config, api_key
 from mapcoder_lite.engine.truncation import least_tokens
 from mapcoder_lite.errors import EngineError, UnknownAdapter
@@ -133,7 +134,7 @@ def _asked(settings: Config, problems: Sequence[Problem]) -> Ready:
     """Ask one address, if the engine is a server."""
     engine = settings.engine
     if engine.kind is not EngineKind.OPENAI or engine.base_url is None or engine.model is None:
-        return Ready(settings, badge(engine))
+        return Ready(settings, badge(engine), other_prompts(adapter_folders(engine)))
     from mapcoder_lite.engine.backend import Stranger
     from mapcoder_lite.engine.probe import named_endpoint, probe, with_ollama_adapters
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 import typer
 
 from mapcoder_lite.cli import options, terminal
+from mapcoder_lite.cli.trained import other_prompts
 
 if TYPE_CHECKING:
     from mapcoder_lite.settings import EngineConfig
@@ -96,7 +97,7 @@ def vllm(
     settings = options.resolve(config, overrides)
     home, folders = _folders(settings.engine, backbone, adapters)
     served = _served(settings.engine, home, folders, context=context, dtype=dtype, digests=digests)
-    for line in warnings(served):
+    for line in (*warnings(served), *other_prompts(served.adapters)):
         terminal.say(line)
     terminal.result(shlex.join(command(served)))
     longest_reply = min(settings.traversal.max_tokens, served.context // 4)

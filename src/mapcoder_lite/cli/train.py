@@ -102,9 +102,12 @@ def _show(plan: "TrainingPlan", settings: "TrainConfig") -> None:
         f"({plan.share:.2%}; of all four roles {plan.share_of_all:.2%})"
     )
     terminal.result(f"way: {plan.way}; disk: {plan.disk_bytes / 1e9:.2f} GB a role while trained")
+    from mapcoder_lite.training.forecast import told
+
     for role in plan.roles:
         parts = ", ".join(f"{part} {size / 1e9:.2f}" for part, size in role.memory_bytes.items())
         terminal.result(f"memory of {role.role.value} by arithmetic, in GB: {parts}")
+        terminal.result(f"time of {role.role.value} by arithmetic: {told(role.minutes)}")
 
 
 def _row(plan: "RolePlan") -> tuple[str, ...]:

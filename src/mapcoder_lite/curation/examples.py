@@ -12,7 +12,7 @@ from typing import Literal, TypeVar
 
 from mapcoder_lite.curation.decontamination import Contamination, Finding, decontaminate
 from mapcoder_lite.curation.flagged import Flagged
-from mapcoder_lite.curation.harvest import NO_FILTER, GradedRun, open_runs, rows_of
+from mapcoder_lite.curation.harvest import NO_FILTER, open_runs, rows_of
 from mapcoder_lite.curation.lengths import measured
 from mapcoder_lite.curation.quoting import quotations
 from mapcoder_lite.curation.replacing import put_back, replaced
@@ -22,8 +22,8 @@ from mapcoder_lite.curation.selection import (
     without_copies,
     without_near_copies,
 )
+from mapcoder_lite.curation.sources import SourceCount, problems_of, sources_of
 from mapcoder_lite.data.nearness import words_of
-from mapcoder_lite.data.problem_json import read_problems
 from mapcoder_lite.errors import InputError, StoreError
 from mapcoder_lite.example import Example
 from mapcoder_lite.jsonl import write_lines, write_record
@@ -90,6 +90,8 @@ class DatasetManifest(Record):
     """None: no evaluation set was named."""
     digests: dict[Role, str]
     """Hex SHA-256 of the rows of each role, validation last."""
+    sources: tuple[SourceCount, ...] | None = None
+    """Whose problems the rows show; None: a data set older than this."""
 
 
 def write_dataset(runs: Sequence[Path], folder: Path, settings: DatasetConfig) -> DatasetManifest:
@@ -114,7 +116,8 @@ def write_dataset(runs: Sequence[Path], folder: Path, settings: DatasetConfig) -
     silent = [row for row in earned if row.provenance not in spoken]
     distinct = list(without_copies(silent))
     unlike = without_near_copies(distinct, settings.near_duplicate)
-    found = compared(unlike, opened, settings)
+    problems = problems_of(opened)
+    found = compared(unlike, problems, settings)
     clean = found.clean if found is not None and settings.drop_overlap else unlike
     rows = balanced(clean, settings.max_rows_per_problem)
     if not rows:
@@ -147,6 +150,7 @@ def write_dataset(runs: Sequence[Path], folder: Path, settings: DatasetConfig) -
         counted_by=tuple(sorted({row.tokens.counted_by for row in rows})),
         contamination=found.summary if found is not None else None,
         digests={role: _digest([*train, *later]) for role, (train, later) in parts.items()},
+        sources=sources_of(rows, problems),
     )
     flagged = [*quoting, *(found.flagged if found is not None else ())]
     _write(folder, parts, flagged if flagged or settings.against else None, manifest)
@@ -154,20 +158,16 @@ def write_dataset(runs: Sequence[Path], folder: Path, settings: DatasetConfig) -
 
 
 def compared(
-    rows: Sequence[R], runs: Sequence[GradedRun], settings: DatasetConfig
+    rows: Sequence[R], problems: Mapping[str, Problem], settings: DatasetConfig
 ) -> Finding[R] | None:
-    """Compare rows of these runs with the evaluation sets; None when none is named.
+    """Compare rows with the evaluation sets; None when none is named. `problems` are the rows'.
 
     Raises:
-        InputError: a set, or the problems of the runs, cannot be read, or are no longer the same.
+        InputError: a set cannot be read, or the problems of the rows are no longer the same.
         ConfigError: a library is not installed.
     """
     if not settings.against:
         return None
-    problems: dict[str, Problem] = {}
-    for run in runs:
-        path = run.header.config.run.problems
-        problems |= {p.id: p for p in read_problems(Path(path))} if path else {}
     unknown = {row.provenance.problem_id for row in rows if not _is_asked_by(row, problems)}
     if unknown:
         raise InputError(

@@ -20,6 +20,7 @@ from mapcoder_lite.curation.lengths import measured
 from mapcoder_lite.curation.outcomes import Ground, outcomes
 from mapcoder_lite.curation.replacing import put_back, replaced
 from mapcoder_lite.curation.selection import balanced, is_validation, without_near_copies
+from mapcoder_lite.curation.sources import problems_of
 from mapcoder_lite.errors import InputError, StoreError
 from mapcoder_lite.example import Labelled, Pair, PairTokens
 from mapcoder_lite.jsonl import read_lines, read_record, write_lines, write_record
@@ -115,7 +116,7 @@ def write_preferences(
     counts: Counter[str] = Counter()
     distinct = _distinct(row for run in opened for row in _judged(run, counts))
     unlike = _without_near_copies(distinct, settings.near_duplicate)
-    found = compared(unlike, opened, settings)
+    found = compared(unlike, problems_of(opened), settings)
     clean = found.clean if found is not None and settings.drop_overlap else unlike
     if settings.tokenizer is not None:
         clean = list(measured(clean, Path(settings.tokenizer)))

@@ -8,7 +8,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar, cast
@@ -105,19 +105,42 @@ def check_origin(name: str, folder: Path, backbone: str) -> None:
     Raises:
         EngineError: the adapter belongs to another backbone, or the record cannot be read.
     """
-    for record in (folder / _TRAINING_RECORD, folder.resolve().parent / _TRAINING_RECORD):
-        if not record.is_file():
-            continue
-        try:
-            fields = cast(dict[str, object], json.loads(record.read_bytes()))
-            origin = fields.get("backbone_digest")
-        except (ValueError, AttributeError) as error:
-            raise EngineError(f"adapter {name!r}: {record} is no record of training") from error
+    for record, fields in _training_records(name, folder):
+        origin = fields.get("backbone_digest")
         if origin not in (None, backbone):
             raise EngineError(
                 f"adapter {name!r} was trained on the backbone with digest {origin}, this one has "
                 f"{backbone} ({record}): give the backbone it was trained on, or train it anew"
             )
+
+
+def trained_prompts(name: str, folder: Path) -> tuple[str, ...]:
+    """Return the digests of the prompts that an adapter's rows were asked with; none: not told.
+
+    Raises:
+        EngineError: the record of training cannot be read.
+    """
+    for _, fields in _training_records(name, folder):
+        made = fields.get("dataset")
+        if not isinstance(made, dict):
+            continue
+        found = cast("dict[str, object]", made).get("prompts_digests")
+        if isinstance(found, list):
+            return tuple(map(str, cast("list[object]", found)))
+    return ()
+
+
+def _training_records(name: str, folder: Path) -> Iterator[tuple[Path, dict[str, object]]]:
+    for record in (folder / _TRAINING_RECORD, folder.resolve().parent / _TRAINING_RECORD):
+        if not record.is_file():
+            continue
+        try:
+            fields: object = json.loads(record.read_bytes())
+        except ValueError as error:
+            raise EngineError(f"adapter {name!r}: {record} is no record of training") from error
+        if not isinstance(fields, dict):
+            raise EngineError(f"adapter {name!r}: {record} is no record of training")
+        yield record, cast("dict[str, object]", fields)
 
 
 def read_adapter_config(name: str, folder: Path) -> AdapterConfig:

@@ -188,10 +188,12 @@ def write_manifest(dataset: Path, folder: Path) -> None:
         return
     begun = read_record(folder / next(iter(trainings)) / "settings.json", TrainingClaim)
     made = dataset_manifest(dataset)
+    backbone = Path(begun.settings.backbone or "").resolve().name
     manifest = AdapterManifest(
         roles=tuple(trainings),
-        settings=begun.settings,
-        backbone=Path(begun.settings.backbone or "").resolve().name,
+        # The backbone's place on this machine says nothing elsewhere.
+        settings=begun.settings.model_copy(update={"backbone": backbone}),
+        backbone=backbone,
         backbone_digest=begun.backbone_digest,
         template_digest=begun.template_digest,
         dataset=made,

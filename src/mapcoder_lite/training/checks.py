@@ -15,14 +15,16 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, cast
 
-from transformers import AutoConfig, AutoTokenizer, PreTrainedTokenizerBase
+from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from mapcoder_lite.engine.folders import backbone_digest, check_backbone
 from mapcoder_lite.errors import ConfigError, InputError, StoreError
 from mapcoder_lite.settings import TrainConfig
-from mapcoder_lite.training.arithmetic import Memory, Shape, disk_bytes, memory
+from mapcoder_lite.training.arithmetic import Plan, disk_bytes
 from mapcoder_lite.training.artefacts import dataset_manifest
+from mapcoder_lite.training.forecast import plan_of
 from mapcoder_lite.training.rows import Row, Split, end_tokens, origin, read_split
+from mapcoder_lite.training.shapes import read_shape
 from mapcoder_lite.training.variants import Size, check_variant, measure
 from mapcoder_lite.trajectory import Role
 
@@ -39,7 +41,7 @@ class Prepared:
     backbone_digest: str
     splits: Mapping[Role, Split]
     size: Size
-    memory: Mapping[Role, Memory]
+    plans: Mapping[Role, Plan]
     disk_bytes: int
     """That one role takes at most while it is trained."""
 
@@ -78,14 +80,14 @@ def prepare(
         _check_lengths(settings, split)
         _check_validation(settings, split, dataset)
     size = measure(settings)
-    shape = _shape(backbone)
-    reckoned = {
-        role: memory(settings, shape, size.num_parameters, size.num_trainable, longest(split))
+    shape = read_shape(backbone)
+    plans = {
+        role: plan_of(settings, shape, longest(split), size.num_trainable)
         for role, split in splits.items()
     }
     needed = disk_bytes(settings, size.num_trainable)
     digest = backbone_digest(backbone)
-    return Prepared(settings, dataset, tokenizer, digest, splits, size, reckoned, needed)
+    return Prepared(settings, dataset, tokenizer, digest, splits, size, plans, needed)
 
 
 def _reader(settings: TrainConfig, dataset: Path, roles: tuple[Role, ...]) -> Read:
@@ -210,14 +212,3 @@ def _check_validation(settings: TrainConfig, split: Split, dataset: Path) -> Non
             f"train.{wanting[0]} looks at validation rows, and {dataset} has none for "
             f"{split.role}: raise dataset.validation_share, or leave train.{wanting[0]} out"
         )
-
-
-def _shape(backbone: Path) -> Shape:
-    config = AutoConfig.from_pretrained(backbone, local_files_only=True).get_text_config()
-    copies = 1 if config.tie_word_embeddings else 2
-    return Shape(
-        num_layers=config.num_hidden_layers,
-        hidden_size=config.hidden_size,
-        intermediate_size=config.intermediate_size,
-        num_embedded=copies * config.vocab_size * config.hidden_size,
-    )

@@ -129,6 +129,25 @@ class AdapterManifest(Record):
     device: str
 
 
+class Merged(Record):
+    """merged.json: a whole model, made of a backbone and one adapter."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    adapter: str
+    """Name of its folder, the role."""
+    adapter_digest: str
+    backbone: str
+    """Name of its folder."""
+    backbone_digest: str
+    dtype: Literal["float32", "bfloat16", "float16"]
+    """Of the saved weights; merged in float32."""
+    difference: float
+    """Largest difference of a logit from the adapter over the backbone, in float32, in deviations
+    of the logits."""
+    rounded_difference: float
+    """The same in the dtype that was saved."""
+
+
 class RolePlan(Record):
     """What training one role would take."""
 
@@ -145,6 +164,9 @@ class RolePlan(Record):
     memory_bytes: dict[Literal["weights", "trained", "activations"], int]
     """By arithmetic: of the backbone; of the adapter, its gradient and AdamW; of one forward with
     the longest row in every place. What libraries hold beside comes on top."""
+    minutes: dict[str, float]
+    """By arithmetic, of all epochs: device to what it takes at the share of its peak that is usual,
+    padding and validation not counted."""
 
 
 class TrainingPlan(Record):

@@ -117,20 +117,33 @@ def encoded(example: Example, tokenizer: PreTrainedTokenizerBase, ends: frozense
 
 def _rendered(example: Example, tokenizer: Any) -> tuple[list[int], list[int]]:
     """Tokens of the prompt as the engine sends it, and of what the template puts after it."""
-    asked, whole = (
-        conversation(part) for part in (example.prompt, (*example.prompt, *example.completion))
-    )
+    asked = conversation(example.prompt)
     opened = {"add_generation_prompt": True}
     prompt = tokenizer.apply_chat_template(asked, return_dict=False, **opened)
-    rendered = tokenizer.apply_chat_template(whole, return_dict=False)
-    if rendered[: len(prompt)] == prompt:
-        return prompt, rendered[len(prompt) :]
-    # The reply's first token merged with the prompt's last: generated, they are two.
     before = tokenizer.apply_chat_template(asked, tokenize=False, **opened)
-    text = tokenizer.apply_chat_template(whole, tokenize=False)
-    if not text.startswith(before):
-        raise ValueError("with its reply the prompt is not what it was before, as it is served")
-    return prompt, tokenizer(text[len(before) :], add_special_tokens=False)["input_ids"]
+    for messages in (example.prompt, with_system_folded(example.prompt)):
+        whole = conversation((*messages, *example.completion))
+        rendered = tokenizer.apply_chat_template(whole, return_dict=False)
+        if rendered[: len(prompt)] == prompt:
+            return prompt, rendered[len(prompt) :]
+        # The reply's first token merged with the prompt's last: generated, they are two.
+        text = tokenizer.apply_chat_template(whole, tokenize=False)
+        if text.startswith(before):
+            return prompt, tokenizer(text[len(before) :], add_special_tokens=False)["input_ids"]
+    raise ValueError("with its reply the prompt is not what it was before, as it is served")
+
+
+def with_system_folded(messages: Sequence[Message]) -> tuple[Message, ...]:
+    """Open the last message with the system message and a blank line, where it is the user's.
+
+    Mistral's template does so by itself while the user has the last word, and leaves the system
+    message out once a reply follows: only thus does it render the prompt that it serves.
+    """
+    first, last = messages[0], messages[-1]
+    if first.role != "system" or last.role != "user":
+        return tuple(messages)
+    said = last.model_copy(update={"content": f"{first.content}\n\n{last.content}"})
+    return (*messages[1:-1], said)
 
 
 def origin(example: Example) -> str:

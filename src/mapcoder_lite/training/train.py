@@ -22,9 +22,11 @@ from mapcoder_lite.errors import ConfigError, StoreError
 from mapcoder_lite.jsonl import hold
 from mapcoder_lite.settings import TrainConfig
 from mapcoder_lite.training import order
+from mapcoder_lite.training.arithmetic import memory
 from mapcoder_lite.training.artefacts import claim, claim_of, is_finished, write_manifest
 from mapcoder_lite.training.checks import Prepared, check_disk, longest, prepare
 from mapcoder_lite.training.curves import draw_curves
+from mapcoder_lite.training.forecast import durations
 from mapcoder_lite.training.joint import train_jointly
 from mapcoder_lite.training.journal import Tell, tell_nobody
 from mapcoder_lite.training.passes import obstacle_of
@@ -222,19 +224,22 @@ def plan(
 
 
 def _role_plan(prepared: Prepared, split: Split, folder: Path) -> RolePlan:
-    memory = prepared.memory[split.role]
+    reckoned = prepared.plans[split.role]
+    held = memory(reckoned)
+    num_tokens = sum(len(row.ids) for row in split.train)
     return RolePlan(
         role=split.role,
         is_finished=is_finished(folder / split.role),
         num_rows=len(split.train),
         num_validation=len(split.validation),
         num_dropped=len(split.too_long),
-        num_tokens=sum(len(row.ids) for row in split.train),
+        num_tokens=num_tokens,
         longest=longest(split),
         num_steps=order.num_steps(len(split.train), prepared.settings),
         memory_bytes={
-            "weights": memory.weights,
-            "trained": memory.trained,
-            "activations": memory.activations,
+            "weights": held.weights,
+            "trained": held.trained,
+            "activations": held.activations,
         },
+        minutes=durations(reckoned, prepared.settings.epochs * num_tokens),
     )
