@@ -8,7 +8,7 @@ Does not know: that other adapters are trained beside it, models, files.
 # pyright: basic
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -65,9 +65,10 @@ class Course:
     best: Tensor | None = None
     """(P,) on the CPU: weights of the best step, where early stop asks for them."""
     optimizer: torch.optim.AdamW = field(init=False)
-    schedule: torch.optim.lr_scheduler.LambdaLR = field(init=False)
     last_learning_rate: float = field(default=0.0, init=False)
     """Of the last step."""
+    _share_of_rate: Callable[[int], float] = field(init=False)
+    """Of the learning rate, at a step counted from 0."""
     _orders: dict[int, list[int]] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
@@ -80,9 +81,10 @@ class Course:
             weight_decay=self.settings.weight_decay,
             fused=True,
         )
-        self.schedule = get_cosine_schedule_with_warmup(
+        schedule = get_cosine_schedule_with_warmup(
             self.optimizer, self.settings.warmup_steps, self.num_steps
         )
+        self._share_of_rate = schedule.lr_lambdas[0]
 
     @property
     def num_steps(self) -> int:
@@ -116,9 +118,10 @@ class Course:
             return
         gradient = self.adapter.gradient
         gradient.mul_(min(1.0, MAX_GRADIENT_NORM / (norm + 1e-6)))
-        self.last_learning_rate = self.schedule.get_last_lr()[0]
+        share = self._share_of_rate(self.progress.step)
+        self.last_learning_rate = self.settings.learning_rate * share
+        self.optimizer.param_groups[0]["lr"] = self.last_learning_rate
         self.optimizer.step()
-        self.schedule.step()
         gradient.zero_()
         self.adapter.refresh()
         self.progress.step += 1
@@ -181,5 +184,3 @@ class Course:
             }
             step = torch.tensor(float(progress.step), device=parameter.device)
             self.optimizer.state[parameter] = {"step": step, **moments}
-            self.schedule.last_epoch = progress.step - 1
-            self.schedule.step()

@@ -152,7 +152,7 @@ def _ended(team: Team, lanes: Sequence[Lane]) -> list[Lane]:
     lost: list[Lane] = []
     for lane in lanes:
         if lane.course.progress.ending is Ending.NOT_FINITE:
-            _keep_last_good(lane)
+            _save_checkpoints([lane])
             lost.append(lane)
         elif lane.course.progress.ending is not None:
             _finish(team, lane)
@@ -171,10 +171,10 @@ def _step(team: Team, going: Sequence[Lane]) -> None:
         if _is_line_due(lane) or course.is_look_due:
             _write_loss(team, lane)
     _look(team, good)
-    for lane in good:
-        settings = lane.course.settings
-        if lane.course.progress.step % settings.checkpoint_steps == 0:
-            _save_checkpoint(lane, lane.course.progress)
+    # Also when a role ends: who goes on after a kill meets the same rows in a batch as before.
+    has_ended = any(lane.course.progress.ending is not None for lane in going)
+    if has_ended or any(_is_checkpoint_due(lane) for lane in good):
+        _save_checkpoints(good)
 
 
 def _take(lane: Lane, outcome: Outcome) -> None:
@@ -183,11 +183,14 @@ def _take(lane: Lane, outcome: Outcome) -> None:
     lane.norm = outcome.norm
 
 
+def _is_checkpoint_due(lane: Lane) -> bool:
+    return lane.course.progress.step % lane.course.settings.checkpoint_steps == 0
+
+
 def _is_line_due(lane: Lane) -> bool:
     """Also with a checkpoint: what was summed up for the next line is not saved with it."""
     course = lane.course
-    step, settings = course.progress.step, course.settings
-    is_due = step % settings.log_steps == 0 or step % settings.checkpoint_steps == 0
+    is_due = course.progress.step % course.settings.log_steps == 0 or _is_checkpoint_due(lane)
     return is_due or course.progress.ending is not None
 
 
@@ -249,24 +252,34 @@ def _append(team: Team, lane: Lane, line: TrainingLine) -> None:
 # --- checkpoints ---------------------------------------------------------------------------------
 
 
-def _save_checkpoint(lane: Lane, progress: Progress) -> None:
-    """Replace the role's checkpoint, whole or not at all."""
-    path = lane.checkpoint
-    temporary = path.with_suffix(".tmp")
-    tensors = {name: tensor.detach().cpu() for name, tensor in lane.course.state().items()}
-    told = _PROGRESS.dump_json(progress).decode()
+def _save_checkpoints(lanes: Sequence[Lane]) -> None:
+    """Replace the roles' checkpoints, each whole or not at all, and all of them or none."""
+    written: list[Path] = []
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(tensors, temporary, metadata={"progress": told})
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        for lane in lanes:
+            temporary = lane.checkpoint.with_suffix(".tmp")
+            written.append(temporary)
+            _write_state(lane, temporary)
+        for lane, temporary in zip(lanes, written, strict=True):
+            temporary.replace(lane.checkpoint)
     except (OSError, SafetensorError) as error:
-        temporary.unlink(missing_ok=True)  # half written; it would hold the disk full
+        for temporary in written:  # half written; they would hold the disk full
+            temporary.unlink(missing_ok=True)
         raise StoreError(
-            f"cannot write {path}: {error}; the checkpoint before it is whole: free the disk and "
-            "give the same command"
+            f"cannot write {written[-1].with_suffix('.safetensors')}: {error}; the checkpoints "
+            "before it are whole: free the disk and give the same command"
         ) from error
+
+
+def _write_state(lane: Lane, path: Path) -> None:
+    progress = lane.course.progress
+    if progress.ending is Ending.NOT_FINITE:  # who goes on tries that step again
+        progress = replace(progress, ending=None)
+    tensors = {name: tensor.detach().cpu() for name, tensor in lane.course.state().items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file(tensors, path, metadata={"progress": _PROGRESS.dump_json(progress).decode()})
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
 
 
 def _resume(lane: Lane) -> None:
@@ -288,11 +301,6 @@ def _resume(lane: Lane) -> None:
     lines = read_metrics(lane.folder / FILE)
     lane.seconds_before = lines[-1].seconds if lines else 0.0
     lane.tokens_at_line = progress.num_tokens
-
-
-def _keep_last_good(lane: Lane) -> None:
-    """Save the state before the step that came to nothing; the same command tries it again."""
-    _save_checkpoint(lane, replace(lane.course.progress, ending=None))
 
 
 def _told_of(lost: Sequence[Lane]) -> str:
