@@ -43,6 +43,8 @@ class Progress:
     step: int = 0
     num_tokens: int = 0
     """Seen, of prompts and completions."""
+    losses: list[float] = field(default_factory=list)
+    """Of the steps since the last were told."""
     best_step: int = 0
     best_loss: float | None = None
     """Mean validation loss of the best step, in nats; None = not looked yet."""
@@ -126,6 +128,7 @@ class Course:
         self.adapter.refresh()
         self.progress.step += 1
         self.progress.num_tokens += num_tokens
+        self.progress.losses.append(loss)
         if self.progress.step == self.num_steps:
             self.progress.ending = Ending.EPOCHS
 

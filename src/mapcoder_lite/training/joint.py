@@ -16,7 +16,7 @@ import os
 import shutil
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -69,8 +69,6 @@ class Lane:
     folder: Path
     seconds_before: float = 0.0
     """Of earlier sittings."""
-    losses: list[float] = field(default_factory=list)
-    """Of the steps since the last line of metrics.jsonl."""
     norm: float | None = None
     tokens_at_line: int = 0
     seconds_at_line: float = 0.0
@@ -118,22 +116,26 @@ def train_jointly(prepared: Prepared, folder: Path, roles: tuple[Role, ...], tel
 
 def _team(prepared: Prepared, folder: Path, roles: tuple[Role, ...], tell: Tell) -> Team:
     settings = prepared.settings
-    splits = [prepared.splits[role] for role in roles]
-    rows = [[_tokens(row) for row in split.train] for split in splits]
+    rows = {role: [_tokens(row) for row in split.train] for role, split in prepared.splits.items()}
     transformers.set_seed(settings.seed)
     model = variants.load_backbone(settings)
     start = peft_start(model, variants.lora_config(settings))
     if torch.cuda.is_available():
         model.to(torch.device("cuda"))  # type: ignore[arg-type]  # declared for modules' own method
-    backbone = adapt(model, [start.matrices] * len(roles), settings, tokens_at_once(rows, settings))
+    backbone = adapt(
+        model,
+        [start.matrices] * len(roles),
+        settings,
+        tokens_at_once(tuple(rows.values()), settings),
+    )
     lanes = tuple(
         Lane(
             role,
             place,
             Course(
                 settings,
-                rows[place],
-                [_tokens(row) for row in splits[place].validation],
+                rows[role],
+                [_tokens(row) for row in prepared.splits[role].validation],
                 backbone.mix.adapters[place],
             ),
             folder / role,
@@ -179,7 +181,6 @@ def _step(team: Team, going: Sequence[Lane]) -> None:
 
 def _take(lane: Lane, outcome: Outcome) -> None:
     lane.course.take_step(outcome.loss, outcome.norm, outcome.num_tokens)
-    lane.losses.append(outcome.loss)
     lane.norm = outcome.norm
 
 
@@ -188,7 +189,7 @@ def _is_checkpoint_due(lane: Lane) -> bool:
 
 
 def _is_line_due(lane: Lane) -> bool:
-    """Also with a checkpoint: what was summed up for the next line is not saved with it."""
+    """As in a training alone, which writes one with a checkpoint too."""
     course = lane.course
     is_due = course.progress.step % course.settings.log_steps == 0 or _is_checkpoint_due(lane)
     return is_due or course.progress.ending is not None
@@ -202,15 +203,16 @@ def _write_loss(team: Team, lane: Lane) -> None:
     seconds = time.monotonic() - team.started
     num_tokens = lane.course.progress.num_tokens
     spent = seconds - lane.seconds_at_line
+    losses = lane.course.progress.losses
     line = _line(
         team,
         lane,
-        loss=sum(lane.losses) / len(lane.losses),
+        loss=sum(losses) / len(losses),
         learning_rate=lane.course.last_learning_rate,
         gradient_norm=lane.norm,
         tokens_per_second=(num_tokens - lane.tokens_at_line) / spent if spent else None,
     )
-    lane.losses.clear()
+    losses.clear()
     lane.tokens_at_line, lane.seconds_at_line = num_tokens, seconds
     _append(team, lane, line)
 
