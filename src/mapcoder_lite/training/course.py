@@ -100,8 +100,10 @@ class Course:
 
     @property
     def epoch(self) -> float:
-        """How often the rows were seen."""
-        return self.progress.step / self.steps_per_epoch
+        """How often the rows were seen, counted in forwards of a training alone, as trainers do."""
+        whole, steps = divmod(self.progress.step, self.steps_per_epoch)
+        num_forwards = math.ceil(len(self.rows) / self.settings.batch_rows)
+        return whole + steps * self.settings.accumulation_steps / num_forwards
 
     def next_rows(self) -> list[TokenRow]:
         """The rows of the next step, as a training of this role alone would take them."""
