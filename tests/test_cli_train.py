@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from mapcoder_lite.cli import app
+from mapcoder_lite.cli import build
 from mapcoder_lite.errors import ConfigError, InputError
 from mapcoder_lite.training.records import TrainingPlan
 from mapcoder_lite.trajectory import Role
@@ -32,7 +32,7 @@ def given(world: Path, *more: str) -> list[str]:
 
 
 def test_a_dry_run_says_what_it_would_take_and_writes_nothing(world):
-    done = CliRunner().invoke(app, given(world, "--name", "plan", "--dry-run", "--json"))
+    done = CliRunner().invoke(build(), given(world, "--name", "plan", "--dry-run", "--json"))
     assert done.exit_code == 0, done.stderr
     plan = TrainingPlan.model_validate_json(done.stdout)
     assert [role.role for role in plan.roles] == list(Role)
@@ -41,7 +41,9 @@ def test_a_dry_run_says_what_it_would_take_and_writes_nothing(world):
     assert plan.way == "joint"
     assert plan.share_of_all == pytest.approx(4 * plan.share)
     assert plan.roles[0].memory_bytes["weights"] == 4 * plan.num_parameters
-    shown = CliRunner().invoke(app, given(world, "--name", "plan", "--dry-run", "--role", "coding"))
+    shown = CliRunner().invoke(
+        build(), given(world, "--name", "plan", "--dry-run", "--role", "coding")
+    )
     assert "separate, since there is one role" in shown.stdout
     assert f"{plan.num_trainable:,} of {plan.num_parameters:,} parameters" in shown.stdout
     assert not (world / "out").exists()
@@ -49,20 +51,20 @@ def test_a_dry_run_says_what_it_would_take_and_writes_nothing(world):
 
 def test_a_dry_run_is_refused_what_training_is_refused(world):
     refused = given(world, "--name", "plan", "--dry-run", "-s", "train.max_tokens=20")
-    with pytest.raises(InputError, match="8 rows exceed 20 tokens"):
-        CliRunner().invoke(app, refused, catch_exceptions=False)
+    with pytest.raises(InputError, match="retrieval: 9 rows exceed 20 tokens"):
+        CliRunner().invoke(build(), refused, catch_exceptions=False)
 
 
 def test_an_unknown_role_is_refused(world):
     with pytest.raises(ConfigError, match="no such role: tester; there are retrieval"):
         CliRunner().invoke(
-            app, given(world, "--name", "x", "--role", "tester"), catch_exceptions=False
+            build(), given(world, "--name", "x", "--role", "tester"), catch_exceptions=False
         )
 
 
 def test_roles_one_after_the_other_are_told_in_plain_lines(world):
     some = ("--role", "coding", "--role", "planning", "-s", "train.joint=false")
-    done = CliRunner().invoke(app, given(world, "--name", "two", *some))
+    done = CliRunner().invoke(build(), given(world, "--name", "two", *some))
     assert done.exit_code == 0, done.stderr
     assert done.stdout.strip() == str(world / "out" / "two")
     assert "planning, coding: one after the other, since train.joint is off" in done.stderr
@@ -70,5 +72,5 @@ def test_roles_one_after_the_other_are_told_in_plain_lines(world):
     assert "planning [4/4] loss " in done.stderr
     manifest = json.loads((world / "out" / "two" / "mapcoder.json").read_text())
     assert manifest["roles"] == ["planning", "coding"]
-    again = CliRunner().invoke(app, given(world, "--name", "two", *some))
+    again = CliRunner().invoke(build(), given(world, "--name", "two", *some))
     assert "coding: finished before, left as it is" in again.stderr

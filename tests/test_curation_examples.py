@@ -16,7 +16,7 @@ from mapcoder_lite.pocket.world import WEIGHTS
 from mapcoder_lite.problem import Problem
 from mapcoder_lite.settings import DatasetConfig, RunConfig
 from mapcoder_lite.store import RunHeader, RunProblem
-from mapcoder_lite.training.rows import num_tokens
+from mapcoder_lite.training.rows import encoded, end_tokens
 from mapcoder_lite.trajectory import (
     Call,
     CallKind,
@@ -176,8 +176,11 @@ def test_tokens_are_counted_by_who_answered_or_by_the_tokenizer_that_is_named(ru
     transformers = pytest.importorskip("transformers")
     tokenizer = transformers.AutoTokenizer.from_pretrained(WEIGHTS / "pocket-backbone")
     rows = rows_of(tmp_path / "measured")
+    ends = end_tokens(tokenizer, WEIGHTS / "pocket-backbone")
     for row in rows[::7]:
-        assert row.tokens.prompt + row.tokens.completion == num_tokens(row, tokenizer)
+        trained = encoded(row, tokenizer, ends)
+        assert row.tokens.prompt == trained.num_prompt
+        assert row.tokens.prompt + row.tokens.completion == trained.num_rendered
     longest = max(row.tokens.prompt + row.tokens.completion for row in rows)
     assert longest == max(count.longest for count in by_student.tokens.values())
 

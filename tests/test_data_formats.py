@@ -20,6 +20,13 @@ from mapcoder_lite.example import Correction, Example
 from mapcoder_lite.problem import HiddenTests, Problem, Record
 from mapcoder_lite.regrade import Beginning, Regrading
 from mapcoder_lite.store import Manifest, RunHeader, RunProblem
+from mapcoder_lite.training.records import (
+    AdapterManifest,
+    Training,
+    TrainingClaim,
+    TrainingLine,
+    TrainingPlan,
+)
 from mapcoder_lite.trajectory import Call, Grade, Trajectory, Trial
 
 PAGE = (Path(__file__).parents[1] / "docs" / "formats.md").read_text(encoding="utf-8")
@@ -47,6 +54,11 @@ KINDS: tuple[type[Record], ...] = (
     Audit,
     DatasetManifest,
     Flagged,
+    TrainingClaim,
+    TrainingLine,
+    Training,
+    AdapterManifest,
+    TrainingPlan,
 )
 
 

@@ -199,6 +199,7 @@ def test_gradient_checkpointing_changes_no_weight(backbone, dataset, tmp_path):
         load_file(tmp_path / name / "coding" / "adapter_model.safetensors")
         for name in ("kept", "recomputed")
     )
+    assert first.keys() == second.keys()
     for name in first:
         torch.testing.assert_close(first[name], second[name], rtol=1e-4, atol=1e-6)
 

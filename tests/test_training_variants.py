@@ -164,10 +164,11 @@ def test_balanced_factors_have_the_same_product_and_shape(num_out, num_in, rank,
     ids=str,
 )
 def test_a_variant_is_trained_from_end_to_end(backbone, dataset, tmp_path, changes):
-    chosen = settings(backbone, epochs=1, **changes)
+    chosen = settings(backbone, epochs=2, **changes)
     train.train(chosen, dataset, tmp_path, (Role.CODING,))
     made = read_record(tmp_path / "coding" / "training.json", Training)
-    assert made.num_steps == 1
+    assert made.num_steps == 2
+    assert made.validation_loss != made.untuned_loss
     config = peft.LoraConfig.from_pretrained(str(tmp_path / "coding"))
     assert (config.use_rslora, config.use_dora) == (chosen.rslora, chosen.dora)
     tensors = load_file(tmp_path / "coding" / "adapter_model.safetensors")
@@ -177,7 +178,7 @@ def test_a_variant_is_trained_from_end_to_end(backbone, dataset, tmp_path, chang
 
 
 def test_full_fine_tuning_saves_a_model_that_the_engine_serves(backbone, dataset, tmp_path):
-    chosen = settings(backbone, method="full", learning_rate=1e-3, epochs=1)
+    chosen = settings(backbone, method="full", learning_rate=1e-3, epochs=2)
     before = backbone_digest(backbone)
     train.train(chosen, dataset, tmp_path, (Role.CODING,))
     assert backbone_digest(backbone) == before
@@ -200,7 +201,7 @@ def test_full_fine_tuning_saves_a_model_that_the_engine_serves(backbone, dataset
 def test_a_backbone_in_four_bits_is_trained_on_and_the_adapter_is_plain(
     backbone, dataset, tmp_path
 ):
-    chosen = settings(backbone, quant="nf4", epochs=1)
+    chosen = settings(backbone, quant="nf4", epochs=2)
     train.train(chosen, dataset, tmp_path, (Role.CODING,))
     made = read_record(tmp_path / "coding" / "training.json", Training)
     assert made.num_trainable == variants.measure(chosen).num_trainable

@@ -373,18 +373,12 @@ def _changes(old: RunHeader, new: RunHeader) -> list[str]:
         changes.append(f"the engine: {old.engine_identity} -> {new.engine_identity}")
     if old.source != new.source:
         changes.append(f"the run that is repaired: {_told(old.source)} -> {_told(new.source)}")
-    if old.supervisor_identity != new.supervisor_identity:
-        changes.append(f"the supervisor: {old.supervisor_identity} -> {new.supervisor_identity}")
-    if _differ(old.prompts_digest, new.prompts_digest):
-        changes.append("the prompts' templates (another version of this program)")
-    if _differ(old.adapters, new.adapters):
-        changes.append(f"the adapters on the server: {old.adapters} -> {new.adapters}")
-    return changes
-
-
-def _differ(old: str | None, new: str | None) -> bool:
-    """Whether both are known and not the same."""
-    return None not in (old, new) and old != new
+    known = (
+        ("the supervisor", old.supervisor_identity, new.supervisor_identity),
+        ("the prompts", old.prompts_digest, new.prompts_digest),
+        ("the adapters on the server", old.adapters, new.adapters),
+    )
+    return [*changes, *(f"{w}: {a} -> {b}" for w, a, b in known if None not in (a, b) and a != b)]
 
 
 def units_in(path: Path) -> set[Unit]:

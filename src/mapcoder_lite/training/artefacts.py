@@ -142,6 +142,7 @@ def save_adapter(
         folder.mkdir(parents=True, exist_ok=True)
         config.save_pretrained(str(folder))
         save_file(saved, temporary, metadata={"format": "pt"})
+        temporary.chmod(0o644)  # safetensors lets only the owner read, servers are others
         temporary.replace(folder / "adapter_model.safetensors")
     except (OSError, SafetensorError) as error:
         temporary.unlink(missing_ok=True)

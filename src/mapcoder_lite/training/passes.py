@@ -126,7 +126,8 @@ def peft_start(model: PreTrainedModel, lora: LoraConfig) -> Start:
     adapted = get_peft_model(model, lora, autocast_adapter_dtype=False)
     assert isinstance(adapted, PeftModel)
     matrices: dict[str, LowRank] = {}
-    for name, module in adapted.get_base_model().named_modules():
+    base: Any = adapted.base_model
+    for name, module in base.model.named_modules():
         if isinstance(module, LoraLayer):
             a, b = (part["default"].weight.detach() for part in (module.lora_A, module.lora_B))
             matrices[name] = LowRank(a.float(), b.float(), module.scaling["default"])

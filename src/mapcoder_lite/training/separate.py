@@ -173,7 +173,8 @@ class RoleTrainer(SFTTrainer):
     settings: TrainConfig
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Order:
-        lengths = [len(ids) for ids in self.train_dataset["input_ids"]]  # type: ignore[index]
+        rows: Any = self.train_dataset
+        lengths = [len(ids) for ids in rows["input_ids"]]
         return Order(lengths, _as_one_process(self.settings, self.accelerator.num_processes))
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
@@ -291,10 +292,11 @@ def _save(
     if not isinstance(model, PeftModel):
         _save_model(model, settings, folder)
         return
-    tensors, config = variants.tensors_of(model), model.peft_config["default"]
+    tensors = variants.tensors_of(model)
+    config: Any = model.peft_config["default"]
     if begun:
-        tensors, config = variants.on_the_original(tensors, begun, config)  # type: ignore[arg-type]
-    save_adapter(tensors, config, settings, folder)  # type: ignore[arg-type]
+        tensors, config = variants.on_the_original(tensors, begun, config)
+    save_adapter(tensors, config, settings, folder)
 
 
 def _save_model(model: Any, settings: TrainConfig, folder: Path) -> None:

@@ -8,12 +8,15 @@ Does not know: how an adapter is trained, what may be refused.
 # pyright: basic
 
 import logging
-from contextlib import ExitStack
+import warnings
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import torch
 from accelerate import PartialState
 from transformers import AutoConfig
+from transformers.utils import logging as transformers_logging
 
 from mapcoder_lite.errors import StoreError
 from mapcoder_lite.jsonl import hold
@@ -33,6 +36,21 @@ from mapcoder_lite.trajectory import Role
 log = logging.getLogger(__name__)
 
 
+@contextmanager
+def _quiet() -> Generator[None]:
+    """Keep the libraries' loading bars, and what they say to each other, off the terminal."""
+    was_shown = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.disable_progress_bar()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
+        try:
+            yield
+        finally:
+            if was_shown:
+                transformers_logging.enable_progress_bar()
+
+
+@_quiet()
 def train(
     settings: TrainConfig,
     dataset: Path,
@@ -68,14 +86,14 @@ def train(
             check_disk(prepared.disk_bytes, folder)
         # Of the roles that are asked for, so that who goes on does so the same way.
         obstacle = obstacle_to_joint(settings, len(prepared.splits), processes.num_processes)
-        if owed and obstacle is None:
-            _train_jointly(prepared, folder, owed, tell)
-        elif owed:
-            _train_separately(prepared, folder, owed, obstacle or "", tell)
-        if processes.is_main_process:
-            for role in owed:
-                draw_curves(role, folder / role)
-            write_manifest(dataset, folder)
+        try:
+            if owed and obstacle is None:
+                _train_jointly(prepared, folder, owed, tell)
+            elif owed:
+                _train_separately(prepared, folder, owed, obstacle or "", tell)
+        finally:  # one role may fail after others were finished
+            if processes.is_main_process:
+                _declare(prepared, folder)
     return processes.is_main_process
 
 
@@ -141,6 +159,15 @@ def _train_separately(
         train_role(prepared, role, folder / role, tell)
 
 
+def _declare(prepared: Prepared, folder: Path) -> None:
+    """Write what speaks of all finished roles."""
+    for role in prepared.splits:
+        if is_finished(folder / role) and not (folder / role / "loss.svg").exists():
+            draw_curves(role, folder / role)
+    write_manifest(prepared.dataset, folder)
+
+
+@_quiet()
 def plan(
     settings: TrainConfig,
     dataset: Path,

@@ -27,7 +27,7 @@ from peft import (
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModelForCausalLM, BitsAndBytesConfig, PreTrainedModel
 
-from mapcoder_lite.errors import ConfigError
+from mapcoder_lite.errors import ConfigError, InputError
 from mapcoder_lite.settings import TrainConfig
 
 ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj")
@@ -118,11 +118,12 @@ def measure(settings: TrainConfig) -> Size:
     return Size(num_parameters, sum(p.numel() for p in adapted.parameters() if p.requires_grad))
 
 
-def _check_targets(settings: TrainConfig, model: nn.Module) -> None:
+def _check_targets(settings: TrainConfig, model: PreTrainedModel) -> None:
+    head = model.get_output_embeddings()
     linear = {
         name.rpartition(".")[2]: min(layer.in_features, layer.out_features)
         for name, layer in model.named_modules()
-        if isinstance(layer, nn.Linear) and layer is not model.get_output_embeddings()  # type: ignore[operator]
+        if isinstance(layer, nn.Linear) and layer is not head
     }
     wanted = lora_config(settings).target_modules
     named = set(linear) if isinstance(wanted, str) else set(wanted or ())
@@ -142,7 +143,11 @@ def _check_targets(settings: TrainConfig, model: nn.Module) -> None:
 
 
 def load_backbone(settings: TrainConfig) -> PreTrainedModel:
-    """Load the backbone as it is trained on."""
+    """Load the backbone as it is trained on.
+
+    Raises:
+        InputError: weights are missing, which the library would make up.
+    """
     options: dict[str, Any] = {}
     if settings.quant == "nf4":
         options["quantization_config"] = BitsAndBytesConfig(
@@ -151,12 +156,19 @@ def load_backbone(settings: TrainConfig) -> PreTrainedModel:
             bnb_4bit_use_double_quant=True,
             bnb_4bit_compute_dtype=torch.bfloat16 if settings.autocast else torch.float32,
         )
-    return AutoModelForCausalLM.from_pretrained(
+    loaded: Any = AutoModelForCausalLM.from_pretrained(  # untyped: a pair because of the report
         str(settings.backbone),
         dtype=getattr(torch, settings.dtype),
         local_files_only=True,
+        use_safetensors=True,
+        output_loading_info=True,
         **options,
     )
+    model, report = loaded
+    lacking = sorted(report["missing_keys"])
+    if lacking:
+        raise InputError(f"{settings.backbone} lacks {len(lacking)} weights, such as {lacking[0]}")
+    return model
 
 
 def with_adapter(settings: TrainConfig, model: PreTrainedModel) -> PeftModel:
@@ -216,11 +228,11 @@ def on_the_original(
         a = torch.cat([tensors[name].cpu().double(), beginning[name].double()], dim=0)
         b = torch.cat([tensors[twin].cpu().double(), -beginning[twin].double()], dim=1)
         converted[twin], converted[name] = _balanced(b, a)
-    config = copy.copy(config)
-    config.init_lora_weights = True
-    config.r = 2 * config.r
-    config.lora_alpha = config.lora_alpha * (math.sqrt(2) if config.use_rslora else 2)  # type: ignore[assignment]
-    return converted, config
+    doubled: Any = copy.copy(config)  # alpha is typed as whole
+    doubled.init_lora_weights = True
+    doubled.r = 2 * config.r
+    doubled.lora_alpha = config.lora_alpha * (math.sqrt(2) if config.use_rslora else 2)
+    return converted, doubled
 
 
 def _balanced(b: Tensor, a: Tensor) -> tuple[Tensor, Tensor]:
