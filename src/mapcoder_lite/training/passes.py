@@ -126,8 +126,7 @@ def peft_start(model: PreTrainedModel, lora: LoraConfig) -> Start:
     adapted = get_peft_model(model, lora, autocast_adapter_dtype=False)
     assert isinstance(adapted, PeftModel)
     matrices: dict[str, LowRank] = {}
-    base: Any = adapted.base_model
-    for name, module in base.model.named_modules():
+    for name, module in model.named_modules():  # it was adapted in place
         if isinstance(module, LoraLayer):
             a, b = (part["default"].weight.detach() for part in (module.lora_A, module.lora_B))
             matrices[name] = LowRank(a.float(), b.float(), module.scaling["default"])
