@@ -26,7 +26,7 @@ from mapcoder_lite.settings import TrainConfig
 from mapcoder_lite.training.course import Course
 from mapcoder_lite.training.order import row_order, rows_per_step
 from mapcoder_lite.training.packing import TokenRow
-from mapcoder_lite.training.passes import Backbone, adapt, learn, peft_start, tokens_at_once
+from mapcoder_lite.training.passes import adapt, learn, peft_start, tokens_at_once
 
 SMALL_VOCABULARY = 64
 

@@ -128,8 +128,9 @@ def peft_start(model: PreTrainedModel, lora: LoraConfig) -> Start:
     matrices: dict[str, LowRank] = {}
     for name, module in model.named_modules():  # it was adapted in place
         if isinstance(module, LoraLayer):
-            a, b = (part["default"].weight.detach() for part in (module.lora_A, module.lora_B))
-            matrices[name] = LowRank(a.float(), b.float(), module.scaling["default"])
+            pair: Any = [part["default"].weight for part in (module.lora_A, module.lora_B)]
+            a, b = (weight.detach().float() for weight in pair)
+            matrices[name] = LowRank(a, b, module.scaling["default"])
     config = adapted.peft_config["default"]
     assert isinstance(config, LoraConfig)
     adapted.unload()
