@@ -8,7 +8,7 @@ Does not know: that other adapters are trained beside it, models, files.
 # pyright: basic
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -43,6 +43,8 @@ class Progress:
     step: int = 0
     num_tokens: int = 0
     """Seen, of prompts and completions."""
+    losses: list[float] = field(default_factory=list)
+    """Of the steps since the last were told."""
     best_step: int = 0
     best_loss: float | None = None
     """Mean validation loss of the best step, in nats; None = not looked yet."""
@@ -65,9 +67,10 @@ class Course:
     best: Tensor | None = None
     """(P,) on the CPU: weights of the best step, where early stop asks for them."""
     optimizer: torch.optim.AdamW = field(init=False)
-    schedule: torch.optim.lr_scheduler.LambdaLR = field(init=False)
     last_learning_rate: float = field(default=0.0, init=False)
     """Of the last step."""
+    _share_of_rate: Callable[[int], float] = field(init=False)
+    """Of the learning rate, at a step counted from 0."""
     _orders: dict[int, list[int]] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
@@ -80,9 +83,10 @@ class Course:
             weight_decay=self.settings.weight_decay,
             fused=True,
         )
-        self.schedule = get_cosine_schedule_with_warmup(
+        schedule = get_cosine_schedule_with_warmup(
             self.optimizer, self.settings.warmup_steps, self.num_steps
         )
+        self._share_of_rate = schedule.lr_lambdas[0]
 
     @property
     def num_steps(self) -> int:
@@ -96,8 +100,10 @@ class Course:
 
     @property
     def epoch(self) -> float:
-        """How often the rows were seen."""
-        return self.progress.step / self.steps_per_epoch
+        """How often the rows were seen, counted in forwards of a training alone, as trainers do."""
+        whole, steps = divmod(self.progress.step, self.steps_per_epoch)
+        num_forwards = math.ceil(len(self.rows) / self.settings.batch_rows)
+        return whole + steps * self.settings.accumulation_steps / num_forwards
 
     def next_rows(self) -> list[TokenRow]:
         """The rows of the next step, as a training of this role alone would take them."""
@@ -116,13 +122,15 @@ class Course:
             return
         gradient = self.adapter.gradient
         gradient.mul_(min(1.0, MAX_GRADIENT_NORM / (norm + 1e-6)))
-        self.last_learning_rate = self.schedule.get_last_lr()[0]
+        share = self._share_of_rate(self.progress.step)
+        self.last_learning_rate = self.settings.learning_rate * share
+        self.optimizer.param_groups[0]["lr"] = self.last_learning_rate
         self.optimizer.step()
-        self.schedule.step()
         gradient.zero_()
         self.adapter.refresh()
         self.progress.step += 1
         self.progress.num_tokens += num_tokens
+        self.progress.losses.append(loss)
         if self.progress.step == self.num_steps:
             self.progress.ending = Ending.EPOCHS
 
@@ -181,5 +189,3 @@ class Course:
             }
             step = torch.tensor(float(progress.step), device=parameter.device)
             self.optimizer.state[parameter] = {"step": step, **moments}
-            self.schedule.last_epoch = progress.step - 1
-            self.schedule.step()

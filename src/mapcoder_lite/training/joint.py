@@ -16,7 +16,7 @@ import os
 import shutil
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -69,8 +69,6 @@ class Lane:
     folder: Path
     seconds_before: float = 0.0
     """Of earlier sittings."""
-    losses: list[float] = field(default_factory=list)
-    """Of the steps since the last line of metrics.jsonl."""
     norm: float | None = None
     tokens_at_line: int = 0
     seconds_at_line: float = 0.0
@@ -118,22 +116,26 @@ def train_jointly(prepared: Prepared, folder: Path, roles: tuple[Role, ...], tel
 
 def _team(prepared: Prepared, folder: Path, roles: tuple[Role, ...], tell: Tell) -> Team:
     settings = prepared.settings
-    splits = [prepared.splits[role] for role in roles]
-    rows = [[_tokens(row) for row in split.train] for split in splits]
+    rows = {role: [_tokens(row) for row in split.train] for role, split in prepared.splits.items()}
     transformers.set_seed(settings.seed)
     model = variants.load_backbone(settings)
     start = peft_start(model, variants.lora_config(settings))
     if torch.cuda.is_available():
         model.to(torch.device("cuda"))  # type: ignore[arg-type]  # declared for modules' own method
-    backbone = adapt(model, [start.matrices] * len(roles), settings, tokens_at_once(rows, settings))
+    backbone = adapt(
+        model,
+        [start.matrices] * len(roles),
+        settings,
+        tokens_at_once(tuple(rows.values()), settings),
+    )
     lanes = tuple(
         Lane(
             role,
             place,
             Course(
                 settings,
-                rows[place],
-                [_tokens(row) for row in splits[place].validation],
+                rows[role],
+                [_tokens(row) for row in prepared.splits[role].validation],
                 backbone.mix.adapters[place],
             ),
             folder / role,
@@ -152,7 +154,7 @@ def _ended(team: Team, lanes: Sequence[Lane]) -> list[Lane]:
     lost: list[Lane] = []
     for lane in lanes:
         if lane.course.progress.ending is Ending.NOT_FINITE:
-            _keep_last_good(lane)
+            _save_checkpoints([lane])
             lost.append(lane)
         elif lane.course.progress.ending is not None:
             _finish(team, lane)
@@ -171,23 +173,25 @@ def _step(team: Team, going: Sequence[Lane]) -> None:
         if _is_line_due(lane) or course.is_look_due:
             _write_loss(team, lane)
     _look(team, good)
-    for lane in good:
-        settings = lane.course.settings
-        if lane.course.progress.step % settings.checkpoint_steps == 0:
-            _save_checkpoint(lane, lane.course.progress)
+    # Also when a role ends: who goes on after a kill meets the same rows in a batch as before.
+    has_ended = any(lane.course.progress.ending is not None for lane in going)
+    if has_ended or any(_is_checkpoint_due(lane) for lane in good):
+        _save_checkpoints(good)
 
 
 def _take(lane: Lane, outcome: Outcome) -> None:
     lane.course.take_step(outcome.loss, outcome.norm, outcome.num_tokens)
-    lane.losses.append(outcome.loss)
     lane.norm = outcome.norm
 
 
+def _is_checkpoint_due(lane: Lane) -> bool:
+    return lane.course.progress.step % lane.course.settings.checkpoint_steps == 0
+
+
 def _is_line_due(lane: Lane) -> bool:
-    """Also with a checkpoint: what was summed up for the next line is not saved with it."""
+    """As in a training alone, which writes one with a checkpoint too."""
     course = lane.course
-    step, settings = course.progress.step, course.settings
-    is_due = step % settings.log_steps == 0 or step % settings.checkpoint_steps == 0
+    is_due = course.progress.step % course.settings.log_steps == 0 or _is_checkpoint_due(lane)
     return is_due or course.progress.ending is not None
 
 
@@ -199,15 +203,16 @@ def _write_loss(team: Team, lane: Lane) -> None:
     seconds = time.monotonic() - team.started
     num_tokens = lane.course.progress.num_tokens
     spent = seconds - lane.seconds_at_line
+    losses = lane.course.progress.losses
     line = _line(
         team,
         lane,
-        loss=sum(lane.losses) / len(lane.losses),
+        loss=sum(losses) / len(losses),
         learning_rate=lane.course.last_learning_rate,
         gradient_norm=lane.norm,
         tokens_per_second=(num_tokens - lane.tokens_at_line) / spent if spent else None,
     )
-    lane.losses.clear()
+    losses.clear()
     lane.tokens_at_line, lane.seconds_at_line = num_tokens, seconds
     _append(team, lane, line)
 
@@ -249,24 +254,34 @@ def _append(team: Team, lane: Lane, line: TrainingLine) -> None:
 # --- checkpoints ---------------------------------------------------------------------------------
 
 
-def _save_checkpoint(lane: Lane, progress: Progress) -> None:
-    """Replace the role's checkpoint, whole or not at all."""
-    path = lane.checkpoint
-    temporary = path.with_suffix(".tmp")
-    tensors = {name: tensor.detach().cpu() for name, tensor in lane.course.state().items()}
-    told = _PROGRESS.dump_json(progress).decode()
+def _save_checkpoints(lanes: Sequence[Lane]) -> None:
+    """Replace the roles' checkpoints, each whole or not at all, and all of them or none."""
+    written: list[Path] = []
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(tensors, temporary, metadata={"progress": told})
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        for lane in lanes:
+            temporary = lane.checkpoint.with_suffix(".tmp")
+            written.append(temporary)
+            _write_state(lane, temporary)
+        for lane, temporary in zip(lanes, written, strict=True):
+            temporary.replace(lane.checkpoint)
     except (OSError, SafetensorError) as error:
-        temporary.unlink(missing_ok=True)  # half written; it would hold the disk full
+        for temporary in written:  # half written; they would hold the disk full
+            temporary.unlink(missing_ok=True)
         raise StoreError(
-            f"cannot write {path}: {error}; the checkpoint before it is whole: free the disk and "
-            "give the same command"
+            f"cannot write {written[-1].with_suffix('.safetensors')}: {error}; the checkpoints "
+            "before it are whole: free the disk and give the same command"
         ) from error
+
+
+def _write_state(lane: Lane, path: Path) -> None:
+    progress = lane.course.progress
+    if progress.ending is Ending.NOT_FINITE:  # who goes on tries that step again
+        progress = replace(progress, ending=None)
+    tensors = {name: tensor.detach().cpu() for name, tensor in lane.course.state().items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file(tensors, path, metadata={"progress": _PROGRESS.dump_json(progress).decode()})
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
 
 
 def _resume(lane: Lane) -> None:
@@ -288,11 +303,6 @@ def _resume(lane: Lane) -> None:
     lines = read_metrics(lane.folder / FILE)
     lane.seconds_before = lines[-1].seconds if lines else 0.0
     lane.tokens_at_line = progress.num_tokens
-
-
-def _keep_last_good(lane: Lane) -> None:
-    """Save the state before the step that came to nothing; the same command tries it again."""
-    _save_checkpoint(lane, replace(lane.course.progress, ending=None))
 
 
 def _told_of(lost: Sequence[Lane]) -> str:

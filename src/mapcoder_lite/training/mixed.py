@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
+from transformers import PreTrainedModel
 
 FAMILIES = frozenset({"qwen2", "qwen3", "llama", "mistral"})
 """Model types whose decoder layers are known to be `x + attention(...)`, then `x + mlp(...)`."""
@@ -178,7 +179,7 @@ def _add_product(total: Tensor, left: Tensor, right: Tensor, scale: float) -> No
 
 
 def mix_adapters(
-    model: nn.Module, starts: Sequence[Mapping[str, LowRank]], dtype: torch.dtype
+    model: PreTrainedModel, starts: Sequence[Mapping[str, LowRank]], dtype: torch.dtype
 ) -> Mix:
     """Put adapters on a frozen backbone; all of them adapt the same layers.
 
@@ -193,9 +194,7 @@ def mix_adapters(
         assert isinstance(frozen, nn.Linear)
         frozen.to(dtype)
         layer = MixedLinear(frozen, mix, start, offset)
-        layer.is_last = (
-            name.endswith(_LAST_LINEAR) and model.config.model_type in FAMILIES  # type: ignore[union-attr]  # a transformers model
-        )
+        layer.is_last = name.endswith(_LAST_LINEAR) and model.config.model_type in FAMILIES
         offset += start.a.numel() + start.b.numel()
         parent, _, leaf = name.rpartition(".")
         setattr(model.get_submodule(parent), leaf, layer)
@@ -220,14 +219,15 @@ def _add_adapter(mix: Mix, start: Mapping[str, LowRank], size: int, dtype: torch
     mix.adapters.append(adapter)
 
 
-def recompute_layers(model: nn.Module, mix: Mix) -> None:
+def recompute_layers(model: PreTrainedModel, mix: Mix) -> None:
     """Keep only the input of each decoder layer, and run the layer again in its backward."""
 
     def run(function: Any, hidden: Tensor, *rest: Any) -> Tensor:
         anchor = hidden.new_empty(0, requires_grad=True)
         return _Recomputed.apply(hidden, anchor, function, rest, mix)  # type: ignore[return-value]  # apply is untyped
 
-    for module in model.modules():
+    modules: Any = model.modules()
+    for module in modules:
         if hasattr(module, "gradient_checkpointing"):
             module.gradient_checkpointing = True
             module._gradient_checkpointing_func = run

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import scaled_dot_product_attention
-from transformers import AttentionInterface
+from transformers import AttentionInterface, PreTrainedModel
 
 from mapcoder_lite.training.mixed import Segment
 
@@ -131,7 +131,7 @@ def _batch(rows: Sequence[Owned], device: torch.device) -> Batch:
     )
 
 
-def hidden_states(model: nn.Module, batch: Batch) -> Tensor:
+def hidden_states(model: PreTrainedModel, batch: Batch) -> Tensor:
     """Run the backbone; return what its head reads where a token is taught, (N, hidden)."""
     decoder: Any = model.get_decoder()
     states = decoder(

@@ -9,11 +9,11 @@ Does not know: optimisers, schedules, files.
 
 import math
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-from peft import LoraConfig, get_peft_model
+from peft import LoraConfig, PeftModel, get_peft_model
 from peft.tuners.lora import LoraLayer
 from torch import Tensor
 from transformers import PreTrainedConfig, PreTrainedModel
@@ -66,7 +66,7 @@ class Backbone:
         """Where it computes."""
         return self.model.device
 
-    def autocast(self) -> AbstractContextManager[None]:
+    def autocast(self) -> torch.autocast:
         """The precision of everything that is no adapted layer."""
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.is_autocast)
 
@@ -100,7 +100,8 @@ def adapt(
     if settings.gradient_checkpointing:
         recompute_layers(model, mix)
     model.train()
-    head = model.get_output_embeddings().weight.detach().to(dtype)
+    output: Any = model.get_output_embeddings()
+    head = output.weight.detach().to(dtype)
     return Backbone(model, mix, head, settings.autocast, max_tokens)
 
 
@@ -123,12 +124,15 @@ class Start:
 def peft_start(model: PreTrainedModel, lora: LoraConfig) -> Start:
     """What PEFT starts an adapter with, drawn from torch's global generator; the model is left."""
     adapted = get_peft_model(model, lora, autocast_adapter_dtype=False)
+    assert isinstance(adapted, PeftModel)
     matrices: dict[str, LowRank] = {}
-    for name, module in adapted.get_base_model().named_modules():
+    for name, module in model.named_modules():  # it was adapted in place
         if isinstance(module, LoraLayer):
-            a, b = (part["default"].weight.detach() for part in (module.lora_A, module.lora_B))
-            matrices[name] = LowRank(a.float(), b.float(), module.scaling["default"])
+            pair: Any = [part["default"].weight for part in (module.lora_A, module.lora_B)]
+            a, b = (weight.detach().float() for weight in pair)
+            matrices[name] = LowRank(a, b, module.scaling["default"])
     config = adapted.peft_config["default"]
+    assert isinstance(config, LoraConfig)
     adapted.unload()
     return Start(matrices, config)
 

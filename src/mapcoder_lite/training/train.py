@@ -86,10 +86,11 @@ def train(
             stack.callback(_held(folder).close)
         with processes.main_process_first():
             owed = _claimed(prepared, stage, folder)
-        if owed:
-            check_disk(prepared.disk_bytes, folder)
         # Of the roles that are asked for, so that who goes on does so the same way.
         obstacle = obstacle_to_joint(settings, len(prepared.splits), processes.num_processes)
+        if owed:
+            num_at_once = len(owed) if obstacle is None else 1
+            check_disk(num_at_once * prepared.disk_bytes, folder)
         try:
             if owed and obstacle is None:
                 _train_jointly(prepared, folder, owed, tell)
