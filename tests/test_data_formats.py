@@ -14,7 +14,10 @@ from mapcoder_lite.curation.counterfactual import Attribution
 from mapcoder_lite.curation.decontamination import Flagged
 from mapcoder_lite.curation.examples import DatasetManifest
 from mapcoder_lite.curation.label import Label
+from mapcoder_lite.evaluation.forgetting import ChatLosses
+from mapcoder_lite.evaluation.ladder import Ladder
 from mapcoder_lite.evaluation.metrics import Metrics
+from mapcoder_lite.evaluation.readability import Readability
 from mapcoder_lite.examination import Examination
 from mapcoder_lite.example import Correction, Example
 from mapcoder_lite.problem import HiddenTests, Problem, Record
@@ -45,6 +48,9 @@ KINDS: tuple[type[Record], ...] = (
     Attribution,
     SupervisorTable,
     Audit,
+    Ladder,
+    Readability,
+    ChatLosses,
     DatasetManifest,
     Flagged,
 )
