@@ -62,7 +62,9 @@ class World:
 
 
 WORLDS = {
-    "tiny": World(Shape(64, 128, 2, 4, 2, 512), 20, 60, 4, 2, 1e-3, "float32", False, True, 1e-3, 8),
+    "tiny": World(
+        Shape(64, 128, 2, 4, 2, 512), 20, 60, 4, 2, 1e-3, "float32", False, True, 1e-3, 8
+    ),
     "pocket": World(
         Shape(256, 704, 6, 8, 4, 2048), 150, 600, 8, 1, 1e-3, "float32", True, False, 0.05
     ),
@@ -144,7 +146,9 @@ def say(text: str) -> None:
 
 def settings_of(options: argparse.Namespace) -> TrainConfig:
     world = WORLDS[options.shape]
-    checkpointing = world.is_checkpointing if options.checkpointing is None else options.checkpointing
+    checkpointing = (
+        world.is_checkpointing if options.checkpointing is None else options.checkpointing
+    )
     return TrainConfig(
         rank=world.rank,
         alpha=2 * world.rank,
@@ -244,6 +248,7 @@ def train_alone(options: argparse.Namespace, model: Any, role: str) -> Result:
     """One role with TRL's trainer and PEFT, as `mapcoder train` does it role by role."""
     from datasets import Dataset
     from peft import LoraConfig, get_peft_model
+    from torch.utils.data import SequentialSampler
     from trl.trainer.sft_config import SFTConfig
     from trl.trainer.sft_trainer import SFTTrainer
 
@@ -268,6 +273,10 @@ def train_alone(options: argparse.Namespace, model: Any, role: str) -> Result:
             if "loss" in logs:
                 result.losses[role].append(logs["loss"])
 
+    class InOrder(SFTTrainer):
+        def _get_train_sampler(self, *_: Any) -> SequentialSampler:
+            return SequentialSampler(self.train_dataset)
+
     with tempfile.TemporaryDirectory() as folder:
         arguments = SFTConfig(
             output_dir=folder,
@@ -281,7 +290,6 @@ def train_alone(options: argparse.Namespace, model: Any, role: str) -> Result:
             warmup_steps=settings.warmup_steps,
             weight_decay=settings.weight_decay,
             max_grad_norm=1.0,
-            train_sampling_strategy="sequential",
             bf16=settings.autocast,
             use_cpu=options.device == "cpu",
             gradient_checkpointing=settings.gradient_checkpointing,
@@ -301,7 +309,7 @@ def train_alone(options: argparse.Namespace, model: Any, role: str) -> Result:
         ]
         tokenizer = make_tokenizer(300)
         tokenizer.pad_token = tokenizer.eos_token
-        trainer = SFTTrainer(
+        trainer = InOrder(
             model=adapted,
             args=arguments,
             train_dataset=Dataset.from_list(taught),
@@ -319,19 +327,19 @@ def train_together(options: argparse.Namespace, model: Any) -> Result:
     """All roles in one pass, as `mapcoder train` does it by default."""
     from peft import LoraConfig
 
-    from mapcoder_lite.training.passes import adapt, low_rank_starts, tokens_at_once
+    from mapcoder_lite.training.passes import adapt, peft_start, tokens_at_once
 
     settings = settings_of(options)
     rows = [make_rows(options, role) for role in ROLES]
     transformers.set_seed(settings.seed)
-    starts = low_rank_starts(model, lora_of(settings, LoraConfig))
+    start = peft_start(model, lora_of(settings, LoraConfig)).matrices
     limit = options.max_batch_tokens or tokens_at_once(rows, settings)
     result = Result(
         losses={role: [] for role in ROLES}, num_tokens=sum(num_timed(options, r) for r in rows)
     )
     attention = model.config._attn_implementation
     clock = Clock(options)
-    backbone = adapt(model, [starts] * len(ROLES), settings, limit)
+    backbone = adapt(model, [start] * len(ROLES), settings, limit)
     try:
         take_steps(options, backbone, rows, result, clock)
     finally:
@@ -470,8 +478,8 @@ def told(options: argparse.Namespace, results: dict[str, Result]) -> list[str]:
     num_tokens = sum(one.num_tokens for one in separate)
     peak = max(one.peak_bytes for one in separate)
     lines = [
-        f"Rank {settings.rank} on all linear layers, {rows_per_step(settings)} rows a step and role "
-        f"of {world.shortest} to {world.longest} tokens, {options.steps} steps after "
+        f"Rank {settings.rank} on all linear layers, {rows_per_step(settings)} rows a step and "
+        f"role of {world.shortest} to {world.longest} tokens, {options.steps} steps after "
         f"{options.warmup} to warm up; backbone in {settings.dtype}, computing in "
         f"{'bfloat16' if settings.autocast else settings.dtype}, gradient checkpointing "
         f"{'on' if settings.gradient_checkpointing else 'off'}.",

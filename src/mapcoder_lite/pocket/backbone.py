@@ -106,6 +106,8 @@ def _train(
     torch.manual_seed(recipe.seed)  # all workers draw the same initial weights
     num_words = PreTrainedTokenizerFast.from_pretrained(folder).vocab_size
     model = _model(recipe, num_words).to(device)  # pyright: ignore[reportArgumentType] as torch's
+    if device.type == "cuda":
+        model.compile()  # many small kernels: launching them is most of the time
     optimizer = _optimizer(recipe, model)
     step = _resume(folder, model, optimizer)
     started = saved = time.monotonic()

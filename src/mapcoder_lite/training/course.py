@@ -21,8 +21,8 @@ from mapcoder_lite.training import order
 from mapcoder_lite.training.mixed import Adapter
 from mapcoder_lite.training.packing import TokenRow
 
-MAX_NORM = 1.0
-"""Of a role's gradient; a longer one is shortened to it."""
+MAX_GRADIENT_NORM = 1.0
+"""Of a role; a longer gradient is shortened to it, as TRL's trainer is told to."""
 
 
 class Ending(StrEnum):
@@ -50,8 +50,6 @@ class Progress:
     """Validations since the best."""
     last_look: int | None = None
     """Step of the last validation."""
-    untuned_loss: float | None = None
-    """Validation loss before the first step."""
     ending: Ending | None = None
 
 
@@ -68,6 +66,8 @@ class Course:
     """(P,) on the CPU: weights of the best step, where early stop asks for them."""
     optimizer: torch.optim.AdamW = field(init=False)
     schedule: torch.optim.lr_scheduler.LambdaLR = field(init=False)
+    last_learning_rate: float = field(default=0.0, init=False)
+    """Of the last step."""
     _orders: dict[int, list[int]] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
@@ -99,11 +99,6 @@ class Course:
         """How often the rows were seen."""
         return self.progress.step / self.steps_per_epoch
 
-    @property
-    def learning_rate(self) -> float:
-        """Of the next step."""
-        return self.schedule.get_last_lr()[0]
-
     def next_rows(self) -> list[TokenRow]:
         """The rows of the next step, as a training of this role alone would take them."""
         epoch, step = divmod(self.progress.step, self.steps_per_epoch)
@@ -120,7 +115,8 @@ class Course:
             self.progress.ending = Ending.NOT_FINITE
             return
         gradient = self.adapter.gradient
-        gradient.mul_(min(1.0, MAX_NORM / (norm + 1e-6)))
+        gradient.mul_(min(1.0, MAX_GRADIENT_NORM / (norm + 1e-6)))
+        self.last_learning_rate = self.schedule.get_last_lr()[0]
         self.optimizer.step()
         self.schedule.step()
         gradient.zero_()
@@ -143,8 +139,10 @@ class Course:
         """Take note of a validation loss, in nats; too many in vain end the course."""
         progress = self.progress
         progress.last_look = progress.step
-        if progress.step == 0:
-            progress.untuned_loss = loss
+        if not math.isfinite(loss):
+            progress.ending = Ending.NOT_FINITE
+            return
+        if progress.step == 0:  # the untuned backbone is no candidate
             return
         if progress.best_loss is None or loss < progress.best_loss:
             progress.best_step, progress.best_loss, progress.looks_in_vain = progress.step, loss, 0
@@ -152,9 +150,9 @@ class Course:
                 self.best = self.adapter.weights.detach().to("cpu", copy=True)
             return
         progress.looks_in_vain += 1
-        if self.settings.patience is not None and progress.ending is None:
-            if progress.looks_in_vain >= self.settings.patience:
-                progress.ending = Ending.NO_GAIN
+        patience = self.settings.patience
+        if patience is not None and progress.looks_in_vain >= patience and progress.ending is None:
+            progress.ending = Ending.NO_GAIN
 
     @property
     def kept(self) -> Tensor:
@@ -178,7 +176,9 @@ class Course:
         self.best = tensors.get("best")
         if progress.step:
             parameter = self.optimizer.param_groups[0]["params"][0]
-            moments = {name: tensors[name].to(parameter.device) for name in ("exp_avg", "exp_avg_sq")}
+            moments = {
+                name: tensors[name].to(parameter.device) for name in ("exp_avg", "exp_avg_sq")
+            }
             step = torch.tensor(float(progress.step), device=parameter.device)
             self.optimizer.state[parameter] = {"step": step, **moments}
             self.schedule.last_epoch = progress.step - 1

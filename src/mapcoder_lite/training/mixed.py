@@ -22,9 +22,10 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-# Of these a decoder layer is `residual + mlp(...)`, whose last product nothing in a backward reads.
-_ENDS_IN_A_SUM = frozenset({"qwen2", "qwen3", "llama", "mistral"})
-_LAST_LINEAR = ".down_proj"
+FAMILIES = frozenset({"qwen2", "qwen3", "llama", "mistral"})
+"""Model types whose decoder layers are known to be `x + attention(...)`, then `x + mlp(...)`."""
+
+_LAST_LINEAR = ".down_proj"  # its product is only added: nothing in a backward reads it
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,8 +194,7 @@ def mix_adapters(
         frozen.to(dtype)
         layer = MixedLinear(frozen, mix, start, offset)
         layer.is_last = (
-            name.endswith(_LAST_LINEAR)
-            and getattr(model.config, "model_type", None) in _ENDS_IN_A_SUM
+            name.endswith(_LAST_LINEAR) and model.config.model_type in FAMILIES  # type: ignore[union-attr]  # a transformers model
         )
         offset += start.a.numel() + start.b.numel()
         parent, _, leaf = name.rpartition(".")
@@ -205,9 +205,7 @@ def mix_adapters(
     return mix
 
 
-def _add_adapter(
-    mix: Mix, start: Mapping[str, LowRank], size: int, dtype: torch.dtype
-) -> None:
+def _add_adapter(mix: Mix, start: Mapping[str, LowRank], size: int, dtype: torch.dtype) -> None:
     device = next(iter(mix.layers.values())).frozen.weight.device
     weights = torch.zeros(size, device=device)
     computing = weights if dtype == torch.float32 else torch.zeros(size, device=device, dtype=dtype)

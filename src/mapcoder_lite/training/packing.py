@@ -153,12 +153,9 @@ def attend_within_rows(
     row_lengths: Sequence[int],
     scaling: float | None = None,
     dropout: float = 0.0,
-    sliding_window: int | None = None,
     **_: Any,
 ) -> tuple[Tensor, None]:
     """Causal attention of each row on itself; (1, heads, T, d) -> (1, T, heads, d)."""
-    if sliding_window is not None and sliding_window < max(row_lengths):
-        raise NotImplementedError("a window shorter than a row")
     lengths = list(row_lengths)
     # Splits, not slices: the backward of a split joins, that of slices adds up zeros.
     parts = zip(*(states.split(lengths, dim=2) for states in (query, key, value)), strict=True)

@@ -16,11 +16,11 @@ import torch
 from peft import LoraConfig, get_peft_model
 from peft.tuners.lora import LoraLayer
 from torch import Tensor
-from transformers import PreTrainedModel
+from transformers import PreTrainedConfig, PreTrainedModel
 
-from mapcoder_lite.errors import InputError
 from mapcoder_lite.settings import TrainConfig
 from mapcoder_lite.training.mixed import (
+    FAMILIES,
     LowRank,
     Mix,
     mix_adapters,
@@ -71,6 +71,19 @@ class Backbone:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.is_autocast)
 
 
+def obstacle_of(config: PreTrainedConfig, max_tokens: int) -> str | None:
+    """Why a backbone cannot be trained jointly on rows of that length; None = it can.
+
+    Only decoders are known whose attention is plain and causal.
+    """
+    if config.model_type not in FAMILIES:
+        return f"the backbone is a {config.model_type}"
+    window = getattr(config, "sliding_window", None)
+    if window is not None and window < max_tokens:
+        return f"the backbone attends to {window} tokens only"
+    return None
+
+
 def adapt(
     model: PreTrainedModel,
     starts: Sequence[Mapping[str, LowRank]],
@@ -79,15 +92,8 @@ def adapt(
 ) -> Backbone:
     """Freeze a model and put one adapter a role on it; `starts` as in `mix_adapters`.
 
-    Raises:
-        InputError: the model's attention is not plain causal attention.
+    The model must be one that `obstacle_of` has nothing against.
     """
-    kinds = set(getattr(model.config, "layer_types", None) or ["full_attention"])
-    if kinds != {"full_attention"}:
-        raise InputError(
-            f"the backbone attends by {', '.join(sorted(kinds))}, which joint training does not "
-            "do: train role by role with -s train.joint=false"
-        )
     dtype = torch.bfloat16 if settings.autocast else getattr(torch, settings.dtype)
     mix = mix_adapters(model, starts, dtype)
     model.config._attn_implementation = ATTENTION
@@ -104,16 +110,27 @@ def tokens_at_once(rows: Sequence[Sequence[TokenRow]], settings: TrainConfig) ->
     return math.ceil(settings.batch_rows * sum(lengths) / len(lengths))
 
 
-def low_rank_starts(model: PreTrainedModel, lora: LoraConfig) -> dict[str, LowRank]:
-    """The matrices that PEFT starts an adapter with, drawn from torch's global generator."""
+@dataclass(frozen=True, slots=True)
+class Start:
+    """An adapter before its first step."""
+
+    matrices: Mapping[str, LowRank]
+    """By the layer's name in the backbone."""
+    config: LoraConfig
+    """PEFT's, with the adapted layers named."""
+
+
+def peft_start(model: PreTrainedModel, lora: LoraConfig) -> Start:
+    """What PEFT starts an adapter with, drawn from torch's global generator; the model is left."""
     adapted = get_peft_model(model, lora, autocast_adapter_dtype=False)
-    starts: dict[str, LowRank] = {}
+    matrices: dict[str, LowRank] = {}
     for name, module in adapted.get_base_model().named_modules():
         if isinstance(module, LoraLayer):
-            a, b = (part["default"].weight.detach().float() for part in (module.lora_A, module.lora_B))
-            starts[name] = LowRank(a, b, module.scaling["default"])
+            a, b = (part["default"].weight.detach() for part in (module.lora_A, module.lora_B))
+            matrices[name] = LowRank(a.float(), b.float(), module.scaling["default"])
+    config = adapted.peft_config["default"]
     adapted.unload()
-    return starts
+    return Start(matrices, config)
 
 
 def learn(backbone: Backbone, rows: Mapping[int, Sequence[TokenRow]]) -> dict[int, Outcome]:
@@ -135,13 +152,11 @@ def learn(backbone: Backbone, rows: Mapping[int, Sequence[TokenRow]]) -> dict[in
                 loss, each = token_losses(states, backbone.head, batch)
             loss.backward()
         losses.index_add_(0, batch.owners, each * batch.weights)
-    norms = torch.stack([adapter.gradient.norm() for adapter in backbone.mix.adapters])
-    numbers = torch.stack([losses, norms]).tolist()
+    norms = torch.stack([backbone.mix.adapters[place].gradient.norm() for place in rows])
+    numbers = zip(rows, losses[list(rows)].tolist(), norms.tolist(), strict=True)
     return {
-        place: Outcome(
-            numbers[0][place], numbers[1][place], sum(len(row.tokens) for row in rows[place])
-        )
-        for place in rows
+        place: Outcome(loss, norm, sum(len(row.tokens) for row in rows[place]))
+        for place, loss, norm in numbers
     }
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import torch
 from accelerate import PartialState
+from transformers import AutoConfig
 
 from mapcoder_lite.errors import StoreError
 from mapcoder_lite.jsonl import hold
@@ -21,7 +22,9 @@ from mapcoder_lite.training import order
 from mapcoder_lite.training.artefacts import claim, claim_of, is_finished, write_manifest
 from mapcoder_lite.training.checks import Prepared, check_disk, longest, prepare
 from mapcoder_lite.training.curves import draw_curves
+from mapcoder_lite.training.joint import train_jointly
 from mapcoder_lite.training.journal import Tell, tell_nobody
+from mapcoder_lite.training.passes import obstacle_of
 from mapcoder_lite.training.records import RolePlan, TrainingPlan
 from mapcoder_lite.training.rows import Split
 from mapcoder_lite.training.separate import train_role
@@ -63,9 +66,10 @@ def train(
             owed = _claimed(prepared, folder)
         if owed:
             check_disk(prepared.disk_bytes, folder)
-        obstacle = obstacle_to_joint(settings, len(owed), processes.num_processes)
+        # Of the roles that are asked for, so that who goes on does so the same way.
+        obstacle = obstacle_to_joint(settings, len(prepared.splits), processes.num_processes)
         if owed and obstacle is None:
-            _train_jointly(prepared, folder, owed)
+            _train_jointly(prepared, folder, owed, tell)
         elif owed:
             _train_separately(prepared, folder, owed, obstacle or "", tell)
         if processes.is_main_process:
@@ -101,7 +105,16 @@ def _claimed(prepared: Prepared, folder: Path) -> tuple[Role, ...]:
 def obstacle_to_joint(settings: TrainConfig, num_roles: int, num_processes: int) -> str | None:
     """Why the roles are not trained in one pass; None = they are."""
     plain = TrainConfig()
-    only_separate = ("method", "quant", "dora", "initialisation", "loraplus_ratio", "report_to")
+    only_separate = (
+        "method",
+        "quant",
+        "dora",
+        "dropout",
+        "adapter_dtype",
+        "initialisation",
+        "loraplus_ratio",
+        "report_to",
+    )
     chosen = [name for name in only_separate if getattr(settings, name) != getattr(plain, name)]
     if not settings.joint:
         return "train.joint is off"
@@ -111,14 +124,13 @@ def obstacle_to_joint(settings: TrainConfig, num_roles: int, num_processes: int)
         return f"there are {num_processes} processes"
     if chosen:
         return f"train.{chosen[0]} is {getattr(settings, chosen[0])}"
-    return None
+    config = AutoConfig.from_pretrained(str(settings.backbone), local_files_only=True)
+    return obstacle_of(config, settings.max_tokens)
 
 
-def _train_jointly(prepared: Prepared, folder: Path, roles: tuple[Role, ...]) -> None:
-    from mapcoder_lite.training.joint import train_jointly
-
+def _train_jointly(prepared: Prepared, folder: Path, roles: tuple[Role, ...], tell: Tell) -> None:
     log.info("%s: in one pass over the backbone", ", ".join(roles))
-    train_jointly(prepared.settings, prepared.dataset, folder, roles)
+    train_jointly(prepared, folder, roles, tell)
 
 
 def _train_separately(
@@ -144,8 +156,7 @@ def plan(
     prepared = prepare(settings, dataset, roles, prompts)
     check_disk(prepared.disk_bytes, folder)
     plans = tuple(_role_plan(prepared, split, folder) for split in prepared.splits.values())
-    num_owed = sum(not plan.is_finished for plan in plans)
-    obstacle = obstacle_to_joint(settings, num_owed, 1)
+    obstacle = obstacle_to_joint(settings, len(roles), 1)
     return TrainingPlan(
         way="joint" if obstacle is None else f"separate, since {obstacle}",
         num_parameters=prepared.size.num_parameters,
