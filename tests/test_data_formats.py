@@ -15,7 +15,10 @@ from mapcoder_lite.curation.examples import DatasetManifest
 from mapcoder_lite.curation.flagged import Flagged
 from mapcoder_lite.curation.label import Label
 from mapcoder_lite.curation.preferences import PreferenceManifest
+from mapcoder_lite.evaluation.forgetting import ChatLosses
+from mapcoder_lite.evaluation.ladder import Ladder
 from mapcoder_lite.evaluation.metrics import Metrics
+from mapcoder_lite.evaluation.readability import Readability
 from mapcoder_lite.examination import Examination
 from mapcoder_lite.example import Correction, Example, Labelled, Pair
 from mapcoder_lite.problem import HiddenTests, Problem, Record
@@ -54,6 +57,9 @@ KINDS: tuple[type[Record], ...] = (
     Attribution,
     SupervisorTable,
     Audit,
+    Ladder,
+    Readability,
+    ChatLosses,
     DatasetManifest,
     Pair,
     Labelled,

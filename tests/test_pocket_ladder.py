@@ -142,7 +142,8 @@ def test_the_verb_writes_the_ladder_and_names_what_is_missing(runs, tmp_path):
     assert done.code == 0, done.stderr
     found = read_record(runs / "ladder.json", Ladder)
     assert [row.name for row in found.rungs] == ["untuned", "four"]
-    assert set(found.missing) == {rung.name for rung in RUNGS} - {"untuned", "four"}
+    unread = {rung.name for rung in RUNGS} - {"untuned", "four"}
+    assert set(found.missing) == unread | {*NOISY, "forgetting"}
     assert "missing: rank8, not begun" in done.stderr
     page = (runs / "ladder.md").read_text()
     assert "| four | untuned | 5 |" in page
@@ -163,6 +164,7 @@ def test_noisy_statements_are_asked_about_once(tmp_path):
         "engine.kind": "local",
         "engine.backbone": str(ROOT / BACKBONE),
         "engine.adapters": "false",
+        "engine.num_threads": "1",
         "traversal.max_tokens": "4",
         "run.problems": str(tmp_path / "problems.jsonl"),
     }
@@ -178,6 +180,3 @@ def test_noisy_statements_are_asked_about_once(tmp_path):
     calls = (path / "calls.jsonl").read_bytes()
     assert mapcoder(tmp_path, *words).stdout == done.stdout
     assert (path / "calls.jsonl").read_bytes() == calls
-    other = mapcoder(tmp_path, *words, "-s", "traversal.k=2")
-    assert other.code == 6
-    assert "traversal.k: 3 -> 2" in other.stderr

@@ -61,8 +61,13 @@ def ladder(
         )
         for rung in rungs.RUNGS
     ]
+    readabilities = _readabilities(folder, list(rungs.NOISY))
+    forgotten = _forgotten(folder)
+    beside = {name: "not finished" for name in rungs.NOISY if name not in readabilities}
+    beside |= {} if forgotten else {"forgetting": "not begun"}
     found = read_ladder(wanted, folder)
-    _write(found, _readabilities(folder, list(rungs.NOISY)), _forgotten(folder), folder)
+    found = found.model_copy(update={"missing": found.missing | beside})
+    _write(found, readabilities, forgotten, folder)
     if json:
         terminal.result(found.model_dump_json(indent=2))
     else:

@@ -111,7 +111,7 @@ class Ladder(Record):
     repeated: tuple[Repeated, ...]
     tests: tuple[Paired, ...]
     missing: dict[str, str]
-    """Rungs that are not in it, and why."""
+    """What is not in it, rungs above all, and why."""
 
 
 @dataclass(frozen=True, slots=True)

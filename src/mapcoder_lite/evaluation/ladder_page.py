@@ -34,14 +34,17 @@ def ladder_page(
         *_section("What it took", _costs(ladder.rungs), _COST_NOTE),
         *_section("Noisy statements", _noise(readabilities), _NOISE_NOTE),
         *_section("Forgetting", _forgetting(forgotten), _FORGETTING_NOTE),
-        *_section("Missing", [("rung", "why"), *ladder.missing.items()], ""),
+        *_section("Missing", [("what", "why"), *ladder.missing.items()], ""),
     ]
     return "\n\n".join(parts) + "\n"
 
 
 def rate_cells(ladder: Ladder) -> Cells:
     """Return the table of rates; it is what a terminal shows."""
-    head = ("rung", "what answers", "passed", "of", "share", "95 % interval", "on the common", "")
+    head = (
+        *("rung", "what answers", "passed", "of", "share", "95 % interval"),
+        *("of the common", "95 % interval"),
+    )
     return [head, *(_rates(row) for row in ladder.rungs)]
 
 
@@ -113,8 +116,8 @@ def _costs(rungs: Iterable[RungRow]) -> Cells:
         "reply tokens",
         "seconds",
         "calls a pass",
-        "prompt tokens",
-        "reply tokens",
+        "prompt tokens a pass",
+        "reply tokens a pass",
         "parameters, M",
         "MB as float32",
     )

@@ -58,6 +58,7 @@ def chat_losses(
     `folder` is the backbone's own, that of an adapter of it, or another whole model's. All read
     the backbone's tokens, in float32, one chat at a time, so that equal weights give equal losses.
     """
+    torch.set_num_threads(1)  # more would wait for each other longer than a small model computes
     whole = AutoModelForCausalLM.from_pretrained(
         str(backbone if is_adapter(folder) else folder), dtype=torch.float32
     )

@@ -78,7 +78,7 @@ _UNFILTERED = Training("unfiltered", UNFILTERED)
 _TEACHER_ONLY = Training("teacher", TEACHER_ONLY)
 _LLAMA = Training("llama", backbone=LLAMA)
 _HELD = ("traversal.structured=true",)
-_SEEDS = "four adapters, three seeds"
+_SEEDS = "four adapters"
 
 TRAININGS = (_MAIN, _SECOND, _THIRD, _RANK_8, _RANK_64, _FULL, _UNFILTERED, _TEACHER_ONLY, _LLAMA)
 
