@@ -115,7 +115,8 @@ class RowCache(Cache):
         self._opened = count
         hidden = self._hidden[: self.num_rows, None, None, self._start : self._end]
         if count == 1:
-            return hidden
+            # CUDA's attention reads 16 bytes at a time, and a window may begin at any 4.
+            return hidden.clone() if hidden.is_cuda else hidden
         hidden = hidden.repeat(1, 1, count, 1)
         later = torch.full((count, count), _HIDDEN, device=hidden.device).triu_(1)
         hidden[..., -count:] += later.to(hidden.dtype)

@@ -96,6 +96,9 @@ def adapt(
     """
     dtype = torch.bfloat16 if settings.autocast else getattr(torch, settings.dtype)
     mix = mix_adapters(model, starts, dtype)
+    # Rows have all sorts of lengths, and cuDNN's attention prepares a plan for each new one, which
+    # takes longer than the attention itself.
+    torch.backends.cuda.enable_cudnn_sdp(enabled=False)
     model.config._attn_implementation = ATTENTION
     if settings.gradient_checkpointing:
         recompute_layers(model, mix)
