@@ -47,7 +47,7 @@ class Recipe:
     num_layers: int = 6
     vocabulary_size: int = 2048
     context: int = 2048
-    num_tokens: int = 120_000_000
+    num_tokens: int = 92_000_000
     row_tokens: int = 1024
     rows: int = 16
     """Rows of one optimiser step, shared evenly by the workers."""
@@ -68,7 +68,7 @@ class Recipe:
 RECIPES = {
     "pocket": Recipe(),
     "llama": Recipe(architecture="llama"),
-    "large": Recipe(hidden_size=512, learning_rate=1e-3),
+    "large": Recipe(hidden_size=512, learning_rate=1e-3, num_tokens=55_200_000),
 }
 """The packaged backbone; another architecture by the same recipe; one four times as large."""
 
