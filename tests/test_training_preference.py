@@ -21,13 +21,13 @@ from mapcoder_lite.engine.local import LocalEngine
 from mapcoder_lite.errors import ConfigError, EngineError, InputError
 from mapcoder_lite.example import Labelled, Pair, PairTokens
 from mapcoder_lite.jsonl import read_record, write_lines, write_text
+from mapcoder_lite.rendering import conversation
 from mapcoder_lite.settings import TrainConfig
 from mapcoder_lite.training import train
 from mapcoder_lite.training.artefacts import read_metrics
 from mapcoder_lite.training.preference import build_trainer, prepare_stage
 from mapcoder_lite.training.preference_rows import PairRow
 from mapcoder_lite.training.records import AdapterManifest, Training
-from mapcoder_lite.training.rows import conversation
 from mapcoder_lite.trajectory import Message, Request, Role, Sampling
 from tiny_model import tiny_backbone
 from training_world import example, settings, write_dataset

@@ -13,6 +13,7 @@ from mapcoder_lite.errors import InputError
 from mapcoder_lite.example import Example, Provenance, RowTokens
 from mapcoder_lite.jsonl import write_lines, write_text
 from mapcoder_lite.problem import Language, Problem, Source, Test
+from mapcoder_lite.rendering import conversation
 from mapcoder_lite.settings import TrainConfig
 from mapcoder_lite.training import rows, train
 from mapcoder_lite.training.shapes import ALL_LINEAR
@@ -133,7 +134,7 @@ def test_training_sees_the_prompt_that_serving_sends_then_the_reply_and_its_end(
         row = example(role, 3, reply)
         trained = rows.encoded(row, tokenizer, rows.end_tokens(tokenizer, backbone))
         served = tokenizer.apply_chat_template(
-            rows.conversation(row.prompt), add_generation_prompt=True, return_dict=False
+            conversation(row.prompt), add_generation_prompt=True, return_dict=False
         )
         assert trained.ids[: trained.num_prompt] == served
         assert row.prompt[0].content in tokenizer.decode(served)

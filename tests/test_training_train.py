@@ -63,7 +63,8 @@ def test_the_adapter_learns_and_the_engine_serves_it(backbone, adapters):
 def test_the_manifest_names_backbone_settings_and_what_came_of_each_role(backbone, adapters):
     manifest = read_record(adapters / "mapcoder.json", AdapterManifest)
     assert manifest.roles == (Role.CODING,)
-    assert manifest.settings == settings(backbone)
+    named = settings(backbone).model_copy(update={"backbone": backbone.name})
+    assert manifest.settings == named
     assert len(manifest.backbone_digest) == len(manifest.template_digest) == 64
     assert manifest.packages.keys() >= {"torch", "trl", "peft", "transformers"}
     made = manifest.trainings[Role.CODING]

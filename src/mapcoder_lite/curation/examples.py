@@ -112,8 +112,7 @@ def write_dataset(runs: Sequence[Path], folder: Path, settings: DatasetConfig) -
     keeps_failed = settings.keep == "all"
     earned = [row for run in opened for row in rows_of(run, counts, keeps_failed=keeps_failed)]
     quoting = quotations(earned, {run.path.resolve().name: run.corrections for run in opened})
-    spoken = [one.reply for one in quoting]
-    silent = [row for row in earned if row.provenance not in spoken]
+    silent = _without(quoting, earned)
     distinct = list(without_copies(silent))
     unlike = without_near_copies(distinct, settings.near_duplicate)
     problems = problems_of(opened)
@@ -155,6 +154,11 @@ def write_dataset(runs: Sequence[Path], folder: Path, settings: DatasetConfig) -
     flagged = [*quoting, *(found.flagged if found is not None else ())]
     _write(folder, parts, flagged if flagged or settings.against else None, manifest)
     return manifest
+
+
+def _without(flagged: Sequence[Flagged], rows: Sequence[Example]) -> list[Example]:
+    replies = [one.reply for one in flagged]
+    return [row for row in rows if row.provenance not in replies]
 
 
 def compared(

@@ -9,9 +9,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeVar
 
+from jinja2 import TemplateError
+
 from mapcoder_lite.errors import ConfigError, InputError
 from mapcoder_lite.example import Example, RowTokens
-from mapcoder_lite.trajectory import Message
+from mapcoder_lite.rendering import rendered
 
 R = TypeVar("R", bound=Example)
 
@@ -23,14 +25,14 @@ def measured(rows: Iterable[R], tokenizer: Path) -> Iterator[R]:
 
     Raises:
         ConfigError: transformers is not installed.
-        InputError: the folder holds no tokenizer with a chat template.
+        InputError: the folder holds no tokenizer with a chat template, or the template refuses a
+            row.
     """
     template = _opened(tokenizer)
     for row in rows:
-        prompt = _length(template, row.prompt, add_generation_prompt=True)
-        whole = _length(template, (*row.prompt, *row.completion), add_generation_prompt=False)
+        prompt, tail = _rendered(row, template)
         tokens = RowTokens(
-            prompt=prompt, completion=whole - prompt, counted_by=tokenizer.resolve().name
+            prompt=len(prompt), completion=len(tail), counted_by=tokenizer.resolve().name
         )
         yield row.model_copy(update={"tokens": tokens})
 
@@ -51,10 +53,11 @@ def _opened(folder: Path) -> Any:
     return tokenizer
 
 
-def _length(tokenizer: Any, messages: tuple[Message, ...], *, add_generation_prompt: bool) -> int:
-    chat = [{"role": message.role, "content": message.content} for message in messages]
-    return len(
-        tokenizer.apply_chat_template(
-            chat, return_dict=False, add_generation_prompt=add_generation_prompt
-        )
-    )
+def _rendered(row: Example, tokenizer: Any) -> tuple[list[int], list[int]]:
+    try:
+        return rendered(row, tokenizer)
+    except (TemplateError, TypeError, ValueError) as error:
+        raise InputError(
+            f"the chat template of dataset.tokenizer refuses a row of {row.provenance.problem_id}: "
+            f"{error}; name another tokenizer, or none"
+        ) from error

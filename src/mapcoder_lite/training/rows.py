@@ -8,7 +8,6 @@ Does not know: models, optimisers.
 # pyright: basic
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,8 @@ from transformers import PreTrainedTokenizerBase
 from mapcoder_lite.errors import InputError
 from mapcoder_lite.example import Example
 from mapcoder_lite.jsonl import read_lines
-from mapcoder_lite.trajectory import Message, Role
+from mapcoder_lite.rendering import rendered
+from mapcoder_lite.trajectory import Role
 
 _CHAT_ENDS = ("<|im_end|>", "<|endoftext|>")  # end a reply under any configuration, as in serving
 
@@ -95,7 +95,7 @@ def encoded(example: Example, tokenizer: PreTrainedTokenizerBase, ends: frozense
             or the reply itself holds such an end.
     """
     try:
-        prompt, tail = _rendered(example, tokenizer)
+        prompt, tail = rendered(example, tokenizer)
     except (TemplateError, TypeError, ValueError) as error:
         raise InputError(
             f"the chat template refuses {origin(example)}: {error}; train another backbone, or "
@@ -115,46 +115,10 @@ def encoded(example: Example, tokenizer: PreTrainedTokenizerBase, ends: frozense
     return Row(example, prompt + tail[: end + 1], len(prompt), len(prompt) + len(tail))
 
 
-def _rendered(example: Example, tokenizer: Any) -> tuple[list[int], list[int]]:
-    """Tokens of the prompt as the engine sends it, and of what the template puts after it."""
-    asked = conversation(example.prompt)
-    opened = {"add_generation_prompt": True}
-    prompt = tokenizer.apply_chat_template(asked, return_dict=False, **opened)
-    before = tokenizer.apply_chat_template(asked, tokenize=False, **opened)
-    for messages in (example.prompt, with_system_folded(example.prompt)):
-        whole = conversation((*messages, *example.completion))
-        rendered = tokenizer.apply_chat_template(whole, return_dict=False)
-        if rendered[: len(prompt)] == prompt:
-            return prompt, rendered[len(prompt) :]
-        # The reply's first token merged with the prompt's last: generated, they are two.
-        text = tokenizer.apply_chat_template(whole, tokenize=False)
-        if text.startswith(before):
-            return prompt, tokenizer(text[len(before) :], add_special_tokens=False)["input_ids"]
-    raise ValueError("with its reply the prompt is not what it was before, as it is served")
-
-
-def with_system_folded(messages: Sequence[Message]) -> tuple[Message, ...]:
-    """Open the last message with the system message and a blank line, where it is the user's.
-
-    Mistral's template does so by itself while the user has the last word, and leaves the system
-    message out once a reply follows: only thus does it render the prompt that it serves.
-    """
-    first, last = messages[0], messages[-1]
-    if first.role != "system" or last.role != "user":
-        return tuple(messages)
-    said = last.model_copy(update={"content": f"{first.content}\n\n{last.content}"})
-    return (*messages[1:-1], said)
-
-
 def origin(example: Example) -> str:
     """Where a row comes from, for messages."""
     found = example.provenance
     return f"{found.run}, {found.problem_id}, sample {found.sample}, call {found.call_index}"
-
-
-def conversation(messages: Sequence[Message]) -> list[dict[str, str]]:
-    """Messages in the form that chat templates read."""
-    return [{"role": message.role, "content": message.content} for message in messages]
 
 
 def end_tokens(tokenizer: PreTrainedTokenizerBase, backbone: Path) -> frozenset[int]:
