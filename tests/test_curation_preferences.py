@@ -172,7 +172,7 @@ def test_the_ground_truth_agrees_at_a_stated_rate(made, attempts):
                 known["teacher", id, sample, step.position] = step.truth
     sides = Counter(side_of_pair(pair, known) for pair in pairs)
     assert sides[Side.SWAPPED] <= 0.06 * len(pairs)
-    assert sides[Side.RIGHT] >= 0.85 * len(pairs)
+    assert sides[Side.RIGHT] >= 0.7 * len(pairs)
     programs = {CallKind.CODING, CallKind.DEBUGGING}
     written = [row for row in labels if row.kind in programs]
     assert len(written) > 50
