@@ -37,9 +37,9 @@ toolchains: $(READY)  ## bubblewrap and the compilers of every language, by Debi
 demo: $(READY)  ## four agents solve five held-out problems, live, judged in the sandbox
 	$(BIN)/mapcoder demo
 
-# From nothing to adapters. The backbone takes three minutes on an accelerator; two cores read some
-# 5,000 tokens a second, so give them fewer: TOKENS="--tokens 40000000". Every step goes on where it
-# was stopped.
+# From nothing to adapters. The backbone's 92 million tokens took 135 s on an accelerator; two cores
+# shared with other work read 9.5 million an hour, so give them fewer: TOKENS="--tokens 28000000".
+# Every step goes on where it was stopped.
 TOKENS ?=
 pocket: $(READY)  ## the pocket world anew: backbone, curated rows, adapters, weights
 	$(BIN)/mapcoder pocket backbone runs/pocket-backbone $(TOKENS)
@@ -66,7 +66,7 @@ curation: $(READY)  ## the paper's curation in miniature: teacher, repaired stud
 # and four adapters, by default all. Measured with the 4.9 M backbone of November 2026, 18 families: a
 # problem takes 0.6 s untuned and 1.2 s with adapters (40 problems, quiet), a training step of 8
 # retrieval rows 3 s of one processor; so a rung takes some 8 minutes, an end up to half an hour, and
-# each of the nine trainings 1 to 2 hours, all roles.
+# each of the nine trainings, by arithmetic, 1 to 2 hours for all roles one after the other.
 LIMIT ?= 400
 LADDER ?= runs/ladder
 ladder: $(READY) datasets/curation/manifest.json  ## the paper's experiments in miniature, after `make curation`: rungs, filter, supervisor, ranks, seeds, noise

@@ -5,7 +5,7 @@ Does not know: how the families write their programs.
 """
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from random import Random
 from types import CodeType
@@ -14,7 +14,10 @@ from mapcoder_lite.pocket.family import Draft, Family
 from mapcoder_lite.pocket.problems import FAMILIES
 from mapcoder_lite.pocket.words import Choices, Wording
 
-Reference = Callable[[Choices, str], str | None]
+Answer = int | str | Sequence[object]
+"""What is printed; a sequence's items stand one space apart."""
+
+Reference = Callable[[Choices, str], Answer | None]
 """What an input is answered with; None if the input is too large to try everything."""
 
 _CONDITIONS = {
@@ -22,8 +25,8 @@ _CONDITIONS = {
     "odd": lambda x, k: bool(x & 1),
     "positive": lambda x, k: x >= 1,
     "negative": lambda x, k: x <= -1,
-    "divisible": lambda x, k: x in range(-1000 * k, 1000 * k, k),
-    "not_divisible": lambda x, k: x not in range(-1000 * k, 1000 * k, k),
+    "divisible": lambda x, k: x == x // k * k,
+    "not_divisible": lambda x, k: x != x // k * k,
     "greater": lambda x, k: x >= k + 1,
     "less": lambda x, k: x <= k - 1,
     "at_least": lambda x, k: not x < k,
@@ -55,14 +58,21 @@ _TOTALS = {
     "two_smallest": lambda b: [sum(sorted(b)[:2])],
     "last": lambda b: [list(b)[len(b) - 1]],
     "first": lambda b: [next(iter(b))],
+    "all": list,
+    "number": lambda b: [len(b)],
 }
 
 _EMPTY = {"zero": "0", "minus": "-1", "none": "NONE", "empty": "EMPTY"}
 
 
-def holds(c: Choices, x: int) -> bool:
+def holds(c: Choices, x: int, *, condition: str = "condition", k: str = "k") -> bool:
     """Whether the chosen condition holds for x."""
-    return _CONDITIONS[c["condition"]](x, c["k"])
+    return _CONDITIONS[c[condition]](x, c[k])
+
+
+def kept(c: Choices, values: list[int], *, condition: str = "condition", k: str = "k") -> list[int]:
+    """The values for which the chosen condition holds."""
+    return [x for x in values if holds(c, x, condition=condition, k=k)]
 
 
 def changed(c: Choices, x: int) -> int:
@@ -75,14 +85,19 @@ def nothing(c: Choices) -> str:
     return _EMPTY[c["empty"]]
 
 
-def summed(c: Choices, values: list[int]) -> str:
+def totalled(c: Choices, values: list[int], dimension: str = "total") -> str:
     """The chosen total of the values, or the chosen answer for none."""
-    return " ".join(map(str, _TOTALS[c["total"]](values))) if values else nothing(c)
+    return _printed_words(_TOTALS[c[dimension]](values)) if values else nothing(c)
+
+
+def integers(line: str) -> list[int]:
+    """The integers of a line."""
+    return [int(word) for word in line.split()]
 
 
 def numbers(text: str) -> list[list[int]]:
     """The integers of every line."""
-    return [[int(part) for part in line.split()] for line in text.splitlines()]
+    return [integers(line) for line in text.splitlines()]
 
 
 def family_named(name: str) -> Family:
@@ -109,8 +124,9 @@ def disagreements(name: str, reference: Reference, *, draws: int = 150) -> list[
                 continue
             tried += 1
             printed = _printed(gold, text)
-            if printed != expected:
-                found.append(f"{choices}\n{text}gold {printed}, reference {expected}")
+            right = _printed_words(expected)
+            if printed != right:
+                found.append(f"{choices}\n{text}gold {printed}, reference {right}")
     assert tried >= 2 * draws
     return found
 
@@ -128,6 +144,12 @@ def mistakes_no_plan_shows(name: str, *, draws: int = 60) -> list[Choices]:
             if family.write(wrong, Wording(Random(0))).plan == plan
         ]
     return found
+
+
+def _printed_words(answer: Answer) -> str:
+    if isinstance(answer, int | str):
+        return str(answer)
+    return " ".join(map(str, answer))
 
 
 def _printed(gold: CodeType, text: str) -> str:

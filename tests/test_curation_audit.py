@@ -74,7 +74,8 @@ def test_the_funnel_counts_what_the_files_hold(home, found):
     assert counts["calls of attempts that passed"] == sum(
         len(t.calls) for t in trajectories if (t.problem_id, t.sample) in passed
     )
-    lines = [file.read_text().count("\n") for file in (home / "first").rglob("[!f]*.jsonl")]
+    sides = (home / "first", home / "first" / "validation")
+    lines = [(side / f"{role}.jsonl").read_text().count("\n") for side in sides for role in Role]
     assert counts["rows"] == sum(lines) <= counts["calls that the final programs rest on"]
 
 

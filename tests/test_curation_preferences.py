@@ -32,7 +32,7 @@ from pocket_run import known_puzzles, resealed, teacher_run
 from test_cli_main import mapcoder
 
 EXACT = DatasetConfig(near_duplicate=1.0, max_rows_per_problem=None)
-NUM_PUZZLES, NUM_SAMPLES = 18, 4
+NUM_PUZZLES, NUM_SAMPLES = 36, 4
 
 
 @pytest.fixture(scope="module")
@@ -171,8 +171,17 @@ def test_the_ground_truth_agrees_at_a_stated_rate(made, attempts):
             for step in truths(trajectory, puzzles[id], passes):
                 known["teacher", id, sample, step.position] = step.truth
     sides = Counter(side_of_pair(pair, known) for pair in pairs)
-    assert sides[Side.SWAPPED] <= 0.06 * len(pairs)
-    assert sides[Side.RIGHT] >= 0.7 * len(pairs)
+    assert sides[Side.SWAPPED] <= 0.03 * len(pairs)
+    grounds = [(pair.role, Ground(pair.rejected_from.kept_by)) for pair in pairs]
+    recalled = [
+        side_of_pair(pair, known)
+        for pair, ground in zip(pairs, grounds, strict=True)
+        if ground == (Role.RETRIEVAL, Ground.ATTEMPT)
+    ]
+    # An attempt may fail for all sorts of reasons, here mostly for its plans; every other ground
+    # speaks of the reply itself, and is always right.
+    assert len(pairs) - len(recalled) > 20
+    assert sides[Side.RIGHT] == len(pairs) - len(recalled) + recalled.count(Side.RIGHT)
     programs = {CallKind.CODING, CallKind.DEBUGGING}
     written = [row for row in labels if row.kind in programs]
     assert len(written) > 50

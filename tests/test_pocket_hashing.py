@@ -8,7 +8,7 @@ from pocket_reference import (
     mistakes_no_plan_shows,
     nothing,
     numbers,
-    summed,
+    totalled,
 )
 
 MEASURES = {
@@ -50,7 +50,7 @@ def closest(c, text):
             y = (min if c["place"] in ("at_least", "greater") else max)(fitting)
             values = {"number": y, "distance": max(x - y, y - x), "sum": x + y, "product": x * y}
             found.append(values[c["value"]])
-    return summed(c, found)
+    return totalled(c, found)
 
 
 def key_of(c, x):
@@ -98,7 +98,7 @@ def seen_before(c, text):
             values = {"number": x, "place": i + 1, "distance": i - j}
             values |= {"earlier": j + 1, "partner": a[j]}
             written.append(values[c["value"]])
-    return summed(c, written)
+    return totalled(c, written)
 
 
 def group_by(c, text):
@@ -114,7 +114,7 @@ def group_by(c, text):
         values |= {"range": ordered[-1] - ordered[0], "first": members[0], "last": members[-1]}
         if sizes[c["size"]]:
             found.append(values[c["value"]])
-    return summed(c, found)
+    return totalled(c, found)
 
 
 def accounts(c, text):

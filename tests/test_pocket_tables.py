@@ -12,7 +12,7 @@ from pocket_reference import (
     mistakes_no_plan_shows,
     nothing,
     numbers,
-    summed,
+    totalled,
 )
 
 SIZES = {
@@ -124,7 +124,7 @@ def reachable(c, text):
         "multiple": lambda p: abs(p) % t == 0,
         "near": lambda p: t - c["m"] <= p <= t + c["m"],
     }
-    return summed(c, [p for p in totals if tests[c["test"]](p)])
+    return totalled(c, [p for p in totals if tests[c["test"]](p)])
 
 
 def tilings(c, text):
@@ -154,7 +154,7 @@ def tilings(c, text):
             if is_allowed(ends)
         )
 
-    return summed({**c, "empty": "zero"}, [ways(length) % c["m"] for length in a])
+    return totalled({**c, "empty": "zero"}, [ways(length) % c["m"] for length in a])
 
 
 MOVES = {
@@ -250,7 +250,7 @@ def matrix_lines(c, text):
     if c["line"].startswith("odd"):
         taken = [line for number, line in enumerate(taken, 1) if number % 2 == 1]
     values = [values_of(c["value"], line, c["m"]) for line in taken]
-    return summed(c, [x for x in values if holds(c, x)])
+    return totalled(c, [x for x in values if holds(c, x)])
 
 
 BLOCKS = {
@@ -269,7 +269,7 @@ def submatrix(c, text):
     p, q = BLOCKS[c["block"]]
     corners = [(i, j) for i in range(h) for j in range(w) if i + p <= h and j + q <= w]
     blocks = [[g[i + k // q][j + k % q] for k in range(p * q)] for i, j in corners]
-    return summed(c, [values_of(c["value"], block) for block in blocks])
+    return totalled(c, [values_of(c["value"], block) for block in blocks])
 
 
 REFERENCES = {

@@ -1,7 +1,6 @@
 """Gold programs about words against references that work another way."""
 
 from collections import Counter
-from collections.abc import Sequence
 from itertools import combinations
 from string import ascii_lowercase
 
@@ -9,13 +8,13 @@ import pytest
 
 from mapcoder_lite.pocket.families import texts, wordlists
 from mapcoder_lite.pocket.words import Choices
-from pocket_oracle import disagreements
+from pocket_reference import Answer, disagreements, nothing
 
 FAMILIES = {family.name: family for family in (*texts.FAMILIES, *wordlists.FAMILIES)}
 VOWELS = set("aeiou")
 
 
-def palindromes(c: Choices, rows: list[str]) -> Sequence[object] | None:
+def palindromes(c: Choices, rows: list[str]) -> Answer:
     word, k, letter = rows[0], int(c["k"]), str(c["c"])
     blocks = [word[i:j] for i, j in combinations(range(len(word) + 1), 2)]
     alike = {
@@ -38,7 +37,7 @@ def palindromes(c: Choices, rows: list[str]) -> Sequence[object] | None:
         x for x in blocks if len(x) % 2 in lengths and all(map(alike, x, reversed(x))) and passes(x)
     ]
     if not found:
-        return None
+        return nothing(c)
     sizes = sorted(len(x) for x in found)
     return [
         {
@@ -53,7 +52,7 @@ def palindromes(c: Choices, rows: list[str]) -> Sequence[object] | None:
     ]
 
 
-def squeeze(c: Choices, rows: list[str]) -> Sequence[object] | None:
+def squeeze(c: Choices, rows: list[str]) -> Answer:
     word, k = rows[0], int(c["k"])
     joins = {
         "same": lambda old, new: old == new,
@@ -81,7 +80,7 @@ def squeeze(c: Choices, rows: list[str]) -> Sequence[object] | None:
     }[str(c["form"])]
     written = [form(x) for x in pieces if passes(x)]
     if not written:
-        return None
+        return nothing(c)
     if c["goal"] == "sorted":
         return [*sorted(written)]
     if c["goal"] == "different":
@@ -91,7 +90,7 @@ def squeeze(c: Choices, rows: list[str]) -> Sequence[object] | None:
     return [glue.join(reversed(written) if backwards else written)]
 
 
-def cipher(c: Choices, rows: list[str]) -> Sequence[object] | None:
+def cipher(c: Choices, rows: list[str]) -> Answer:
     word, k, letter = rows[0], int(c["k"]), str(c["c"])
     passes = {
         "vowel": lambda i, x: x in VOWELS,
@@ -134,7 +133,7 @@ def cipher(c: Choices, rows: list[str]) -> Sequence[object] | None:
     ]
 
 
-def anagrams(c: Choices, rows: list[str]) -> Sequence[object] | None:
+def anagrams(c: Choices, rows: list[str]) -> Answer:
     words, k = rows[1].split(), int(c["k"])
     assert len(words) == int(rows[0])
     alike = {
@@ -165,7 +164,7 @@ def anagrams(c: Choices, rows: list[str]) -> Sequence[object] | None:
             fitting.append(word)
     found = [group for group in groups if passes(len(group))]
     if not found:
-        return None
+        return nothing(c)
     return {
         "count": [len(found)],
         "words": [sum(len(group) for group in found)],
@@ -192,4 +191,5 @@ def test_every_family_has_a_reference():
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_gold_agrees_with_the_reference(name):
-    assert not disagreements(FAMILIES[name], REFERENCES[name])
+    reference = REFERENCES[name]
+    assert disagreements(name, lambda c, text: reference(c, text.split("\n"))) == []
