@@ -18,11 +18,9 @@ from transformers import get_cosine_schedule_with_warmup
 
 from mapcoder_lite.settings import TrainConfig
 from mapcoder_lite.training import order
+from mapcoder_lite.training.arguments import MAX_GRADIENT_NORM
 from mapcoder_lite.training.mixed import Adapter
 from mapcoder_lite.training.packing import TokenRow
-
-MAX_GRADIENT_NORM = 1.0
-"""Of a role; a longer gradient is shortened to it, as TRL's trainer is told to."""
 
 
 class Ending(StrEnum):

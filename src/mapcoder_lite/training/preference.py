@@ -31,6 +31,7 @@ from mapcoder_lite.engine.folders import adapter_digest, check_origin, read_adap
 from mapcoder_lite.errors import ConfigError
 from mapcoder_lite.settings import TrainConfig
 from mapcoder_lite.training import variants
+from mapcoder_lite.training.arguments import common_arguments
 from mapcoder_lite.training.artefacts import (
     complete,
     last_checkpoint,
@@ -208,7 +209,7 @@ def _pair_trainer(
     if chosen.sft_weight:
         losses["sft"] = chosen.sft_weight
     arguments = DPOConfig(
-        **_arguments(settings, split, folder),
+        **common_arguments(settings, folder, has_validation=bool(split.validation)),
         beta=chosen.beta,
         loss_type=list(losses),
         loss_weights=list(losses.values()),
@@ -229,7 +230,7 @@ def _label_trainer(
 ) -> Callable[..., LabelTrainer]:
     good, bad = (len(lengths) for lengths in reply_lengths(split.train))
     arguments = KTOConfig(
-        **_arguments(settings, split, folder),
+        **common_arguments(settings, folder, has_validation=bool(split.validation)),
         beta=settings.preference.beta,
         # So that good and bad replies weigh alike together (2402.01306, equation 8).
         desirable_weight=max(1.0, bad / good),
@@ -244,40 +245,6 @@ def _label_trainer(
         return LabelTrainer(args=arguments, train_dataset=train, eval_dataset=validation, **rest)
 
     return made
-
-
-def _arguments(settings: TrainConfig, split: PreferenceSplit, folder: Path) -> dict[str, Any]:
-    """What both trainers are told alike."""
-    return {
-        "output_dir": str(folder / "checkpoints"),
-        "max_length": None,  # rows were measured; nothing may be cut
-        "num_train_epochs": settings.epochs,
-        "per_device_train_batch_size": settings.batch_rows,
-        "per_device_eval_batch_size": settings.batch_rows,
-        "gradient_accumulation_steps": settings.accumulation_steps,
-        "learning_rate": settings.learning_rate,
-        "lr_scheduler_type": "cosine",
-        "warmup_steps": settings.warmup_steps,
-        "weight_decay": settings.weight_decay,
-        "max_grad_norm": 1.0,
-        "bf16": settings.autocast,
-        "use_cpu": not torch.cuda.is_available(),
-        "gradient_checkpointing": settings.gradient_checkpointing,
-        "save_strategy": "steps",
-        "save_steps": settings.checkpoint_steps,
-        "save_total_limit": 1,
-        "eval_strategy": "steps" if split.validation else "no",
-        "eval_steps": settings.validation_steps or 1,
-        "logging_steps": settings.log_steps,
-        "logging_nan_inf_filter": False,
-        "include_num_input_tokens_seen": "non_padding",
-        "disable_tqdm": True,
-        "report_to": settings.report_to or "none",
-        "run_name": f"{folder.parent.name}/{folder.name}",
-        "seed": settings.seed,
-        "data_seed": settings.seed,
-        "dataloader_pin_memory": torch.cuda.is_available(),
-    }
 
 
 def _record(

@@ -29,6 +29,7 @@ from trl.trainer.sft_trainer import SFTTrainer
 from mapcoder_lite.errors import StoreError
 from mapcoder_lite.settings import TrainConfig
 from mapcoder_lite.training import variants
+from mapcoder_lite.training.arguments import common_arguments
 from mapcoder_lite.training.artefacts import (
     complete,
     last_checkpoint,
@@ -43,8 +44,6 @@ from mapcoder_lite.training.order import row_order, steps_per_epoch
 from mapcoder_lite.training.records import Training
 from mapcoder_lite.training.rows import Row, Split
 from mapcoder_lite.trajectory import Role
-
-MAX_GRADIENT_NORM = 1.0
 
 
 def train_role(prepared: Prepared, role: Role, folder: Path, tell: Tell) -> None:
@@ -108,38 +107,10 @@ def _dataset(rows: list[Row]) -> Dataset:
 
 def _arguments(settings: TrainConfig, folder: Path, *, has_validation: bool) -> SFTConfig:
     return SFTConfig(
-        output_dir=str(folder / "checkpoints"),
-        max_length=None,  # rows were measured; nothing may be cut
+        **common_arguments(settings, folder, has_validation=has_validation),
         packing=False,
-        num_train_epochs=settings.epochs,
-        per_device_train_batch_size=settings.batch_rows,
-        per_device_eval_batch_size=settings.batch_rows,
-        gradient_accumulation_steps=settings.accumulation_steps,
-        learning_rate=settings.learning_rate,
-        lr_scheduler_type="cosine",
-        warmup_steps=settings.warmup_steps,
-        weight_decay=settings.weight_decay,
-        max_grad_norm=MAX_GRADIENT_NORM,
-        bf16=settings.autocast,
-        use_cpu=not torch.cuda.is_available(),
-        gradient_checkpointing=settings.gradient_checkpointing,
-        save_strategy="steps",
-        save_steps=settings.checkpoint_steps,
-        save_total_limit=1,
-        # Steps also for an epoch: what falls on its end would be skipped after a kill in between.
-        eval_strategy="steps" if has_validation else "no",
-        eval_steps=settings.validation_steps or 1,
         metric_for_best_model="eval_loss" if settings.patience is not None else None,
         greater_is_better=False,
-        logging_steps=settings.log_steps,
-        logging_nan_inf_filter=False,
-        include_num_input_tokens_seen="non_padding",
-        disable_tqdm=True,
-        report_to=settings.report_to or "none",
-        run_name=f"{folder.parent.name}/{folder.name}",
-        seed=settings.seed,
-        data_seed=settings.seed,
-        dataloader_pin_memory=torch.cuda.is_available(),
     )
 
 
