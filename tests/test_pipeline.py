@@ -12,7 +12,7 @@ from mapcoder_lite.agents.parse import (
     render_recall,
 )
 from mapcoder_lite.errors import EngineError, PromptTooLong, ReplayMiss, SandboxError
-from mapcoder_lite.pipeline import Dials, solve
+from mapcoder_lite.pipeline import solve
 from mapcoder_lite.problem import Checker, Io, Language, Limits, Problem, Test
 from mapcoder_lite.trajectory import (
     Call,
@@ -28,6 +28,7 @@ from mapcoder_lite.trajectory import (
     Trial,
     Watch,
 )
+from mapcoder_lite.traversals.attempt import Dials
 from mapcoder_lite.verdict import Isolation, Judgement, TestResult, Verdict
 
 PY = Language.PYTHON
