@@ -12,6 +12,7 @@ from mapcoder_lite.agents.parse import (
     render_recall,
 )
 from mapcoder_lite.errors import EngineError, PromptTooLong, ReplayMiss, SandboxError
+from mapcoder_lite.events import Teller
 from mapcoder_lite.pipeline import solve
 from mapcoder_lite.problem import Checker, Io, Language, Limits, Problem, Test
 from mapcoder_lite.trajectory import (
@@ -22,10 +23,8 @@ from mapcoder_lite.trajectory import (
     Recall,
     Request,
     Sampling,
-    Step,
     StopReason,
     Trajectory,
-    Trial,
     Watch,
 )
 from mapcoder_lite.traversals.attempt import Dials
@@ -326,17 +325,18 @@ def test_retry_temperature_never_cools():
     assert [c.request.sampling.temperature for c in trajectory.calls[:2]] == [1.2, 1.2]
 
 
-def test_trajectory_replays_to_itself_and_every_step_is_shown():
+def test_trajectory_replays_to_itself_and_every_call_is_told():
     engine = script(
         retrieval=["", recall(4)],
         confidence=[sure(1), "High", sure(2), sure(3)],
         coding=[coded(1, "A"), "", coded(2, "B"), coded(1, "C")],
         debugging=[fixed(1, "D"), "", fixed(2, "E"), fixed(2, "E"), fixed(3, "F")],
     )
-    shown: list[Step] = []
-    first = solve(PROBLEM, engine, CountingJudge(), Dials(), on_step=shown.append)
-    assert list(first.steps) == shown
-    assert any(isinstance(step, Trial) for step in shown)
+    shown: list[Call] = []
+    teller = Teller(lambda _, call: shown.append(call) if call else None)
+    first = solve(PROBLEM, engine, CountingJudge(), Dials(), teller=teller)
+    assert list(first.calls) == shown
+    assert first.trials
     replay = Replay({call.request.key: call.completion for call in first.calls})
     second = solve(PROBLEM, replay, CountingJudge(), Dials())
     assert second.model_copy(update={"seconds": first.seconds}) == first
