@@ -59,8 +59,11 @@ def teller_of(told: Told) -> Teller:
     return Teller(listener)
 
 
+TWO = Dials(k=2, t=2)
+
+
 def solved(
-    problem: Problem, engine: Engine, dials: Dials = Dials(k=2, t=2), seed: int = 0
+    problem: Problem, engine: Engine, dials: Dials = TWO, seed: int = 0
 ) -> tuple[Told, Trajectory]:
     told = Told()
     trajectory = solve(problem, engine, KnowingJudge(), dials, sample=seed, teller=teller_of(told))

@@ -6,10 +6,12 @@ Does not know: the order of questions, prompts, hidden tests.
 
 import time
 from dataclasses import dataclass, field
+from typing import Self
 
 from mapcoder_lite.agents.question import Manner, Question, T, ask
 from mapcoder_lite.errors import Cancelled, SandboxError
 from mapcoder_lite.problem import Language, Problem
+from mapcoder_lite.settings import TraversalConfig
 from mapcoder_lite.trajectory import CallKind, Sampling, Step, StopReason, Trajectory, Trial
 from mapcoder_lite.traversal import Defect, TraversalName
 from mapcoder_lite.traversals.telling import Telling
@@ -33,6 +35,20 @@ class Dials:
     traversal: TraversalName = TraversalName.MAPCODER
     defects: frozenset[Defect] = frozenset()
     """Of the original traversal: what it does as its released code."""
+
+    @classmethod
+    def of(cls, settings: TraversalConfig, language: Language) -> Self:
+        """Return the dials that settings ask for."""
+        return cls(
+            k=settings.k,
+            t=settings.t,
+            sampling=settings.sampling,
+            retry_temperature=settings.retry_temperature,
+            language=language,
+            structured=settings.structured,
+            traversal=settings.name,
+            defects=settings.active_defects,
+        )
 
 
 @dataclass(slots=True)
