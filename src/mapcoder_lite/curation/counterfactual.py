@@ -20,10 +20,10 @@ from mapcoder_lite import pipeline
 from mapcoder_lite.curation.label import Label, Truth
 from mapcoder_lite.curation.rerun import Renumbered, Substituted
 from mapcoder_lite.errors import ConfigError, InputError
-from mapcoder_lite.pipeline import Dials
 from mapcoder_lite.problem import Problem, Record
 from mapcoder_lite.store import Unit
 from mapcoder_lite.trajectory import Engine, Grade, Role, Trajectory
+from mapcoder_lite.traversals.attempt import Dials
 from mapcoder_lite.verdict import Judge, Verdict
 
 SCHEMA_VERSION = 1

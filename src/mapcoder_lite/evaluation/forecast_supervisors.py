@@ -162,7 +162,7 @@ def supervisors_forecast(
         roles=by_role(demands),
         assumptions=(
             *assumptions,
-            *blame_assumptions(shape.k, shape.t),
+            *blame_assumptions(shape),
             *_tokens(student),
             *dict.fromkeys(said for one in supervisors for said in one.assumptions),
             *_money_and_time(demands, student, has_hours=in_hours is not None),
