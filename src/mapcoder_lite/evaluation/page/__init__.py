@@ -1,4 +1,4 @@
-"""Runs as one self-contained HTML file: numbers, plots and every trajectory, read without a network.
+"""Runs as one self-contained HTML file: numbers, plots, every trajectory; no network is needed.
 
 Knows: run directories, metrics, how records are packed for a browser.
 Does not know: how numbers are made, terminals.

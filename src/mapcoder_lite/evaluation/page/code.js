@@ -31,7 +31,7 @@ const coloured = (line, language) => {
 const codeView = (program, language, label = "Program") =>
   el("div", { class: "code", tabindex: 0, role: "region", "aria-label": label },
     el("table", {}, el("tbody", {}, program.replace(/\n$/, "").split("\n").map((line, place) =>
-      el("tr", {}, el("td", { class: "num" }, place + 1), el("td", { class: "line" }, coloured(line, language)))))));
+      el("tr", {}, el("td", { class: "num" }, place + 1), el("td", { class: "told" }, coloured(line, language)))))));
 
 // Any text of a model, as it is.
 const textView = (text, label) =>

@@ -75,7 +75,7 @@ const diffView = (before, after, names, language) => {
       el("td", { class: "num" }, a === null ? "" : numA),
       el("td", { class: "num" }, b === null ? "" : numB),
       el("td", { class: "sign" }, sign),
-      el("td", { class: "line" }, coloured(a ?? b, language))));
+      el("td", { class: "told" }, coloured(a ?? b, language))));
   });
   sayHidden();
   const [gone, come] = [rows.filter(([, b]) => b === null).length, rows.filter(([a]) => a === null).length];

@@ -1,4 +1,4 @@
-"""What the first sight of a page is made of: metrics, comparisons, settings, the funnel of curation.
+"""What the first sight of a page is made of: metrics, comparisons, settings, curation's funnel.
 
 Knows: metrics and comparisons as records, what lies in a run's folder beside its results.
 Does not know: how numbers are made or drawn, trajectories.

@@ -1,8 +1,8 @@
 """Trajectories and grades as small JSON: each distinct paragraph once, deflated, as base64.
 
 Prompts repeat: the statement stands in all of a problem's prompts, an instruction in those of all
-problems. A text is a list of numbers of its paragraphs; numbers from 0 are the problem's own, numbers
-below are the page's, -1 the first.
+problems. A text is a list of numbers of its paragraphs; numbers from 0 are the problem's own,
+numbers below are the page's, -1 the first.
 
 Knows: how a text, a step and a judgement are written for the page's script.
 Does not know: files, HTML, which numbers a page shows.

@@ -41,6 +41,21 @@ const sampleSelect = (place, samples, sample, mode) => {
   return box;
 };
 
+// Every plan on one line: how sure the planner was of it, when it was tried, what came of it.
+const plansView = (attempt, text) => {
+  const plans = [...new Set(attempt.steps.map((step) => step.plan).filter((plan) => plan !== null && plan !== undefined))].sort((a, b) => a - b);
+  const trials = attempt.steps.filter((step) => step.step === "trial");
+  const tried = [...new Set(trials.map((trial) => trial.plan))];
+  if (plans.length < 2) return null;
+  return table(["plan", "sure of it", "tried", "debug rounds", "best on public tests"], plans.map((plan) => {
+    const own = trials.filter((trial) => trial.plan === plan);
+    const sureness = attempt.steps.filter((step) => step.plan === plan).map((step) => surenessOf(step, text)).filter(Boolean).at(-1);
+    const best = own.reduce((found, trial) => (found === null || trial.judgement.passed > found.judgement.passed ? trial : found), null);
+    return [String(plan + 1), sureness ?? "–", own.length ? `${tried.indexOf(plan) + 1}.` : "not tried", own.length ? String(Math.max(...own.map((trial) => trial.round))) : "–",
+      best ? [chip(best.judgement.verdict), ` ${best.judgement.passed} of ${best.judgement.total}`] : "–"];
+  }), { kind: "numbers", caption: "Plans" });
+};
+
 const outcome = (attempt, text) => {
   const calls = attempt.steps.filter((step) => step.step === "call");
   const tokens = calls.reduce((sum, step) => [sum[0] + step.tokens[0], sum[1] + step.tokens[2]], [0, 0]);
@@ -53,6 +68,7 @@ const outcome = (attempt, text) => {
     el("p", { class: "note" }, `End: ${attempt.stop} – ${STOPS[attempt.stop] ?? ""}${attempt.detail ? `. ${attempt.detail}` : ""}`),
     judgement && testStrip(judgement, "hidden", text),
     judgement && failureView(judgement, text),
+    plansView(attempt, text),
     attempt.program === null ? el("p", { class: "note" }, "No program was submitted.") : unfold("Submitted program", () => codeView(text(attempt.program), attempt.language)));
 };
 

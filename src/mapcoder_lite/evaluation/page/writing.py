@@ -1,4 +1,4 @@
-"""The page's file: style and script inside it, nothing from outside it, nothing that may run but they.
+"""The page's file: style and script inside it, nothing from outside, nothing else that may run.
 
 Knows: the parts of the file, their order, the content security policy.
 Does not know: what numbers mean, how a browser draws them.
@@ -100,4 +100,4 @@ def _hash(text: str) -> str:
 
 
 def _asset(name: str) -> str:
-    return files(__package__).joinpath(name).read_text(encoding="utf-8")
+    return files("mapcoder_lite.evaluation.page").joinpath(name).read_text(encoding="utf-8")
