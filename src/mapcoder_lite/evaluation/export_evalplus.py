@@ -70,7 +70,7 @@ def export_evalplus(run: Path, file: Path) -> EvalPlusExport:
 def _sample(run: Path, trajectory: Trajectory) -> EvalPlusSample:
     if trajectory.language is not Language.PYTHON:
         raise StoreError(
-            f"{run}: the programs are in {trajectory.language.value}, and EvalPlus runs Python alone"
+            f"{run}: a program is in {trajectory.language.value}, and EvalPlus runs Python alone"
         )
     task_id = _their_name(trajectory.problem_id)
     return EvalPlusSample(task_id=task_id, solution=trajectory.program or "")
