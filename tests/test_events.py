@@ -28,7 +28,7 @@ from mapcoder_lite.traversal import TraversalName
 from mapcoder_lite.traversals.attempt import Dials
 from mapcoder_lite.verdict import Isolation, Judgement, TestResult, Verdict
 from pocket_run import known_puzzles
-from test_pipeline import PROBLEM
+from traversal_doubles import PROBLEM
 
 PUZZLES = known_puzzles(4)
 MANY = MistakeRates(0.2, 0.3, 0.5, 0.4, 0.7, 0.2, 0.4)

@@ -6,19 +6,21 @@ Does not know: how a worker is locked in, how outputs are compared.
 
 import time
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from mapcoder_lite.errors import SandboxError
-from mapcoder_lite.judge import execeval, functions
+from mapcoder_lite.errors import Cancelled, SandboxError
+from mapcoder_lite.judge import functions
+from mapcoder_lite.judge.case import Case, execeval_case
 from mapcoder_lite.judge.checker import check
 from mapcoder_lite.judge.compiler import Compiler, default_cache
 from mapcoder_lite.judge.languages import TOOLCHAINS, Toolchain, missing_tools
 from mapcoder_lite.judge.outcome import (
     Outcome,
-    first_failure,
+    Retries,
     is_killed_from_outside,
     limits_of_run,
     outcome_of,
@@ -39,10 +41,21 @@ from mapcoder_lite.judge.zygote import (
     WorkerLost,
 )
 from mapcoder_lite.problem import Checker, CheckerKind, Io, Language, Limits, Test
+from mapcoder_lite.trajectory import Cancellation
 from mapcoder_lite.verdict import Compilation, Isolation, Judgement, Verdict
 
 MAX_RETRIES = 2
 """How often a fault of the judge is retried before it is reported as IE."""
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What a program printed on one input."""
+
+    verdict: Verdict
+    """AC = it ended well; whether the output is right was not asked."""
+    text: str
+    reason: str = ""
 
 
 class SandboxJudge:
@@ -73,6 +86,16 @@ class SandboxJudge:
         self._compiler = Compiler(self._pool, cache or default_cache(), speed_factor)
         self._toolchains = toolchains
         self._speed_factor = speed_factor
+        self._cancellation: Cancellation | None = None
+
+    def until(self, cancellation: Cancellation) -> Self:
+        """Return this judge, same workers, for a caller whose judgings end at once when called off.
+
+        They raise Cancelled then; any other caller's go on.
+        """
+        lent = copy(self)
+        lent._cancellation = cancellation
+        return lent
 
     def judge(
         self,
@@ -103,17 +126,44 @@ class SandboxJudge:
         if missing := missing_tools(toolchain):
             return self._without_toolchain(case, missing)
         if not tests:
-            return case.judgement(self.isolation, Compilation(), [], 0, self._speed_factor)
+            return case.judgement(self.isolation, Compilation(), [], Retries(), self._speed_factor)
+        with self._pool.lend(self._cancellation) as slot:
+            sitting = Sitting(self._pool, slot, self._compiler, case, self._speed_factor)
+            sitting.cancellation = self._cancellation
+            return sitting.judge()
+
+    def outputs(
+        self, program: str, language: Language, inputs: Sequence[str], *, limits: Limits
+    ) -> list[Output]:
+        """Run a program on inputs and return what it printed on each, whole; nothing is compared.
+
+        Raises:
+            SandboxError: the language is unavailable, or no worker could be started.
+        """
+        toolchain = self._toolchains[language]
+        if missing := missing_tools(toolchain):
+            raise SandboxError(self._missing(toolchain, missing))
+        tests = tuple(Test(input=text, outputs=("",)) for text in inputs)
+        plain = Checker()
+        case = Case(program, toolchain, tests, limits, plain, False, True, is_compared=False)
         with self._pool.lend() as slot:
-            return Sitting(self._pool, slot, self._compiler, case, self._speed_factor).judge()
+            sitting = Sitting(self._pool, slot, self._compiler, case, self._speed_factor)
+            compilation = sitting.judge().compilation
+        if not compilation.is_ok:
+            return [Output(Verdict.CE, "", compilation.log)] * len(tests)
+        return [
+            Output(outcome.verdict, outcome.printed, outcome.reason) for outcome in sitting.outcomes
+        ]
+
+    @staticmethod
+    def _missing(toolchain: Toolchain, missing: tuple[str, ...]) -> str:
+        packages = " ".join(toolchain.packages)
+        return f"{toolchain.language.value}: {' '.join(missing)} not found; install {packages}"
 
     def _without_toolchain(self, case: "Case", missing: tuple[str, ...]) -> Judgement:
-        packages = " ".join(case.toolchain.packages)
-        log = f"{case.toolchain.language.value}: {' '.join(missing)} not found; install {packages}"
-        compilation = Compilation(is_ok=False, log=log)
-        return case.judgement(self.isolation, compilation, [], 0, self._speed_factor).model_copy(
-            update={"verdict": Verdict.IE}
-        )
+        compilation = Compilation(is_ok=False, log=self._missing(case.toolchain, missing))
+        found = case.judgement(self.isolation, compilation, [], Retries(), self._speed_factor)
+        return found.model_copy(update={"verdict": Verdict.IE})
 
     @property
     def isolation(self) -> Isolation:
@@ -145,62 +195,6 @@ class SandboxJudge:
         self.close()
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
-    """One question to the judge."""
-
-    program: str
-    toolchain: Toolchain
-    tests: tuple[Test, ...]
-    limits: Limits
-    checker: Checker
-    stop_early: bool
-    show_tests: bool
-    io: Io = Io()
-
-    @property
-    def is_execeval(self) -> bool:
-        """Whether published verdicts are being reproduced."""
-        return self.checker.kind is CheckerKind.EXECEVAL
-
-    def judgement(
-        self,
-        isolation: Isolation,
-        compilation: Compilation,
-        outcomes: list[Outcome],
-        num_retried: int,
-        speed_factor: float,
-    ) -> Judgement:
-        """Put the answer together; a definite failure outranks a fault of the judge."""
-        failed = [i for i, outcome in enumerate(outcomes) if outcome.verdict is not Verdict.AC]
-        definite = [i for i in failed if outcomes[i].verdict is not Verdict.IE]
-        worst = next(iter(definite or failed), None)
-        if not compilation.is_ok:
-            verdict = Verdict.CE
-        elif worst is not None:
-            verdict = outcomes[worst].verdict
-        else:
-            verdict = Verdict.AC if self.tests else Verdict.SK
-        failure = None
-        if worst is not None:
-            failure = first_failure(worst, self.tests[worst], outcomes[worst], self.show_tests)
-        return Judgement(
-            verdict=verdict,
-            num_run=len(outcomes),
-            num_total=len(self.tests),
-            num_passed=len(outcomes) - len(failed),
-            results=tuple(outcome.result(self.show_tests) for outcome in outcomes),
-            first_failure=failure,
-            compilation=compilation,
-            isolation=isolation,
-            language=self.toolchain.language,
-            limits=self.limits,
-            checker=self.checker.kind.value,
-            speed_factor=speed_factor,
-            num_retried=num_retried,
-        )
-
-
 @dataclass(slots=True)
 class Sitting:
     """One program before one worker, which is replaced when it is lost."""
@@ -210,13 +204,14 @@ class Sitting:
     compiler: Compiler
     case: Case
     speed_factor: float
+    cancellation: Cancellation | None = None
     ready: Ready | None = None
     checker: CheckerProgram | None = None
     has_patience: bool = True
     """Whether a doubtful run is run again alone."""
     needs_template: bool = False
     """Whether a run that was to compile the program failed before it became the program."""
-    num_retried: int = 0
+    retries: Retries = field(default_factory=Retries)
     outcomes: list[Outcome] = field(default_factory=list[Outcome])
     limits: RunLimits = field(init=False)
     limits_alone: RunLimits = field(init=False)
@@ -237,7 +232,7 @@ class Sitting:
             compilation = Compilation(is_ok=False, log=str(failure))
         finally:
             self.close_program()
-        numbers = (self.num_retried, self.speed_factor)
+        numbers = (self.retries, self.speed_factor)
         return self.case.judgement(self.pool.isolation, compilation, self.outcomes, *numbers)
 
     def compile(self) -> Compilation:
@@ -267,6 +262,7 @@ class Sitting:
 
     def open_program(self) -> CompileFailure | None:
         """Make the program ready to run unless it is."""
+        self.refuse_cancelled()
         if self.ready is not None:
             return None
         case = self.case
@@ -278,13 +274,22 @@ class Sitting:
         self.ready = found
         return None
 
+    def refuse_cancelled(self) -> None:
+        """Begin and repeat nothing that was called off: a worker may be lost because of that.
+
+        Raises:
+            Cancelled: it was.
+        """
+        if self.cancellation is not None and self.cancellation.is_cancelled:
+            raise Cancelled("the judging was called off")
+
     def run_tests(self) -> None:
         """Run the tests in order, to the first failure when asked to stop there."""
         for test in self.case.tests:
             outcome = self.run_test(test)
             if outcome.is_doubtful and self.has_patience:
-                self.num_retried += 1
-                outcome = self.run_test(test, alone=True)
+                before, outcome = outcome, self.run_test(test, alone=True)
+                self.retries.add_doubtful(is_flipped=outcome.verdict is not before.verdict)
                 # a program that sleeps must not stop all others once a test
                 self.has_patience = not outcome.met_deadline
             self.outcomes.append(outcome)
@@ -309,7 +314,7 @@ class Sitting:
                     run, answer = self.run_once(self.ready.template, test, limits)
                 if is_killed_from_outside(run):
                     reason = "the program was killed from outside"
-                    self.num_retried += 1
+                    self.retries.num_retried += 1
                     continue
                 case, image_bytes = self.case, self.ready.image_bytes
                 outcome = outcome_of(
@@ -324,6 +329,7 @@ class Sitting:
             except WorkerLost as error:
                 reason = str(error)
                 self.lose_worker()
+        self.refuse_cancelled()
         return Outcome(Verdict.IE, reason=reason)
 
     def run_once(
@@ -342,7 +348,7 @@ class Sitting:
     def checked(self, outcome: Outcome, test: Test, output: bytes) -> Outcome:
         """Return the outcome after the checker's word, if the program did not already fail."""
         checker = self.case.checker
-        if outcome.verdict is not Verdict.AC:
+        if outcome.verdict is not Verdict.AC or not self.case.is_compared:
             return outcome
         if checker.kind is not CheckerKind.CUSTOM:
             return outcome.compared(check(checker, output, test.outputs))
@@ -357,7 +363,7 @@ class Sitting:
 
     def lose_worker(self) -> None:
         """Give up a worker that failed."""
-        self.num_retried += 1
+        self.retries.num_retried += 1
         self.close_program()
         self.pool.discard(self.slot)
 
@@ -366,7 +372,7 @@ class Sitting:
         if self.needs_template:
             self.lose_worker()
             return
-        self.num_retried += 1
+        self.retries.num_retried += 1
         self.needs_template = True
         self.close_ready()
 
@@ -382,14 +388,3 @@ class Sitting:
         if self.checker is not None:
             self.checker.close()
             self.checker = None
-
-
-def execeval_case(case: Case) -> Case:
-    """Return the case as the published judge ran it: its limits, no carriage returns."""
-    tests = tuple(
-        test.model_copy(update={"input": test.input.replace("\r", "")}) for test in case.tests
-    )
-    program = case.program.replace("\r", "")
-    limits = execeval.limits_of(case.toolchain.published_cpu_seconds)
-    toolchain = case.toolchain.as_published()
-    return replace(case, program=program, toolchain=toolchain, tests=tests, limits=limits)

@@ -52,6 +52,11 @@ class Outcome:
         """Whether the run was ended for the time on the clock, not for its CPU time."""
         return self.run is not None and self.run.ended is Ended.BY_DEADLINE
 
+    @property
+    def printed(self) -> str:
+        """All that the program printed, as text; bytes that are no UTF-8 become the mark for it."""
+        return self.run.stdout.decode("utf-8", "replace") if self.run else ""
+
     def compared(self, mismatch: Mismatch | None) -> "Outcome":
         """Return the outcome after the checker's word."""
         if mismatch is None:
@@ -76,6 +81,21 @@ class Outcome:
             is_truncated=run.stdout_bytes > len(run.stdout) or self.verdict is Verdict.OLE,
             stderr_tail=stderr_text(run)[-STDERR_CHARACTERS:] if show_tests else "",
         )
+
+
+@dataclass(slots=True)
+class Retries:
+    """How often a program's runs were repeated, as the judgement records it."""
+
+    num_retried: int = 0
+    num_doubtful: int = 0
+    num_flipped: int = 0
+
+    def add_doubtful(self, *, is_flipped: bool) -> None:
+        """Count a doubtful run that was run again alone."""
+        self.num_retried += 1
+        self.num_doubtful += 1
+        self.num_flipped += is_flipped
 
 
 def limits_of_run(

@@ -50,7 +50,8 @@ class _Traversal:
             stop = self._try(recall.algorithm, index, text)
             if stop is not None:
                 return stop
-        return StopReason.EXHAUSTED if self.attempt.submitted else StopReason.NO_PROGRAM
+        is_any = self.attempt.submitted is not None
+        return StopReason.EXHAUSTED if is_any else StopReason.NO_PROGRAM
 
     def _written(self, recall: Recall) -> list[tuple[int, str]]:
         attempt, is_bounded = self.attempt, Defect.K_UNBOUNDED not in self.defects
