@@ -2,10 +2,13 @@
 
 from collections.abc import Iterator
 from itertools import islice
+from pathlib import Path
 
 import pytest
 
-from mapcoder_lite import pipeline
+from mapcoder_lite import config, pipeline
+from mapcoder_lite.agents.prompt import prompts_digest
+from mapcoder_lite.cli.sitting import header
 from mapcoder_lite.curation.outcomes import outcomes
 from mapcoder_lite.curation.repair import corrected
 from mapcoder_lite.curation.steps import steps_that_count
@@ -16,9 +19,13 @@ from mapcoder_lite.pocket.problems import Puzzle, puzzles
 from mapcoder_lite.pocket.supervisor import ErrorRates, SupervisorEngine, culprit, wrong_steps
 from mapcoder_lite.pocket.teacher import MistakeRates, TeacherEngine
 from mapcoder_lite.pocket.truth import Truth, by_judge, truths
+from mapcoder_lite.pocket.world import problem_set
+from mapcoder_lite.store import RunHeader
 from mapcoder_lite.trajectory import Call, CallKind, Sampling, StopReason, Trajectory
 from mapcoder_lite.traversal import Defect, TraversalName
 from mapcoder_lite.traversals.attempt import Dials
+from mapcoder_lite.work import samples_of
+from test_cli_main import mapcoder
 
 KNOWN = list(islice(puzzles("train", 9), 6))
 NEVER = MistakeRates(0, 0, 0, 0, 0, 0, 0)
@@ -140,3 +147,33 @@ def test_direct_passes_less_often_than_the_agents(
         for name, some in weak.items()
     }
     assert solved[TraversalName.DIRECT] < solved[TraversalName.DRAFT_FIRST]
+
+
+QUICK = ["-s", "engine.kind=teacher", "-s", "judge.workers=1", "-s", "judge.speed_factor=1"]
+
+
+def test_a_run_is_of_one_traversal_and_says_which_prompts_it_asks():
+    work = samples_of([KNOWN[0].problem])
+    teacher = TeacherEngine(KNOWN)
+
+    def head(name: str) -> RunHeader:
+        return header(config.load((), [f"traversal.name={name}"]), work, teacher)
+
+    ours, direct = head("mapcoder"), head("direct")
+    assert config.differences(ours.config, direct.config) == (
+        "traversal.name: 'mapcoder' -> 'direct'",
+    )
+    assert ours.config_digest != direct.config_digest
+    assert ours.prompts_digest == prompts_digest()
+    assert direct.prompts_digest == prompts_digest(with_alternatives=True)
+
+
+def test_solve_takes_a_traversal_and_refuses_defects_that_are_not_its(tmp_path: Path):
+    problem = next(problem_set("test")).problem
+    (tmp_path / "one.json").write_text(problem.model_dump_json())
+    words = ["solve", "one.json", *QUICK, "-s", "traversal.name=self_planning"]
+    done = mapcoder(tmp_path, *words)
+    assert done.code in (0, 1) and "plan 1" in done.stderr and "retrieval" not in done.stderr
+    assert done.stdout
+    refused = mapcoder(tmp_path, *words, "-s", "traversal.defects=[]")
+    assert refused.code == 2 and "set traversal.name=original" in refused.stderr
