@@ -112,7 +112,7 @@ class Exchange:
         try:
             yield self.frame.first()
             place = self.service.solves.place(run.job)
-            if place is not None:
+            if place:
                 yield self.frame.reasoning(f"waiting: {place} before this one")
             async for event in events_of(self._path(run), run.news):
                 if (line := told.take(event)) is not None:

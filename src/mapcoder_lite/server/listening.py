@@ -5,6 +5,7 @@ Does not know: what is served.
 """
 
 import socket
+
 import uvicorn
 from fastapi import FastAPI
 

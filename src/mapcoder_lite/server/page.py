@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fastapi import APIRouter, Response
 from fastapi.staticfiles import StaticFiles
-from starlette.routing import Mount
+from starlette.routing import BaseRoute, Mount
 
 from mapcoder_lite.server import views
 from mapcoder_lite.server.service import Service
@@ -33,7 +33,7 @@ def router(service: Service) -> APIRouter:
     return page
 
 
-def assets() -> list[Mount]:
+def assets() -> list[BaseRoute]:
     """Return the built page's files, if there are any."""
     folder = BUILT / "assets"
     return [Mount("/assets", StaticFiles(directory=folder))] if folder.is_dir() else []
