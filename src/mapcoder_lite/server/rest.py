@@ -155,7 +155,7 @@ def _add_runs(api: APIRouter, service: Service) -> None:
     def cancel(run: RunId, body: bodies.Nothing) -> bodies.RunSummary:
         """Call a run off."""
         live = service.live(_known(run, service))
-        if live is None:
+        if live is None or live.news.is_over:
             raise Conflict(f"run {run} has ended already")
         service.cancel(live)
         return views.summary(service, run)

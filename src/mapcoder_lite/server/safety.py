@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from mapcoder_lite.server.faults import Fault, response
 
 MAX_BODY_BYTES = 2_000_000
+_MAX_FORGOTTEN_BYTES = 50_000_000
 _BODY_SECONDS = 30.0
 """For a body to arrive."""
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
@@ -87,7 +88,7 @@ class Guard:
         if fault is None and scope["method"] in _WITH_BODY:
             try:
                 async with asyncio.timeout(_BODY_SECONDS):
-                    found = await _body(headers, receive)
+                    found = await _body(receive)
             except TimeoutError:
                 found = Fault(408, "the body did not arrive in time")
             if isinstance(found, Fault):
@@ -123,21 +124,27 @@ def host_name(host: str) -> str:
     return (name if colon and port.isdigit() else host).lower()
 
 
-async def _body(headers: Headers, receive: Receive) -> bytes | Fault:
-    too_large = Fault(413, f"the body is larger than {MAX_BODY_BYTES:,} bytes")
-    length = headers.get("content-length", "0")
-    if length.isdigit() and int(length) > MAX_BODY_BYTES:
-        return too_large
+async def _body(receive: Receive) -> bytes | Fault:
+    """Return the body, or why it is refused.
+
+    One that is too large is read on for a while and forgotten: a client that is cut off while it
+    sends does not hear the answer.
+    """
     body = bytearray()
+    num_bytes = 0
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             return Fault(400, "the body was not sent whole")
-        body += message.get("body", b"")
-        if len(body) > MAX_BODY_BYTES:
-            return too_large
-        if not message.get("more_body"):
-            return bytes(body)
+        piece = message.get("body", b"")
+        num_bytes += len(piece)
+        if num_bytes <= MAX_BODY_BYTES:
+            body += piece
+        if num_bytes > _MAX_FORGOTTEN_BYTES or not message.get("more_body"):
+            break
+    if num_bytes > MAX_BODY_BYTES:
+        return Fault(413, f"the body is larger than {MAX_BODY_BYTES:,} bytes")
+    return bytes(body)
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:
