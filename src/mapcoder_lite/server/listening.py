@@ -14,6 +14,7 @@ from mapcoder_lite.server.safety import bracketed, is_loopback
 
 Socket = socket.socket
 
+_BACKLOG = 2048
 _GRACE_SECONDS = 5
 """For open connections when the service is stopped."""
 
@@ -34,6 +35,7 @@ def bound(host: str, port: int, token: str | None) -> socket.socket:
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host, port))
+        listening.listen(_BACKLOG)  # from now on nobody is turned away; who comes early waits
     except OSError as error:
         listening.close()
         raise ConfigError(
