@@ -23,7 +23,8 @@ from mapcoder_lite.examination import Examination
 from mapcoder_lite.example import Correction, Example, Labelled, Pair
 from mapcoder_lite.problem import HiddenTests, Problem, Record
 from mapcoder_lite.regrade import Beginning, Regrading
-from mapcoder_lite.store import Manifest, RunHeader, RunProblem
+from mapcoder_lite.run_problem import RunProblem
+from mapcoder_lite.store import Manifest, RunHeader
 from mapcoder_lite.training.records import (
     AdapterManifest,
     Merged,

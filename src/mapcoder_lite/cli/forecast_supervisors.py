@@ -51,13 +51,14 @@ class Bill:
 
     @property
     def shape(self) -> Owing:
-        """No attempt, of the run's k and t."""
-        return Owing(0, 0, self.settings.traversal.k, self.settings.traversal.t)
+        """No attempt, of the run's traversal."""
+        dials = self.settings.traversal
+        return Owing(0, 0, dials.k, dials.t, traversal=dials.name)
 
     def attempts(self, units: Sequence[Unit]) -> Owing:
         """Return attempts to be made, by whether their problems have public tests."""
         untested = sum(not self.run.problems[unit.problem_id].public_tests for unit in units)
-        return Owing(len(units) - untested, untested, self.shape.k, self.shape.t)
+        return replace(self.shape, num_tested=len(units) - untested, num_untested=untested)
 
     def engines(self, settings: Config) -> Engines:
         """Return who answers, as a configuration says it; tokens are those of the run."""

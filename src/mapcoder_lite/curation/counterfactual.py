@@ -24,10 +24,10 @@ from mapcoder_lite.attribution import (
 from mapcoder_lite.curation.label import Label, Truth
 from mapcoder_lite.curation.rerun import Renumbered, Substituted
 from mapcoder_lite.errors import ConfigError, InputError
-from mapcoder_lite.pipeline import Dials
 from mapcoder_lite.problem import Problem
 from mapcoder_lite.store import Unit
 from mapcoder_lite.trajectory import Engine, Grade, Role, Trajectory
+from mapcoder_lite.traversals.attempt import Dials
 from mapcoder_lite.verdict import Judge, Verdict
 
 FIRST_FRESH_SAMPLE = 1_000_000

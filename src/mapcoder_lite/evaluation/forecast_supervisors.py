@@ -162,7 +162,7 @@ def supervisors_forecast(
         roles=by_role(demands),
         assumptions=(
             *assumptions,
-            *(blame_assumptions(shape.k, shape.t) if len(stages) > 1 else ()),
+            *(blame_assumptions(shape) if len(stages) > 1 else ()),
             *_tokens(student),
             *dict.fromkeys(said for one in supervisors for said in one.assumptions),
             *_money_and_time(demands, student, has_hours=in_hours is not None),
