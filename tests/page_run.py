@@ -12,7 +12,8 @@ from mapcoder_lite.config import Config
 from mapcoder_lite.examination import examination_of
 from mapcoder_lite.jsonl import write_lines, write_record
 from mapcoder_lite.problem import Language
-from mapcoder_lite.store import RunHeader, RunProblem
+from mapcoder_lite.run_problem import RunProblem
+from mapcoder_lite.store import RunHeader
 from mapcoder_lite.trajectory import (
     Call,
     CallKind,
