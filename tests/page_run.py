@@ -165,7 +165,7 @@ def written_run(
         [
             RunProblem(
                 problem_id=id,
-                title=title.format(n=n),
+                title=title.replace("{n}", str(n)),
                 tags=(TAGS[n % len(TAGS)], "all"),
                 difficulty=800 + 100 * (n % 12),
                 num_public_tests=3,
