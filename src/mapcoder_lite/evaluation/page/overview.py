@@ -15,10 +15,10 @@ from mapcoder_lite.evaluation.compare import Comparison
 from mapcoder_lite.evaluation.metrics import Metrics
 from mapcoder_lite.evaluation.page.packing import Packed
 from mapcoder_lite.evaluation.page.redaction import redacted
+from mapcoder_lite.evaluation.run_files import RunFiles
 from mapcoder_lite.examination import rules_of
 from mapcoder_lite.jsonl import read_record
 from mapcoder_lite.problem import Record
-from mapcoder_lite.store import RunHeader
 from mapcoder_lite.verdict import JUDGE_VERSION
 
 
@@ -48,50 +48,48 @@ class AuditFile(Record):
 
 
 def overview(
-    runs: Sequence[Path], metrics: Sequence[Metrics], comparisons: Sequence[Comparison]
+    runs: Sequence[RunFiles], metrics: Sequence[Metrics], comparisons: Sequence[Comparison]
 ) -> Packed:
     """Return everything that the page says of whole runs.
 
     Raises:
-        StoreError: a run's config.json or audit.json is damaged.
+        StoreError: a run's audit.json is damaged.
     """
-    headers = [read_record(path / "config.json", RunHeader) for path in runs]
-    places = {str(path): place for place, path in enumerate(runs)}
+    places = {str(run.path): place for place, run in enumerate(runs)}
     return {
         "written": datetime.now(UTC).isoformat(timespec="minutes"),
         "runs": [
-            _run(name, path, header, numbers)
-            for name, path, header, numbers in zip(
-                _names(runs), runs, headers, metrics, strict=True
-            )
+            _run(name, run, numbers)
+            for name, run, numbers in zip(_names(runs), runs, metrics, strict=True)
         ],
         "comparisons": [
-            _comparison(comparison, places, headers)
+            _comparison(comparison, places, runs)
             for comparison in comparisons
             if comparison.first in places and comparison.second in places
         ],
     }
 
 
-def _names(runs: Sequence[Path]) -> list[str]:
+def _names(runs: Sequence[RunFiles]) -> list[str]:
     """A name a run; runs of one name are told apart by their folders."""
-    names = [path.resolve().name for path in runs]
+    paths = [run.path.resolve() for run in runs]
+    names = [path.name for path in paths]
     return [
-        f"{path.resolve().parent.name}/{name}" if names.count(name) > 1 else name
-        for path, name in zip(runs, names, strict=True)
+        f"{path.parent.name}/{path.name}" if names.count(path.name) > 1 else path.name
+        for path in paths
     ]
 
 
-def _run(name: str, path: Path, header: RunHeader, metrics: Metrics) -> Packed:
+def _run(name: str, run: RunFiles, metrics: Metrics) -> Packed:
     rules = metrics.examination.judge_version
     return {
         "name": redacted(name),
         "metrics": metrics.model_dump(mode="json") | {"engine": redacted(metrics.engine)},
         "rules": "" if rules == JUDGE_VERSION else rules_of(rules),
-        "settings": redacted(header.config.model_dump_json(exclude_defaults=True, indent=2)),
-        "version": header.version,
-        "commit": header.commit,
-        "funnel": _funnel(path / "audit.json"),
+        "settings": redacted(run.header.config.model_dump_json(exclude_defaults=True, indent=2)),
+        "version": run.header.version,
+        "commit": run.header.commit,
+        "funnel": _funnel(run.path / "audit.json"),
     }
 
 
@@ -103,11 +101,9 @@ def _funnel(path: Path) -> Packed | None:
     return {"dataset": redacted(audit.dataset), "stages": stages}
 
 
-def _comparison(
-    comparison: Comparison, places: dict[str, int], headers: Sequence[RunHeader]
-) -> Packed:
+def _comparison(comparison: Comparison, places: dict[str, int], runs: Sequence[RunFiles]) -> Packed:
     first, second = places[comparison.first], places[comparison.second]
-    changed = differences(headers[first].config, headers[second].config)
+    changed = differences(runs[first].header.config, runs[second].header.config)
     return comparison.model_dump(mode="json") | {
         "first": first,
         "second": second,

@@ -8,7 +8,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Sequence
-from importlib.resources import files
+from importlib.resources import files as package_files
 from pathlib import Path
 from typing import TextIO
 
@@ -17,6 +17,7 @@ from mapcoder_lite.evaluation.metrics import Metrics
 from mapcoder_lite.evaluation.page.contents import opened_runs, problem_ids, row_and_attempts
 from mapcoder_lite.evaluation.page.overview import overview
 from mapcoder_lite.evaluation.page.packing import Packed, SharedTexts, Texts, deflated
+from mapcoder_lite.evaluation.run_files import Window, open_run
 from mapcoder_lite.jsonl import replaced
 
 STYLES = ("page.css", "trajectory.css")
@@ -46,15 +47,21 @@ def write_page(
 ) -> None:
     """Write the page of runs, whole or not at all.
 
-    `metrics` are those of the runs, in order; `comparisons` pair some of them, by their paths.
+    `metrics` are those of the runs, in order, and their days are the page's; `comparisons` pair
+    some of the runs, by their paths.
 
     Raises:
         StoreError: a line of a run is damaged.
+        SandboxError: a run's judge failed its self-test, or was never examined.
     """
     before, after = _asset("page.html").split(_HERE)
     style, script = "".join(map(_asset, STYLES)), _script()
     policy = _policy(style, script)
-    with opened_runs(runs) as opened, replaced(path) as file:
+    files = [
+        open_run(path, Window(numbers.since, numbers.until))
+        for path, numbers in zip(runs, metrics, strict=True)
+    ]
+    with opened_runs(files) as opened, replaced(path) as file:
         file.write(before.replace("{policy}", policy).replace("{style}", style))
         rows: list[Packed] = []
         shared = SharedTexts()
@@ -65,7 +72,7 @@ def write_page(
             shared.leave(texts.paragraphs)
             rows.append(row)
         _block(file, "shared", deflated(shared.paragraphs))
-        shown = overview(runs, metrics, comparisons) | {"rows": rows}
+        shown = overview(files, metrics, comparisons) | {"rows": rows}
         _block(file, "overview", json.dumps(shown, ensure_ascii=False).replace("<", "\\u003c"))
         file.write(after.replace("{script}", script))
 
@@ -100,4 +107,4 @@ def _hash(text: str) -> str:
 
 
 def _asset(name: str) -> str:
-    return files("mapcoder_lite.evaluation.page").joinpath(name).read_text(encoding="utf-8")
+    return package_files("mapcoder_lite.evaluation.page").joinpath(name).read_text(encoding="utf-8")
