@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from mapcoder_lite.attribution import Attribution
 from mapcoder_lite.calls import StoredCall
 from mapcoder_lite.config import Config
 from mapcoder_lite.curation.accuracy import SupervisorTable
 from mapcoder_lite.curation.audit import Audit
-from mapcoder_lite.curation.counterfactual import Attribution
 from mapcoder_lite.curation.examples import DatasetManifest
 from mapcoder_lite.curation.flagged import Flagged
 from mapcoder_lite.curation.label import Label

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 import typer
 
 from mapcoder_lite.cli import (
+    attribute,
     audit,
     backends,
     card,
@@ -45,6 +46,7 @@ VERBS: tuple[Callable[..., None], ...] = (
     repair.repair,
     report.report,
     compare.compare,
+    attribute.attribute,
     supervisors.supervisors,
     dataset.dataset,
     preferences.preferences,
