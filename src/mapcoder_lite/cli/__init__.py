@@ -35,6 +35,7 @@ from mapcoder_lite.cli import (
     supervisors,
     terminal,
     train,
+    verify,
 )
 from mapcoder_lite.errors import MapCoderError
 
@@ -46,6 +47,7 @@ VERBS: tuple[Callable[..., None], ...] = (
     repair.repair,
     report.report,
     compare.compare,
+    verify.verify,
     attribute.attribute,
     supervisors.supervisors,
     dataset.dataset,

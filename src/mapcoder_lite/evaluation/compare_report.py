@@ -25,6 +25,7 @@ _P_NOTE = (
     "(bootstrap). p, two-sided: the exact McNemar test where problems have one attempt a side, "
     "else the exact sign-flip test of problems"
 )
+_FEW_NOTE = "intervals of fewer than some 30 problems are too narrow; p values are exact"
 _HOLM_NOTE = "p, Holm: corrected for the lines of the table"
 
 
@@ -220,12 +221,11 @@ def _problems(title: str, ids: Sequence[str]) -> str:
     return f"{title}: {len(ids)}{' - ' if ids else ''}{', '.join(ids)}"
 
 
-def _settings(settings: Sequence[Setting]) -> Iterator[Block]:
+def _settings(settings: Sequence[Setting]) -> Iterator[str]:
     if not settings:
         yield "settings: the same in both"
-        return
-    rows = tuple((setting.key, setting.first, setting.second) for setting in settings)
-    yield Table("what differs in the settings", ("", "A", "B"), rows)
+    for setting in settings:
+        yield f"differs: {setting.key}: A {setting.first}, B {setting.second}"
 
 
 def _labels(title: str, rows: Sequence[LabelDifference]) -> Iterator[Table]:
@@ -234,4 +234,4 @@ def _labels(title: str, rows: Sequence[LabelDifference]) -> Iterator[Table]:
         return
     head = ("", "problems", "A", "B", "gained", "lost", "gain of B", INTERVAL, "p", "p, Holm")
     cells = tuple((row.label, *_sides(row.difference), _p(row.p_holm)) for row in rows)
-    yield Table(title, head, cells, (_HOLM_NOTE,))
+    yield Table(title, head, cells, (_HOLM_NOTE, _FEW_NOTE))

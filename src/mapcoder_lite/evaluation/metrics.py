@@ -5,7 +5,7 @@ Does not know: how each number comes about, how numbers are shown, how a run was
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Literal
@@ -121,14 +121,24 @@ def measure(path: Path, *, window: Window = ALL_DAYS, has_intervals: bool = True
     return measure_opened(open_run(path, window), has_intervals=has_intervals)
 
 
-def measure_opened(run: RunFiles, *, has_intervals: bool = True) -> Metrics:
-    """Count the same of a run whose small files are read."""
+def measure_opened(
+    run: RunFiles,
+    *,
+    has_intervals: bool = True,
+    on_trajectory: Callable[[Trajectory], None] | None = None,
+) -> Metrics:
+    """Count the same of a run whose small files are read.
+
+    Trajectories are read once; `on_trajectory` is shown each, for who counts something else.
+    """
     path = run.path
     settings = run.header.config.run
     prices = prices_of(run.header.config, is_repair=run.header.source is not None)
     tally = Tally(settings.samples, prices)
     for trajectory in run.trajectories():
         tally.add(trajectory)
+        if on_trajectory is not None:
+            on_trajectory(trajectory)
     grades = {unit: grade for unit, grade in run.grades.items() if unit in tally.units}
     scores = None
     if run.is_graded:
@@ -143,8 +153,8 @@ def measure_opened(run: RunFiles, *, has_intervals: bool = True) -> Metrics:
         examination=run.examination,
         since=run.window.since,
         until=run.window.until,
-        num_outside=run.num_outside,
-        num_undated=run.num_undated,
+        num_outside=len(run.outside),
+        num_undated=len(run.undated),
         num_problems=len(run.problems),
         num_samples=settings.samples,
         num_extra=num_extra,
