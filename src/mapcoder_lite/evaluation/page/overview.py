@@ -10,8 +10,7 @@ from pathlib import Path
 
 from pydantic import ConfigDict
 
-from mapcoder_lite.config import differences
-from mapcoder_lite.evaluation.compare import Comparison
+from mapcoder_lite.evaluation.compare import Duel
 from mapcoder_lite.evaluation.metrics import Metrics
 from mapcoder_lite.evaluation.page.packing import Packed
 from mapcoder_lite.evaluation.page.redaction import redacted
@@ -48,7 +47,7 @@ class AuditFile(Record):
 
 
 def overview(
-    runs: Sequence[RunFiles], metrics: Sequence[Metrics], comparisons: Sequence[Comparison]
+    runs: Sequence[RunFiles], metrics: Sequence[Metrics], duels: Sequence[Duel]
 ) -> Packed:
     """Return everything that the page says of whole runs.
 
@@ -63,9 +62,9 @@ def overview(
             for name, run, numbers in zip(_names(runs), runs, metrics, strict=True)
         ],
         "comparisons": [
-            _comparison(comparison, places, runs)
-            for comparison in comparisons
-            if comparison.first in places and comparison.second in places
+            _comparison(duel, places)
+            for duel in duels
+            if duel.first in places and duel.second in places
         ],
     }
 
@@ -101,11 +100,10 @@ def _funnel(path: Path) -> Packed | None:
     return {"dataset": redacted(audit.dataset), "stages": stages}
 
 
-def _comparison(comparison: Comparison, places: dict[str, int], runs: Sequence[RunFiles]) -> Packed:
-    first, second = places[comparison.first], places[comparison.second]
-    changed = differences(runs[first].header.config, runs[second].header.config)
-    return comparison.model_dump(mode="json") | {
-        "first": first,
-        "second": second,
+def _comparison(duel: Duel, places: dict[str, int]) -> Packed:
+    changed = [f"{one.key}: {one.first} -> {one.second}" for one in duel.settings]
+    return duel.model_dump(mode="json") | {
+        "first": places[duel.first],
+        "second": places[duel.second],
         "settings": [redacted(line) for line in changed],
     }

@@ -12,12 +12,12 @@ from importlib.resources import files as package_files
 from pathlib import Path
 from typing import TextIO
 
-from mapcoder_lite.evaluation.compare import Comparison
+from mapcoder_lite.evaluation.compare import Duel
 from mapcoder_lite.evaluation.metrics import Metrics
 from mapcoder_lite.evaluation.page.contents import opened_runs, problem_ids, row_and_attempts
 from mapcoder_lite.evaluation.page.overview import overview
 from mapcoder_lite.evaluation.page.packing import Packed, SharedTexts, Texts, deflated
-from mapcoder_lite.evaluation.run_files import Window, open_run
+from mapcoder_lite.evaluation.run_files import RunFiles
 from mapcoder_lite.jsonl import replaced
 
 STYLES = ("page.css", "trajectory.css")
@@ -40,28 +40,22 @@ _HERE = "<!-- here -->"
 
 
 def write_page(
-    runs: Sequence[Path],
+    runs: Sequence[RunFiles],
     metrics: Sequence[Metrics],
-    comparisons: Sequence[Comparison],
+    duels: Sequence[Duel],
     path: Path,
 ) -> None:
     """Write the page of runs, whole or not at all.
 
-    `metrics` are those of the runs, in order, and their days are the page's; `comparisons` pair
-    some of the runs, by their paths.
+    `metrics` are those of the runs, in order; `duels` pair some of the runs, by their paths.
 
     Raises:
         StoreError: a line of a run is damaged.
-        SandboxError: a run's judge failed its self-test, or was never examined.
     """
     before, after = _asset("page.html").split(_HERE)
     style, script = "".join(map(_asset, STYLES)), _script()
     policy = _policy(style, script)
-    files = [
-        open_run(path, Window(numbers.since, numbers.until))
-        for path, numbers in zip(runs, metrics, strict=True)
-    ]
-    with opened_runs(files) as opened, replaced(path) as file:
+    with opened_runs(runs) as opened, replaced(path) as file:
         file.write(before.replace("{policy}", policy).replace("{style}", style))
         rows: list[Packed] = []
         shared = SharedTexts()
@@ -72,7 +66,7 @@ def write_page(
             shared.leave(texts.paragraphs)
             rows.append(row)
         _block(file, "shared", deflated(shared.paragraphs))
-        shown = overview(files, metrics, comparisons) | {"rows": rows}
+        shown = overview(runs, metrics, duels) | {"rows": rows}
         _block(file, "overview", json.dumps(shown, ensure_ascii=False).replace("<", "\\u003c"))
         file.write(after.replace("{script}", script))
 
