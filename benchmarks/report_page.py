@@ -13,14 +13,32 @@ import time
 from itertools import cycle, islice
 from pathlib import Path
 
-from mapcoder_lite.evaluation.metrics import measure
 from mapcoder_lite.evaluation.page.writing import write_page
+from mapcoder_lite.evaluation.run_files import open_run
 from mapcoder_lite.trajectory import CallKind
 from mapcoder_lite.verdict import Verdict
 from page_browser import chromium, opened_page, page_address
 from page_run import written_run
 
-WORDS = "take every pair of numbers whose sum is even and keep the largest one for each row".split()
+WORDS = [
+    "take",
+    "every",
+    "pair",
+    "of",
+    "numbers",
+    "whose",
+    "sum",
+    "is",
+    "even",
+    "and",
+    "keep",
+    "the",
+    "largest",
+    "one",
+    "for",
+    "each",
+    "row",
+]
 
 
 def speak(kind: CallKind, problem_id: str) -> str:
@@ -40,9 +58,8 @@ def main(num_problems: int) -> None:
         size = sum(path.stat().st_size for path in run.iterdir())
         print(f"{num_problems} problems, {size / 1e6:.0f} MB of records")
         begin = time.perf_counter(), time.process_time()
-        metrics = measure(run)
         page = Path(folder) / "page.html"
-        write_page([run], [metrics], [], page)
+        write_page([open_run(run)], page)
         wall, cpu = time.perf_counter() - begin[0], time.process_time() - begin[1]
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(

@@ -68,7 +68,10 @@ def report(
     else:
         record, blocks = _several(systems, against)
     if html is not None:
-        _write_page(systems, html)
+        from mapcoder_lite.evaluation.page.writing import write_page
+
+        write_page([run for system in systems for run in system.runs], html)
+        terminal.say(f"wrote {html}: open it in a browser, it needs no network")
     show(record, blocks, "Report", markdown, json=json)
 
 
@@ -114,21 +117,6 @@ def _one(system: "System", *, is_saved: bool) -> "tuple[Record, list[Block]]":
             "intervals need statsmodels: pip install 'mapcoder-lite[evaluation]'", "yellow"
         )
     return metrics, run_blocks(metrics)
-
-
-def _write_page(systems: "Sequence[System]", path: Path) -> None:
-    """Write the page of all runs; each is paired with the first."""
-    from mapcoder_lite.evaluation.compare import paired
-    from mapcoder_lite.evaluation.metrics import measure_opened
-    from mapcoder_lite.evaluation.page.writing import write_page
-    from mapcoder_lite.evaluation.systems import System
-    from mapcoder_lite.statistics import has_statistics
-
-    runs = [run for system in systems for run in system.runs]
-    metrics = [measure_opened(run, has_intervals=has_statistics()) for run in runs]
-    first, *others = [System(str(run.path), (run,)) for run in runs]
-    write_page(runs, metrics, [paired(first, other).duel() for other in others], path)
-    terminal.say(f"wrote {path}: open it in a browser, it needs no network")
 
 
 def _several(systems: "Sequence[System]", against: str | None) -> "tuple[Record, list[Block]]":

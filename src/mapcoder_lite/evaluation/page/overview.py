@@ -46,9 +46,7 @@ class AuditFile(Record):
     funnel: AuditFunnel
 
 
-def overview(
-    runs: Sequence[RunFiles], metrics: Sequence[Metrics], duels: Sequence[Duel]
-) -> Packed:
+def overview(runs: Sequence[RunFiles], metrics: Sequence[Metrics], duels: Sequence[Duel]) -> Packed:
     """Return everything that the page says of whole runs.
 
     Raises:
