@@ -80,6 +80,9 @@ def page_of(path: Path, *runs: Path) -> Page:
     return Page(path)
 
 
+TITLES = [HOSTILE, "Two"]
+
+
 def hostile(kind: CallKind, problem_id: str) -> str:
     return f"{say(kind, problem_id)}\n\n{HOSTILE} <!-- {KEY} \u2028 \x1b[31m\n\n/home/mary/keys"
 
@@ -92,9 +95,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def runs(folder: Path) -> tuple[Path, Path]:
     first = written_run(
-        folder / "first", [AC, WA, TLE, None, AC], speak=hostile, titles=[HOSTILE, "Two"], samples=2
+        folder / "first", [AC, WA, TLE, None, AC], speak=hostile, titles=TITLES, samples=2
     )
-    return first, written_run(folder / "second", [AC, AC, WA, IE, WA, AC], samples=2)
+    second = written_run(folder / "second", [AC, AC, WA, IE, WA, AC], titles=TITLES, samples=2)
+    return first, second
 
 
 @pytest.fixture(scope="module")
