@@ -61,16 +61,16 @@ curation: $(READY)  ## the paper's curation in miniature: teacher, repaired stud
 	$(BIN)/mapcoder run --name judged $(CURATE) -s engine.mistakes=1.5 -s run.wanted_passes=0 -s run.limit=400 -s traversal.k=1 -s traversal.t=1
 	$(BIN)/mapcoder supervisors runs/curation/judged -c configs/pocket-repair.toml --faults scripted --faults-per-call 2 --replays 2 --out runs/curation
 
-# Days on two cores; every step goes on where it stopped, and `mapcoder pocket ladder FOLDER --commands`
-# prints each as a plain command. LIMIT: test problems of a rung; ENDS: those of the two ends, untuned
-# and four adapters, by default all. Measured with the 4.9 M backbone of November 2026, 18 families: a
-# problem takes 0.6 s untuned and 1.2 s with adapters (40 problems, quiet), a training step of 8
-# retrieval rows 3 s of one processor; so a rung takes some 8 minutes, an end up to half an hour, and
-# each of the nine trainings, by arithmetic, 1 to 2 hours for all roles one after the other.
-LIMIT ?= 400
+# Every step goes on where it stopped, and `mapcoder pocket ladder FOLDER --commands` prints each as a
+# plain command. LIMIT: test problems of a rung; ENDS: those of the two ends, untuned and four
+# adapters; EPOCHS: of each of the nine trainings. The shipped adapters had 2 epochs, and at 2 epochs
+# and all 1,200 problems the whole takes days on two cores.
+LIMIT ?= 300
+ENDS ?= $(LIMIT)
+EPOCHS ?= 0.5
 LADDER ?= runs/ladder
 ladder: $(READY) datasets/curation/manifest.json  ## the paper's experiments in miniature, after `make curation`: rungs, filter, supervisor, ranks, seeds, noise
-	@commands="$$($(BIN)/mapcoder pocket ladder $(LADDER) --commands --limit $(LIMIT) $(if $(ENDS),--ends $(ENDS)))" && \
+	@commands="$$($(BIN)/mapcoder pocket ladder $(LADDER) --commands --limit $(LIMIT) --ends $(ENDS) --epochs $(EPOCHS))" && \
 	  PATH="$(CURDIR)/$(BIN):$$PATH" sh -exc "$$commands"
 
 datasets/curation/manifest.json:
@@ -107,11 +107,11 @@ format: $(READY)  ## mend what can be mended by itself
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-bench: $(READY)  ## judge and engine speed; with PUBLISHED=FOLDER also the published verdicts
+bench: $(READY)  ## judge and engine speed; with PUBLISHED=FOLDER also the published numbers
 	$(BIN)/python benchmarks/judge.py
 	$(BIN)/python benchmarks/engine.py
-	@if test -n "$(PUBLISHED)"; then $(BIN)/python benchmarks/published_verdicts.py "$(PUBLISHED)"; \
-	else echo "published verdicts: not run; PUBLISHED=FOLDER names where xcodeeval, apps, humaneval and" \
+	@if test -n "$(PUBLISHED)"; then $(BIN)/python benchmarks/published.py "$(PUBLISHED)"; \
+	else echo "published numbers: not run; PUBLISHED=FOLDER names where xcodeeval, apps, humaneval and" \
 	  "mbpp lie"; fi
 
 clean:  ## remove .venv, .venv-vllm and caches; runs, data sets and adapters stay

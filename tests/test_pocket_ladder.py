@@ -55,6 +55,13 @@ def named(words: list[str]) -> str:
     return words[words.index("--name") + 1]
 
 
+def test_every_training_lasts_as_long_as_is_asked(everything: Path):
+    with chdir(everything):
+        printed = [shlex.split(one) for one in commands(Path("runs/ladder"), 400, epochs=0.25)]
+    trained = [resolved(words).train.epochs for words in printed if words[1] == "train"]
+    assert trained == [0.25] * len(TRAININGS)
+
+
 def test_rungs_are_named_once_and_set_against_rungs():
     names = [rung.name for rung in RUNGS]
     assert len(set(names)) == len(names)

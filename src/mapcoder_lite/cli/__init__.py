@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 import typer
 
 from mapcoder_lite.cli import (
+    attribute,
     audit,
     backends,
     card,
@@ -19,6 +20,7 @@ from mapcoder_lite.cli import (
     dataset,
     demo,
     doctor,
+    export,
     grade,
     judge,
     merge,
@@ -43,6 +45,8 @@ VERBS: tuple[Callable[..., None], ...] = (
     grade.grade,
     repair.repair,
     report.report,
+    attribute.attribute,
+    export.export,
     supervisors.supervisors,
     dataset.dataset,
     preferences.preferences,

@@ -34,6 +34,10 @@ def ladder(
         int | None,
         typer.Option("--ends", min=1, help="Those of the two ends; default all (--commands)."),
     ] = None,
+    epochs: Annotated[
+        float | None,
+        typer.Option("--epochs", help="Of every training; default as shipped (--commands)."),
+    ] = None,
     json: options.Json = False,
 ) -> None:
     """Put the finished rungs into one table with intervals and paired tests; name the missing ones.
@@ -45,7 +49,7 @@ def ladder(
     from mapcoder_lite.pocket import ladder as rungs
 
     if commands:
-        terminal.result("\n".join(rungs.commands(folder, limit, ends)))
+        terminal.result("\n".join(rungs.commands(folder, limit, ends, epochs)))
         return
     from mapcoder_lite.evaluation.ladder import Rung, read_ladder
     from mapcoder_lite.evaluation.ladder_page import rate_cells

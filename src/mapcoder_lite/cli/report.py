@@ -16,6 +16,10 @@ def report(
     runs: Annotated[
         list[Path], typer.Argument(metavar="RUN [RUN]", help="One run, or two to pair.")
     ],
+    html: Annotated[
+        Path | None,
+        typer.Option("--html", help="Also write one self-contained page with every trajectory."),
+    ] = None,
     json: options.Json = False,
 ) -> None:
     """Report pass@1 with intervals, costs and format failures; two runs are paired by problem.
@@ -34,6 +38,11 @@ def report(
         raise ConfigError(f"{len(runs)} runs given: report takes one run, or two to be paired")
     metrics = [measure(path, has_intervals=has_statistics()) for path in runs]
     comparison = compare(runs[0], runs[1]) if len(runs) == 2 else None
+    if html is not None:
+        from mapcoder_lite.evaluation.page.writing import write_page
+
+        write_page(runs, metrics, [comparison] if comparison else [], html)
+        terminal.say(f"wrote {html}: open it in a browser, it needs no network")
     if json:
         from json import dumps
 

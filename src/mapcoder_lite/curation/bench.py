@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mapcoder_lite import pipeline, runner
+from mapcoder_lite.attribution import Attribution, Lattice
 from mapcoder_lite.curation import counterfactual, injection
 from mapcoder_lite.curation.accuracy import Answers, ReplayTally
 from mapcoder_lite.curation.baselines import always_coder, at_random, majority
-from mapcoder_lite.curation.counterfactual import Attribution, Lattice
 from mapcoder_lite.curation.injection import Faults, InjectionTally
 from mapcoder_lite.curation.intact import open_intact
 from mapcoder_lite.curation.label import Label

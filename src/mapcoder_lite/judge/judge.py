@@ -6,7 +6,7 @@ Does not know: how a worker is locked in, how outputs are compared.
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -18,6 +18,7 @@ from mapcoder_lite.judge.compiler import Compiler, default_cache
 from mapcoder_lite.judge.languages import TOOLCHAINS, Toolchain, missing_tools
 from mapcoder_lite.judge.outcome import (
     Outcome,
+    Retries,
     first_failure,
     is_killed_from_outside,
     limits_of_run,
@@ -103,7 +104,7 @@ class SandboxJudge:
         if missing := missing_tools(toolchain):
             return self._without_toolchain(case, missing)
         if not tests:
-            return case.judgement(self.isolation, Compilation(), [], 0, self._speed_factor)
+            return case.judgement(self.isolation, Compilation(), [], Retries(), self._speed_factor)
         with self._pool.lend() as slot:
             return Sitting(self._pool, slot, self._compiler, case, self._speed_factor).judge()
 
@@ -111,9 +112,8 @@ class SandboxJudge:
         packages = " ".join(case.toolchain.packages)
         log = f"{case.toolchain.language.value}: {' '.join(missing)} not found; install {packages}"
         compilation = Compilation(is_ok=False, log=log)
-        return case.judgement(self.isolation, compilation, [], 0, self._speed_factor).model_copy(
-            update={"verdict": Verdict.IE}
-        )
+        found = case.judgement(self.isolation, compilation, [], Retries(), self._speed_factor)
+        return found.model_copy(update={"verdict": Verdict.IE})
 
     @property
     def isolation(self) -> Isolation:
@@ -168,7 +168,7 @@ class Case:
         isolation: Isolation,
         compilation: Compilation,
         outcomes: list[Outcome],
-        num_retried: int,
+        retries: Retries,
         speed_factor: float,
     ) -> Judgement:
         """Put the answer together; a definite failure outranks a fault of the judge."""
@@ -197,7 +197,7 @@ class Case:
             limits=self.limits,
             checker=self.checker.kind.value,
             speed_factor=speed_factor,
-            num_retried=num_retried,
+            **asdict(retries),
         )
 
 
@@ -216,7 +216,7 @@ class Sitting:
     """Whether a doubtful run is run again alone."""
     needs_template: bool = False
     """Whether a run that was to compile the program failed before it became the program."""
-    num_retried: int = 0
+    retries: Retries = field(default_factory=Retries)
     outcomes: list[Outcome] = field(default_factory=list[Outcome])
     limits: RunLimits = field(init=False)
     limits_alone: RunLimits = field(init=False)
@@ -237,7 +237,7 @@ class Sitting:
             compilation = Compilation(is_ok=False, log=str(failure))
         finally:
             self.close_program()
-        numbers = (self.num_retried, self.speed_factor)
+        numbers = (self.retries, self.speed_factor)
         return self.case.judgement(self.pool.isolation, compilation, self.outcomes, *numbers)
 
     def compile(self) -> Compilation:
@@ -283,8 +283,8 @@ class Sitting:
         for test in self.case.tests:
             outcome = self.run_test(test)
             if outcome.is_doubtful and self.has_patience:
-                self.num_retried += 1
-                outcome = self.run_test(test, alone=True)
+                before, outcome = outcome, self.run_test(test, alone=True)
+                self.retries.add_doubtful(is_flipped=outcome.verdict is not before.verdict)
                 # a program that sleeps must not stop all others once a test
                 self.has_patience = not outcome.met_deadline
             self.outcomes.append(outcome)
@@ -309,7 +309,7 @@ class Sitting:
                     run, answer = self.run_once(self.ready.template, test, limits)
                 if is_killed_from_outside(run):
                     reason = "the program was killed from outside"
-                    self.num_retried += 1
+                    self.retries.num_retried += 1
                     continue
                 case, image_bytes = self.case, self.ready.image_bytes
                 outcome = outcome_of(
@@ -357,7 +357,7 @@ class Sitting:
 
     def lose_worker(self) -> None:
         """Give up a worker that failed."""
-        self.num_retried += 1
+        self.retries.num_retried += 1
         self.close_program()
         self.pool.discard(self.slot)
 
@@ -366,7 +366,7 @@ class Sitting:
         if self.needs_template:
             self.lose_worker()
             return
-        self.num_retried += 1
+        self.retries.num_retried += 1
         self.needs_template = True
         self.close_ready()
 

@@ -162,11 +162,14 @@ NOISY = {"noise-untuned": RUNGS[0], "noise-four": RUNGS[4]}
 """Runs of the retrieval agent alone on noisy statements, answered as in these rungs."""
 
 
-def commands(folder: Path, limit: int, whole: int | None = None) -> Iterator[str]:
+def commands(
+    folder: Path, limit: int, whole: int | None = None, epochs: float | None = None
+) -> Iterator[str]:
     """Yield every command in order, the most telling rungs first; each goes on where it stopped.
 
-    `limit` bounds the test problems of a rung, `whole` those of the two ends. A line that begins
-    with # says what is left out because a backbone is not there.
+    `limit` bounds the test problems of a rung, `whole` those of the two ends; `epochs` are those of
+    every training, by default as many as the shipped adapters had. A line that begins with # says
+    what is left out because a backbone is not there.
     """
     yield "mapcoder pocket problems test"
     for path, (runs, settings) in _DATASETS.items():
@@ -181,7 +184,7 @@ def commands(folder: Path, limit: int, whole: int | None = None) -> Iterator[str
             continue
         if rung.training is not None and rung.training.name not in trained:
             trained.add(rung.training.name)
-            yield _train(rung.training)
+            yield _train(rung.training, epochs)
         yield _run(rung, folder, whole if rung.is_whole else limit)
     for name, rung in NOISY.items():
         words = ("mapcoder", "pocket", "noise", name, *_answered(rung, NUM_NOISY))
@@ -190,8 +193,9 @@ def commands(folder: Path, limit: int, whole: int | None = None) -> Iterator[str
     yield shlex.join(("mapcoder", "pocket", "ladder", str(folder)))
 
 
-def _train(training: Training) -> str:
-    settings = (f"train.backbone={training.backbone}", *training.settings)
+def _train(training: Training, epochs: float | None) -> str:
+    length = () if epochs is None else (f"train.epochs={epochs:g}",)
+    settings = (f"train.backbone={training.backbone}", *training.settings, *length)
     config = ("-c", "configs/pocket-train.toml", *_overrides(settings))
     return shlex.join(
         ("mapcoder", "train", training.rows, "--name", f"ladder/{training.name}", *config)
