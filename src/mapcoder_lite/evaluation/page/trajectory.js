@@ -4,7 +4,7 @@ const problemLink = (place, sample = 0, mode = null) => `#problem/${encodeURICom
 
 const stageOf = (step) => {
   if (step.kind === "retrieval") return "Retrieval";
-  if (step.kind === "plan" || step.kind === "confidence") return "Planning";
+  if (step.kind === "plan" || step.kind === "confidence" || step.kind === "trace") return "Planning";
   return `Coding and debugging${step.plan === null || step.plan === undefined ? "" : `, plan ${step.plan + 1}`}`;
 };
 
