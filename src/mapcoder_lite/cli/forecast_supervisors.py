@@ -17,6 +17,7 @@ from mapcoder_lite.config import Config
 from mapcoder_lite.curation.baselines import always_coder, at_random, majority
 from mapcoder_lite.curation.bench import Graded
 from mapcoder_lite.curation.counterfactual import replay_of, replay_units
+from mapcoder_lite.curation.discarded import dropped_programs, plans_left
 from mapcoder_lite.curation.injection import Faults, injection_of, injection_units
 from mapcoder_lite.curation.label import Label
 from mapcoder_lite.engine.prices import prices_of
@@ -31,6 +32,7 @@ from mapcoder_lite.evaluation.forecast_supervisors import (
     injected,
     replayed,
     supervisors_forecast,
+    tried_first,
 )
 from mapcoder_lite.jsonl import read_lines
 from mapcoder_lite.settings import EngineConfig
@@ -122,6 +124,32 @@ def foreseen_attribution(
     truth, labelling = _replays(bill, teacher, lattice, num_replays)
     said = [labelling, "an unreadable reply is asked for once more, which is not counted"]
     return supervisors_forecast([truth], [], bill.engines(bill.settings), bill.shape, said)
+
+
+def foreseen_plans(bill: Bill, *, is_live: bool, passed_too: bool) -> SupervisorsForecast:
+    """Return what judging dropped programs and trying plans will take; nothing is written.
+
+    Raises:
+        StoreError: a line of the run or of a stage is damaged.
+    """
+    failed = bill.run.failed
+    num_programs = len({*dropped_programs(failed)} - bill.done("programs"))
+    attempts = {**failed, **(bill.run.passing if passed_too else {})}
+    left = plans_left(attempts) if is_live else []
+    done = bill.done("plans")
+    owed = bill.attempts([plan for plan in left if plan not in done])
+    student = bill.engines(bill.settings)
+    return supervisors_forecast(
+        [tried_first(owed, student)],
+        [],
+        student,
+        bill.shape,
+        [
+            f"{num_programs} programs are judged, for which nobody is asked",
+            "a plan: one program and up to t patches; an unreadable reply is asked for once more, "
+            "which is not counted",
+        ],
+    )
 
 
 def _replays(bill: Bill, teacher: Config, lattice: Lattice, num_replays: int) -> tuple[Stage, str]:

@@ -145,6 +145,17 @@ def corrected_once(
     return Stage(name, failures.number, demands)
 
 
+def tried_first(plans: Owing, student: Engines) -> Stage:
+    """Return the stage that codes plans, each of which takes an attempt of its own."""
+    num = plans.num_tested + plans.num_untested
+    rounds = Range(low=0, high=plans.t * plans.num_tested)
+    demands = [
+        student.of(Role.CODING, Range(low=num, high=num)),
+        student.of(Role.DEBUGGING, rounds),
+    ]
+    return Stage("plans", Range(low=num, high=num), demands)
+
+
 def supervisors_forecast(
     stages: Sequence[Stage],
     supervisors: Sequence[Supervising],
