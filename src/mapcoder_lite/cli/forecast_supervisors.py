@@ -17,12 +17,12 @@ from mapcoder_lite.config import Config
 from mapcoder_lite.curation.baselines import always_coder, at_random, majority
 from mapcoder_lite.curation.bench import Graded
 from mapcoder_lite.curation.counterfactual import replay_of, replay_units
-from mapcoder_lite.curation.discarded import dropped_programs, plans_left
+from mapcoder_lite.curation.discarded import OF_FAILED, OF_PASSED, dropped_programs, plans_left
 from mapcoder_lite.curation.injection import Faults, injection_of, injection_units
 from mapcoder_lite.curation.label import Label
 from mapcoder_lite.engine.prices import prices_of
 from mapcoder_lite.evaluation.forecast import Engines, Owing, seen_in
-from mapcoder_lite.evaluation.forecast_repair import Supervising, supervising
+from mapcoder_lite.evaluation.forecast_repair import Supervising, blame_assumptions, supervising
 from mapcoder_lite.evaluation.forecast_supervisors import (
     Attempts,
     Stage,
@@ -123,7 +123,7 @@ def foreseen_attribution(
     """
     truth, labelling = _replays(bill, teacher, lattice, num_replays)
     said = [labelling, "an unreadable reply is asked for once more, which is not counted"]
-    return supervisors_forecast([truth], [], bill.engines(bill.settings), bill.shape, said)
+    return supervisors_forecast([truth], [], bill.engines(bill.settings), said)
 
 
 def foreseen_plans(bill: Bill, *, is_live: bool, passed_too: bool) -> SupervisorsForecast:
@@ -134,16 +134,18 @@ def foreseen_plans(bill: Bill, *, is_live: bool, passed_too: bool) -> Supervisor
     """
     failed = bill.run.failed
     num_programs = len({*dropped_programs(failed)} - bill.done("programs"))
-    attempts = {**failed, **(bill.run.passing if passed_too else {})}
-    left = plans_left(attempts) if is_live else []
-    done = bill.done("plans")
-    owed = bill.attempts([plan for plan in left if plan not in done])
+    wanted = {OF_FAILED: failed} if is_live else {}
+    if passed_too:
+        wanted[OF_PASSED] = bill.run.passing
     student = bill.engines(bill.settings)
+    stages = [
+        tried_first(name, bill.attempts([*({*plans_left(attempts)} - bill.done(name))]), student)
+        for name, attempts in wanted.items()
+    ]
     return supervisors_forecast(
-        [tried_first(owed, student)],
+        stages,
         [],
         student,
-        bill.shape,
         [
             f"{num_programs} programs are judged, for which nobody is asked",
             "a plan: one program and up to t patches; an unreadable reply is asked for once more, "
@@ -210,7 +212,8 @@ def _whole(
         *(corrected_once(name, failures(name), student, who) for name, who in asked.items()),
         *(corrected_once(rule, failures(_folder(rule)), student, None) for rule in RULES),
     ]
-    return supervisors_forecast(stages, [*asked.values()], student, bill.shape, [labelling])
+    said = [labelling, *blame_assumptions(bill.shape)]
+    return supervisors_forecast(stages, [*asked.values()], student, said)
 
 
 def _failures(bill: Bill, stage: str, candidates: Sequence[Unit], *, is_labelled: bool) -> Attempts:

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from mapcoder_lite.config import Config
     from mapcoder_lite.curation.discarded import PlansTable
 
-_FOLDER = "plans"
-
 
 def plans(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A complete, graded run.")],
@@ -27,6 +25,9 @@ def plans(
     passed_too: Annotated[
         bool, typer.Option("--all", help="Those of passed attempts too: is the surest plan best?")
     ] = False,
+    name: Annotated[
+        str, typer.Option("--name", help="Of the folder and the record inside the run.")
+    ] = "plans",
     config: options.Files = None,
     overrides: options.Overrides = None,
     dry_run: Annotated[
@@ -46,44 +47,51 @@ def plans(
 
     if passed_too and not live:
         raise ConfigError("--all codes the plans that passed attempts left: it needs --live")
-    settings = bench.run_settings(run, config, overrides)
+    settings, folder = bench.run_settings(run, config, overrides), run / name
     if dry_run:
-        _foresee(run, settings, live, passed_too, json)
+        _foresee(folder, settings, live, passed_too, json)
         return
-    with bench.ending(run / _FOLDER):
-        _report(_found(run, settings, live, passed_too), json)
+    with bench.ending(folder):
+        _report(_found(folder, settings, live, passed_too), json)
 
 
-def _foresee(run: Path, settings: "Config", live: bool, passed_too: bool, json: bool) -> None:
+def _foresee(folder: Path, settings: "Config", live: bool, passed_too: bool, json: bool) -> None:
     from mapcoder_lite.cli import forecast_supervisors as forecasts
 
-    graded, _ = bench.read(run, settings)
-    bill = forecasts.Bill(settings, graded, run / _FOLDER, {})
+    graded, _ = bench.read(folder.parent, settings)
+    bill = forecasts.Bill(settings, graded, folder, {})
     found = forecasts.foreseen_plans(bill, is_live=live, passed_too=passed_too)
     text = found.model_dump_json(indent=2) if json else None
-    terminal.result(text or forecasts.supervisors_forecast_text(found, run, run / _FOLDER))
+    terminal.result(text or forecasts.supervisors_forecast_text(found, graded.path, folder))
 
 
-def _found(run: Path, settings: "Config", live: bool, passed_too: bool) -> "PlansTable":
+def _found(folder: Path, settings: "Config", live: bool, passed_too: bool) -> "PlansTable":
     from mapcoder_lite.curation import discarded
     from mapcoder_lite.errors import InputError
     from mapcoder_lite.jsonl import file_digest, write_record
 
+    run = folder.parent
     graded, problems = bench.read(run, settings)
-    attempts = {**graded.failed, **(graded.passing if passed_too else {})}
-    if not attempts:
+    if not graded.failed and not passed_too:
         raise InputError(f"{run}: no attempt failed, so nothing was dropped wrongly")
+    wanted = {discarded.OF_FAILED: graded.failed} if live else {}
+    if passed_too:
+        wanted[discarded.OF_PASSED] = graded.passing
     with ExitStack() as stack:
-        folder = run / _FOLDER
-        kept = bench.bounded(settings, folder / "plans")
+        kept = bench.bounded(settings, *(folder / stage for stage in wanted))
         opened = bench.opened(stack, graded, settings, problems, folder, kept, is_live=live)
         written = discarded.judged_programs(opened, graded.failed)
-        tried = discarded.tried_plans(opened, attempts) if live else []
+        tried = [
+            one
+            for stage, attempts in wanted.items()
+            for one in discarded.tried_plans(opened, stage, attempts)
+        ]
+    attempts = {**graded.failed, **graded.passing}
     order = discarded.order_of(attempts, graded.passing, tried) if passed_too else None
     digest = file_digest(run / "trajectories.jsonl")
     name = run.resolve().name
     table = discarded.plans_table(name, digest, graded.failed, written, tried, order)
-    write_record(run / f"{_FOLDER}.json", table)
+    write_record(folder.with_suffix(".json"), table)
     return table
 
 

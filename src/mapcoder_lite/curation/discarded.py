@@ -40,6 +40,8 @@ from mapcoder_lite.verdict import Judge, Verdict
 
 SCHEMA_VERSION = 1
 
+OF_FAILED, OF_PASSED = "plans-of-failed", "plans-of-passed"
+"""Stages: plans of attempts that failed, and of those that passed."""
 MAX_STEPS = 10_000
 """A unit's sample is that of its attempt times this, and the place of a program, or a plan."""
 
@@ -90,7 +92,7 @@ class PlansTable(Record):
     num_programs: int
     """Programs of failed attempts that were written and not submitted."""
     num_plans_left: int
-    """Plans of failed attempts that were never coded."""
+    """Plans of failed attempts that were never coded, nor one of the same text."""
     num_plans_tried: int
     """Of these, tried now; 0 without an engine."""
     num_written_pass: int
@@ -124,7 +126,7 @@ def dropped_programs(attempts: Attempts) -> list[Unit]:
 
 
 def plans_left(attempts: Attempts) -> list[Unit]:
-    """Return a unit for each plan with a confidence, readable or not, that was never coded."""
+    """Return a unit for each plan, ranked by a confidence, of which no equal one was coded."""
     return [
         _numbered(unit, index)
         for unit, trajectory in attempts.items()
@@ -161,8 +163,10 @@ def judged_programs(bench: Bench, attempts: Attempts) -> list[Find]:
     return [_written(attempts, unit) for unit in passed]
 
 
-def tried_plans(bench: Bench, attempts: Attempts) -> list[Tried]:
+def tried_plans(bench: Bench, name: str, attempts: Attempts) -> list[Tried]:
     """Try every plan that is left first; return what came of each that the judge could judge.
+
+    `name` is that of the stage's folder.
 
     Raises:
         Unfinished: plans are owed.
@@ -181,7 +185,7 @@ def tried_plans(bench: Bench, attempts: Attempts) -> list[Tried]:
     if not units:
         return []
     who = f"plans tried first by {bench.student.identity}"
-    with bench.carried_out(Stage("plans", who, units), solver) as directory:
+    with bench.carried_out(Stage(name, who, units), solver) as directory:
         grades = {_unit(grade): grade for grade in directory.grades.read()}
         return [
             _outcome(trajectory, grades[_unit(trajectory)])
@@ -253,14 +257,14 @@ def order_of(attempts: Attempts, passed: Iterable[Unit], tried: Sequence[Tried])
     is_passed = set(passed)
     rows: list[tuple[str, bool, bool, bool]] = []
     for unit, trajectory in attempts.items():
-        ranked = _ranking(trajectory)
-        worth = {
-            index: works[unit, index]
-            if (unit, index) in works
-            else unit in is_passed and _submitted_plan(trajectory) == index
-            for index in ranked
-            if (unit, index) in works or index not in _left(trajectory)
-        }
+        ranked, coded = _ranking(trajectory), _coded(trajectory)
+        worth: dict[int, bool] = {}
+        for twins in _twins(trajectory):
+            if not coded.isdisjoint(twins):
+                is_best = unit in is_passed and _submitted_plan(trajectory) in twins
+                worth |= dict.fromkeys(twins, is_best)
+            elif (unit, twins[0]) in works:
+                worth |= dict.fromkeys(twins, works[unit, twins[0]])
         if len(ranked) > 1 and len(worth) == len(ranked):
             rows.append(
                 (unit.problem_id, worth[ranked[0]], worth[min(ranked)], any(worth.values()))
@@ -291,16 +295,33 @@ def _dropped(trajectory: Trajectory) -> list[int]:
 
 
 def _left(trajectory: Trajectory) -> list[int]:
-    coded = {call.plan_index for call in trajectory.calls if call.kind is CallKind.CODING}
-    return [index for index in sorted(_ranking(trajectory)) if index not in coded]
+    """The first plan of each text that was never coded."""
+    coded = _coded(trajectory)
+    return [twins[0] for twins in _twins(trajectory) if coded.isdisjoint(twins)]
+
+
+def _twins(trajectory: Trajectory) -> list[list[int]]:
+    """The ranked plans, those of one text together: all that is asked of them is the same."""
+    texts = {c.plan_index: c.completion.text.strip() for c in _readable(trajectory, CallKind.PLAN)}
+    groups: defaultdict[str, list[int]] = defaultdict(list)
+    for index in sorted(_ranking(trajectory)):
+        groups[texts.get(index, f"plan {index}, not recorded")].append(index)
+    return list(groups.values())
+
+
+def _coded(trajectory: Trajectory) -> set[int | None]:
+    return {call.plan_index for call in trajectory.calls if call.kind is CallKind.CODING}
+
+
+def _readable(trajectory: Trajectory, kind: CallKind) -> list[Call]:
+    return [call for call in trajectory.calls if call.kind is kind and call.failure is None]
 
 
 def _ranking(trajectory: Trajectory) -> list[int]:
     """The plans that were asked to be ranked, the surest first, as the traversal has them."""
     sure = {c.plan_index: 0 for c in trajectory.calls if c.kind is CallKind.CONFIDENCE}
-    for call in trajectory.calls:
-        if call.kind is CallKind.CONFIDENCE and call.failure is None:
-            sure[call.plan_index] = _stated(call.completion)
+    for call in _readable(trajectory, CallKind.CONFIDENCE):
+        sure[call.plan_index] = _stated(call.completion)
     plans = sorted((index, confidence) for index, confidence in sure.items() if index is not None)
     return [index for index, _ in sorted(plans, key=lambda pair: -pair[1])]
 
