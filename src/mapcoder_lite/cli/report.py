@@ -1,6 +1,6 @@
 """`mapcoder report`: what a run says, or what several say side by side.
 
-Knows: one system or several, which file is written.
+Knows: one system or several, which files are written.
 Does not know: how numbers are made.
 """
 
@@ -15,6 +15,8 @@ from mapcoder_lite.cli import options, terminal
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from mapcoder_lite.evaluation.compare import Duel
+    from mapcoder_lite.evaluation.metrics import Metrics
     from mapcoder_lite.evaluation.run_files import Window
     from mapcoder_lite.evaluation.systems import System
     from mapcoder_lite.problem import Record
@@ -29,7 +31,7 @@ Until = Annotated[
     typer.Option(formats=["%Y-%m-%d"], help="Only problems that came out on this day or earlier."),
 ]
 Markdown = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Write the report as a Markdown page, too.")
+    Path | None, typer.Option(metavar="FILE", help="Also write the report as a Markdown page.")
 ]
 
 
@@ -45,6 +47,10 @@ def report(
     since: Since = None,
     until: Until = None,
     markdown: Markdown = None,
+    html: Annotated[
+        Path | None,
+        typer.Option("--html", help="Also write one self-contained page with every trajectory."),
+    ] = None,
     json: options.Json = False,
 ) -> None:
     """Report pass rates with intervals, costs and failures; of several runs, a table with tests.
@@ -55,15 +61,17 @@ def report(
 
     Example: mapcoder report runs/untuned runs/tuned-1+runs/tuned-2 --markdown report.md
     """
+    from mapcoder_lite.errors import ConfigError
     from mapcoder_lite.evaluation.systems import open_systems
 
     window = window_of(since, until)
+    if html is not None and not window.is_open:
+        raise ConfigError("--html shows whole runs: give it without --since and --until")
     systems = open_systems(runs, window)
     if len(systems) == 1 and len(systems[0].runs) == 1:
-        record, blocks = _one(systems[0], is_saved=window.is_open)
+        _one(systems[0], html, markdown, json=json, is_saved=window.is_open)
     else:
-        record, blocks = _several(systems, against)
-    show(record, blocks, "Report", markdown, json=json)
+        _several(systems, against, html, markdown, json=json)
 
 
 def window_of(since: datetime | None, until: datetime | None) -> "Window":
@@ -83,17 +91,19 @@ def window_of(since: datetime | None, until: datetime | None) -> "Window":
 def show(
     record: "Record", blocks: "Sequence[Block]", title: str, page: Path | None, *, json: bool
 ) -> None:
-    """Print a report as text or JSON, and write it as a page if one is wanted."""
+    """Print a report as text or JSON, and write it as a Markdown page if one is wanted."""
     from mapcoder_lite.jsonl import write_text
     from mapcoder_lite.tables import markdown, text
 
     if page is not None:
         write_text(page, markdown(title, blocks))
-        terminal.say(f"written: {page}")
+        terminal.say(f"wrote {page}")
     terminal.result(record.model_dump_json(indent=2) if json else text(blocks))
 
 
-def _one(system: "System", *, is_saved: bool) -> "tuple[Record, list[Block]]":
+def _one(
+    system: "System", html: Path | None, markdown: Path | None, *, json: bool, is_saved: bool
+) -> None:
     from mapcoder_lite.evaluation.metrics import measure_opened
     from mapcoder_lite.evaluation.report import run_blocks
     from mapcoder_lite.jsonl import write_record
@@ -103,20 +113,43 @@ def _one(system: "System", *, is_saved: bool) -> "tuple[Record, list[Block]]":
     metrics = measure_opened(run, has_intervals=has_statistics())
     if is_saved:
         write_record(run.path / "metrics.json", metrics)
+    _write_page([system], [[metrics]], (), html)
+    show(metrics, run_blocks(metrics), f"Report of {metrics.run}", markdown, json=json)
     if not has_statistics():
         terminal.say(
             "intervals need statsmodels: pip install 'mapcoder-lite[evaluation]'", "yellow"
         )
-    return metrics, run_blocks(metrics)
 
 
-def _several(systems: "Sequence[System]", against: str | None) -> "tuple[Record, list[Block]]":
-    from mapcoder_lite.errors import ConfigError
+def _several(
+    systems: "Sequence[System]",
+    against: str | None,
+    html: Path | None,
+    markdown: Path | None,
+    *,
+    json: bool,
+) -> None:
     from mapcoder_lite.evaluation.compare_report import standings_blocks
-    from mapcoder_lite.evaluation.standings import standings
+    from mapcoder_lite.evaluation.standings import measured, standings
+    from mapcoder_lite.evaluation.systems import place_of
 
-    names = [system.name for system in systems]
-    if against is not None and against not in names:
-        raise ConfigError(f"--against {against} is none of the runs: {', '.join(names)}")
-    found = standings(systems, names.index(against) if against is not None else 0)
-    return found, standings_blocks(found)
+    place = place_of(against, systems) if against is not None else 0
+    metrics = measured(systems)
+    found = standings(systems, metrics, place)
+    _write_page(systems, metrics, [test.duel for test in found.tests], html)
+    show(found, standings_blocks(found), "Report", markdown, json=json)
+
+
+def _write_page(
+    systems: "Sequence[System]",
+    metrics: "Sequence[Sequence[Metrics]]",
+    duels: "Sequence[Duel]",
+    path: Path | None,
+) -> None:
+    from mapcoder_lite.evaluation.page.writing import write_page
+
+    if path is None:
+        return
+    runs = [run.path for system in systems for run in system.runs]
+    write_page(runs, [one for of in metrics for one in of], duels, path)
+    terminal.say(f"wrote {path}: open it in a browser, it needs no network")

@@ -90,8 +90,15 @@ class Comparison(Record):
         return self.duel.raw.gain.mean < 0 and self.duel.raw.p < SIGNIFICANT
 
 
-def standings(systems: Sequence[System], against: int = 0) -> Standings:
-    """Count every system and test each against the one at a place.
+def measured(systems: Sequence[System]) -> list[tuple[Metrics, ...]]:
+    """Count every run of every system; trajectories are read once."""
+    return [tuple(measure_opened(run) for run in system.runs) for system in systems]
+
+
+def standings(
+    systems: Sequence[System], metrics: Sequence[Sequence[Metrics]], against: int = 0
+) -> Standings:
+    """Tell of every system, whose runs were counted, and test each against the one at a place.
 
     Raises:
         StoreError: two share no graded problem, or a line is damaged.
@@ -102,7 +109,7 @@ def standings(systems: Sequence[System], against: int = 0) -> Standings:
     ]
     return Standings(
         against=systems[against].name,
-        systems=tuple(system_row(system) for system in systems),
+        systems=tuple(map(system_row, systems, metrics)),
         tests=_tests([pairing.duel() for pairing in pairings]),
     )
 
@@ -116,9 +123,10 @@ def comparison(first: System, second: System) -> Comparison:
     """
     pairing: Pairing = paired(first, second)
     gained, lost = pairing.changed()
+    rows = tuple(map(system_row, (first, second), measured((first, second))))
     return Comparison(
-        first=system_row(first),
-        second=system_row(second),
+        first=rows[0],
+        second=rows[1],
         duel=pairing.duel(),
         gained=gained,
         lost=lost,
@@ -127,9 +135,8 @@ def comparison(first: System, second: System) -> Comparison:
     )
 
 
-def system_row(system: System) -> SystemRow:
-    """Count one system; its runs' trajectories are read once."""
-    found = [measure_opened(run) for run in system.runs]
+def system_row(system: System, found: Sequence[Metrics]) -> SystemRow:
+    """Tell of one system, whose runs were counted."""
     scores = system.scores()
     num_attempts = sum(metrics.num_samples for metrics in found)
     total, num_passed = _total(found), sum(metrics.num_problems_passed for metrics in found)
