@@ -104,17 +104,23 @@ def show(
 def _one(
     system: "System", html: Path | None, markdown: Path | None, *, json: bool, is_saved: bool
 ) -> None:
+    from mapcoder_lite.agents import parse
+    from mapcoder_lite.evaluation.findings import FindingsCount
+    from mapcoder_lite.evaluation.findings_tables import findings_tables
     from mapcoder_lite.evaluation.metrics import measure_opened
     from mapcoder_lite.evaluation.report import run_blocks
     from mapcoder_lite.jsonl import write_record
     from mapcoder_lite.statistics import has_statistics
 
     (run,) = system.runs
-    metrics = measure_opened(run, has_intervals=has_statistics())
+    count = FindingsCount(run, parse.confidence)
+    metrics = measure_opened(run, has_intervals=has_statistics(), on_trajectory=count.add)
+    findings = count.result(has_intervals=has_statistics()) if run.is_graded else None
     if is_saved:
         write_record(run.path / "metrics.json", metrics)
     _write_page([system], [[metrics]], (), html)
-    show(metrics, run_blocks(metrics), f"Report of {metrics.run}", markdown, json=json)
+    blocks = [*run_blocks(metrics), *(findings_tables(findings) if findings else ())]
+    show(metrics, blocks, f"Report of {metrics.run}", markdown, json=json)
     if not has_statistics():
         terminal.say(
             "intervals need statsmodels: pip install 'mapcoder-lite[evaluation]'", "yellow"
