@@ -12,7 +12,8 @@ from mapcoder_lite.config import Config
 from mapcoder_lite.examination import examination_of
 from mapcoder_lite.jsonl import write_lines, write_record
 from mapcoder_lite.problem import Language
-from mapcoder_lite.store import RunHeader, RunProblem
+from mapcoder_lite.run_problem import RunProblem
+from mapcoder_lite.store import RunHeader
 from mapcoder_lite.trajectory import (
     Call,
     CallKind,
@@ -164,7 +165,7 @@ def written_run(
         [
             RunProblem(
                 problem_id=id,
-                title=title.format(n=n),
+                title=title.replace("{n}", str(n)),
                 tags=(TAGS[n % len(TAGS)], "all"),
                 difficulty=800 + 100 * (n % 12),
                 num_public_tests=3,

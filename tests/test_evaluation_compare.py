@@ -13,7 +13,6 @@ from mapcoder_lite.evaluation.standings import (
     Comparison,
     Standings,
     comparison,
-    measured,
     standings,
 )
 from mapcoder_lite.evaluation.systems import open_systems
@@ -29,8 +28,7 @@ def compared(*names: Path | str) -> Comparison:
 
 
 def standing(names: list[str], against: int = 0) -> Standings:
-    systems = open_systems(names)
-    return standings(systems, measured(systems), against)
+    return standings(open_systems(names), against)
 
 
 def said(found: Comparison) -> str:

@@ -13,14 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mapcoder_lite.errors import StoreError
-from mapcoder_lite.evaluation.compare import paired
-from mapcoder_lite.evaluation.metrics import measure
 from mapcoder_lite.evaluation.page.packing import BREAK, SharedTexts, Texts
 from mapcoder_lite.evaluation.page.redaction import HIDDEN, redacted
 from mapcoder_lite.evaluation.page.writing import SCRIPTS, STYLES, write_page
-from mapcoder_lite.evaluation.systems import open_systems
+from mapcoder_lite.evaluation.run_files import open_run
 from mapcoder_lite.jsonl import read_lines
-from mapcoder_lite.statistics import has_statistics
 from mapcoder_lite.trajectory import Call, CallKind, Trajectory
 from mapcoder_lite.verdict import Verdict
 from page_run import INSTRUCTION, say, written_run
@@ -79,10 +76,11 @@ class Page(HTMLParser):
 
 
 def page_of(path: Path, *runs: Path) -> Page:
-    metrics = [measure(run, has_intervals=has_statistics()) for run in runs]
-    pairs = [paired(*open_systems(list(map(str, runs)))).duel()] if len(runs) == 2 else []
-    write_page(runs, metrics, pairs, path)
+    write_page([open_run(run) for run in runs], path)
     return Page(path)
+
+
+TITLES = [HOSTILE, "Two"]
 
 
 def hostile(kind: CallKind, problem_id: str) -> str:
@@ -97,9 +95,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def runs(folder: Path) -> tuple[Path, Path]:
     first = written_run(
-        folder / "first", [AC, WA, TLE, None, AC], speak=hostile, titles=[HOSTILE, "Two"], samples=2
+        folder / "first", [AC, WA, TLE, None, AC], speak=hostile, titles=TITLES, samples=2
     )
-    return first, written_run(folder / "second", [AC, AC, WA, IE, WA, AC], samples=2)
+    second = written_run(folder / "second", [AC, AC, WA, IE, WA, AC], titles=TITLES, samples=2)
+    return first, second
 
 
 @pytest.fixture(scope="module")
@@ -259,12 +258,12 @@ def test_a_damaged_line_leaves_the_old_page(tmp_path: Path):
     run = written_run(tmp_path / "r", [AC, WA])
     page = tmp_path / "page.html"
     page.write_text("old")
-    metrics = [measure(run, has_intervals=False)]
+    opened = open_run(run)
     lines = (run / "trajectories.jsonl").read_text().splitlines()
     damaged = lines[1].replace('"kind":"coding"', '"kind":"singing"')
     (run / "trajectories.jsonl").write_text(f"{lines[0]}\n{damaged}\n")
     with pytest.raises(StoreError, match="not a Trajectory"):
-        write_page([run], metrics, [], page)
+        write_page([opened], page)
     assert page.read_text() == "old"
     assert [path.name for path in tmp_path.glob("page*")] == ["page.html"]
 

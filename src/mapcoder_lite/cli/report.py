@@ -1,6 +1,6 @@
 """`mapcoder report`: what a run says, or what several say side by side.
 
-Knows: one system or several, which files are written.
+Knows: one system or several, which file is written.
 Does not know: how numbers are made.
 """
 
@@ -15,8 +15,6 @@ from mapcoder_lite.cli import options, terminal
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mapcoder_lite.evaluation.compare import Duel
-    from mapcoder_lite.evaluation.metrics import Metrics
     from mapcoder_lite.evaluation.run_files import Window
     from mapcoder_lite.evaluation.systems import System
     from mapcoder_lite.problem import Record
@@ -31,7 +29,7 @@ Until = Annotated[
     typer.Option(formats=["%Y-%m-%d"], help="Only problems that came out on this day or earlier."),
 ]
 Markdown = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Also write the report as a Markdown page.")
+    Path | None, typer.Option(metavar="FILE", help="Write the report as a Markdown page, too.")
 ]
 
 
@@ -40,6 +38,10 @@ def report(
         list[str],
         typer.Argument(metavar="RUN...", help="Runs; RUN+RUN are the seeds of one system."),
     ],
+    html: Annotated[
+        Path | None,
+        typer.Option("--html", help="Also write one self-contained page with every trajectory."),
+    ] = None,
     against: Annotated[
         str | None,
         typer.Option(metavar="RUN", help="Which of several is compared with; else the first."),
@@ -47,10 +49,6 @@ def report(
     since: Since = None,
     until: Until = None,
     markdown: Markdown = None,
-    html: Annotated[
-        Path | None,
-        typer.Option("--html", help="Also write one self-contained page with every trajectory."),
-    ] = None,
     json: options.Json = False,
 ) -> None:
     """Report pass rates with intervals, costs and failures; of several runs, a table with tests.
@@ -61,17 +59,20 @@ def report(
 
     Example: mapcoder report runs/untuned runs/tuned-1+runs/tuned-2 --markdown report.md
     """
-    from mapcoder_lite.errors import ConfigError
     from mapcoder_lite.evaluation.systems import open_systems
 
     window = window_of(since, until)
-    if html is not None and not window.is_open:
-        raise ConfigError("--html shows whole runs: give it without --since and --until")
     systems = open_systems(runs, window)
     if len(systems) == 1 and len(systems[0].runs) == 1:
-        _one(systems[0], html, markdown, json=json, is_saved=window.is_open)
+        record, blocks = _one(systems[0], is_saved=window.is_open)
     else:
-        _several(systems, against, html, markdown, json=json)
+        record, blocks = _several(systems, against)
+    if html is not None:
+        from mapcoder_lite.evaluation.page.writing import write_page
+
+        write_page([run for system in systems for run in system.runs], html)
+        terminal.say(f"wrote {html}: open it in a browser, it needs no network")
+    show(record, blocks, "Report", markdown, json=json)
 
 
 def window_of(since: datetime | None, until: datetime | None) -> "Window":
@@ -91,19 +92,17 @@ def window_of(since: datetime | None, until: datetime | None) -> "Window":
 def show(
     record: "Record", blocks: "Sequence[Block]", title: str, page: Path | None, *, json: bool
 ) -> None:
-    """Print a report as text or JSON, and write it as a Markdown page if one is wanted."""
+    """Print a report as text or JSON, and write it as a page if one is wanted."""
     from mapcoder_lite.jsonl import write_text
     from mapcoder_lite.tables import markdown, text
 
     if page is not None:
         write_text(page, markdown(title, blocks))
-        terminal.say(f"wrote {page}")
+        terminal.say(f"written: {page}")
     terminal.result(record.model_dump_json(indent=2) if json else text(blocks))
 
 
-def _one(
-    system: "System", html: Path | None, markdown: Path | None, *, json: bool, is_saved: bool
-) -> None:
+def _one(system: "System", *, is_saved: bool) -> "tuple[Record, list[Block]]":
     from mapcoder_lite.agents import parse
     from mapcoder_lite.evaluation.findings import FindingsCount
     from mapcoder_lite.evaluation.findings_tables import findings_tables
@@ -118,44 +117,18 @@ def _one(
     findings = count.result(has_intervals=has_statistics()) if run.is_graded else None
     if is_saved:
         write_record(run.path / "metrics.json", metrics)
-    _write_page([system], [[metrics]], (), html)
-    blocks = [*run_blocks(metrics), *(findings_tables(findings) if findings else ())]
-    show(metrics, blocks, f"Report of {metrics.run}", markdown, json=json)
     if not has_statistics():
         terminal.say(
             "intervals need statsmodels: pip install 'mapcoder-lite[evaluation]'", "yellow"
         )
+    return metrics, [*run_blocks(metrics), *(findings_tables(findings) if findings else ())]
 
 
-def _several(
-    systems: "Sequence[System]",
-    against: str | None,
-    html: Path | None,
-    markdown: Path | None,
-    *,
-    json: bool,
-) -> None:
+def _several(systems: "Sequence[System]", against: str | None) -> "tuple[Record, list[Block]]":
     from mapcoder_lite.evaluation.compare_report import standings_blocks
-    from mapcoder_lite.evaluation.standings import measured, standings
+    from mapcoder_lite.evaluation.standings import standings
     from mapcoder_lite.evaluation.systems import place_of
 
     place = place_of(against, systems) if against is not None else 0
-    metrics = measured(systems)
-    found = standings(systems, metrics, place)
-    _write_page(systems, metrics, [test.duel for test in found.tests], html)
-    show(found, standings_blocks(found), "Report", markdown, json=json)
-
-
-def _write_page(
-    systems: "Sequence[System]",
-    metrics: "Sequence[Sequence[Metrics]]",
-    duels: "Sequence[Duel]",
-    path: Path | None,
-) -> None:
-    from mapcoder_lite.evaluation.page.writing import write_page
-
-    if path is None:
-        return
-    runs = [run.path for system in systems for run in system.runs]
-    write_page(runs, [one for of in metrics for one in of], duels, path)
-    terminal.say(f"wrote {path}: open it in a browser, it needs no network")
+    found = standings(systems, place)
+    return found, standings_blocks(found)

@@ -90,15 +90,8 @@ class Comparison(Record):
         return self.duel.raw.gain.mean < 0 and self.duel.raw.p < SIGNIFICANT
 
 
-def measured(systems: Sequence[System]) -> list[tuple[Metrics, ...]]:
-    """Count every run of every system; trajectories are read once."""
-    return [tuple(measure_opened(run) for run in system.runs) for system in systems]
-
-
-def standings(
-    systems: Sequence[System], metrics: Sequence[Sequence[Metrics]], against: int = 0
-) -> Standings:
-    """Tell of every system, whose runs were counted, and test each against the one at a place.
+def standings(systems: Sequence[System], against: int = 0) -> Standings:
+    """Count every system and test each against the one at a place.
 
     Raises:
         StoreError: two share no graded problem, or a line is damaged.
@@ -109,7 +102,7 @@ def standings(
     ]
     return Standings(
         against=systems[against].name,
-        systems=tuple(map(system_row, systems, metrics)),
+        systems=tuple(system_row(system) for system in systems),
         tests=_tests([pairing.duel() for pairing in pairings]),
     )
 
@@ -123,10 +116,9 @@ def comparison(first: System, second: System) -> Comparison:
     """
     pairing: Pairing = paired(first, second)
     gained, lost = pairing.changed()
-    rows = tuple(map(system_row, (first, second), measured((first, second))))
     return Comparison(
-        first=rows[0],
-        second=rows[1],
+        first=system_row(first),
+        second=system_row(second),
         duel=pairing.duel(),
         gained=gained,
         lost=lost,
@@ -135,8 +127,9 @@ def comparison(first: System, second: System) -> Comparison:
     )
 
 
-def system_row(system: System, found: Sequence[Metrics]) -> SystemRow:
-    """Tell of one system, whose runs were counted."""
+def system_row(system: System) -> SystemRow:
+    """Count one system; its runs' trajectories are read once."""
+    found = [measure_opened(run) for run in system.runs]
     scores = system.scores()
     num_attempts = sum(metrics.num_samples for metrics in found)
     total, num_passed = _total(found), sum(metrics.num_problems_passed for metrics in found)

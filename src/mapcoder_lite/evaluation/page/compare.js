@@ -67,16 +67,12 @@ const problemList = (title, kind, places) => el("section", { class: `change ${ki
 const pairFacts = (a, b) => {
   const found = DATA.comparisons.find(({ first, second }) => first === a && second === b) ?? DATA.comparisons.find(({ first, second }) => first === b && second === a);
   if (!found) return [el("p", { class: "note" }, "This pair was not tested.")];
-  const share = (part) => `${(100 * part).toFixed(1)} %`;
-  const sides = ({ pairs, first, second, num_problems: of }) => pairs
-    ? `${count(pairs.num_both + pairs.num_only_first)} against ${count(pairs.num_both + pairs.num_only_second)} of ${count(of)}`
-    : `${share(first)} against ${share(second)} of the attempts at ${plural(of, "problem")}`;
-  const line = (name, found) => found && el("p", {}, `${name}: ${sides(found)}, `, el("strong", {}, `p = ${found.p.toPrecision(3)}`), found.pairs ? " (exact McNemar test, two-sided)" : " (exact sign-flip test of problems, two-sided)");
+  const line = (name, of) => of && el("p", {}, `${name}: ${percent(of.first)} against ${percent(of.second)} of ${plural(of.num_problems, "problem")}, gained ${percent(of.gain.mean)} (${percent(of.gain.low)} to ${percent(of.gain.high)}), `, el("strong", {}, `p = ${of.p.toPrecision(3)}`), of.pairs ? " (exact McNemar test, two-sided)" : " (exact sign-flip test by problem)");
   return [
     line("All", found.raw), line("Sound subset", found.sound),
     found.num_left_out ? el("p", { class: "warned" }, `${plural(found.num_left_out, "problem")} left out: not graded in both runs.`) : null,
-    found.num_unlike ? el("p", { class: "warned" }, `${plural(found.num_unlike, "id")} left out: two problems have it.`) : null,
-    found.doubts.map((words) => el("p", { class: "warned" }, `${words}.`)),
+    found.num_unlike ? el("p", { class: "warned" }, `${plural(found.num_unlike, "problem")} left out: the runs mean different problems by its id.`) : null,
+    found.doubts.map((words) => el("p", { class: "warned" }, words)),
     found.settings.length ? unfold(`Settings that differ: ${found.settings.length}`, () => el("ul", { class: "mono" }, found.settings.map((words) => el("li", {}, words))), { isOpen: true }) : el("p", { class: "note" }, "The settings are the same."),
   ];
 };

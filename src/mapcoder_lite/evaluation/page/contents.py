@@ -12,9 +12,10 @@ from typing import IO, Generic, TypeVar
 
 from mapcoder_lite.evaluation.page.packing import Packed, Texts, packed_attempt
 from mapcoder_lite.evaluation.page.redaction import redacted
-from mapcoder_lite.jsonl import read_at, read_lines, read_placed
+from mapcoder_lite.evaluation.run_files import RunFiles
+from mapcoder_lite.jsonl import read_at, read_placed
 from mapcoder_lite.problem import Record
-from mapcoder_lite.store import RunProblem, Unit, UnitLine
+from mapcoder_lite.store import Unit, UnitLine
 from mapcoder_lite.trajectory import Grade, Trajectory
 
 RecordT = TypeVar("RecordT", bound=Record)
@@ -52,7 +53,7 @@ class UnitsOnDisk(Generic[RecordT]):
 class RunOnDisk:
     """One run, opened to be read problem by problem."""
 
-    problems: dict[str, RunProblem]
+    files: RunFiles
     samples: dict[str, list[int]]
     """Of each problem that was worked on."""
     trajectories: UnitsOnDisk[Trajectory]
@@ -68,26 +69,26 @@ class RunOnDisk:
 
 
 @contextmanager
-def opened_runs(paths: Sequence[Path]) -> Generator[list[RunOnDisk]]:
-    """Open run directories, until the block ends.
+def opened_runs(runs: Sequence[RunFiles]) -> Generator[list[RunOnDisk]]:
+    """Open the trajectories and grades of runs, until the block ends.
 
     Raises:
         StoreError: a line is damaged.
     """
     with ExitStack() as files:
-        yield [_opened(path, files) for path in paths]
+        yield [_opened(run, files) for run in runs]
 
 
-def _opened(path: Path, files: ExitStack) -> RunOnDisk:
-    trajectories = _units(path / "trajectories.jsonl", Trajectory, files)
+def _opened(run: RunFiles, files: ExitStack) -> RunOnDisk:
+    trajectories = _units(run.path / "trajectories.jsonl", Trajectory, files)
     samples: dict[str, list[int]] = {}
     for unit in sorted(trajectories.units):
         samples.setdefault(unit.problem_id, []).append(unit.sample)
     return RunOnDisk(
-        problems={p.problem_id: p for p in read_lines(path / "problems.jsonl", RunProblem)},
+        files=run,
         samples=samples,
         trajectories=trajectories,
-        grades=_units(path / "grades.jsonl", Grade, files),
+        grades=_units(run.path / "grades.jsonl", Grade, files),
     )
 
 
@@ -98,14 +99,14 @@ def _units(path: Path, kind: type[RecordT], files: ExitStack) -> UnitsOnDisk[Rec
 
 def problem_ids(runs: Sequence[RunOnDisk]) -> list[str]:
     """Return the problems of all runs, each once, in the order of the runs."""
-    return list(dict.fromkeys(problem_id for run in runs for problem_id in run.problems))
+    return list(dict.fromkeys(problem_id for run in runs for problem_id in run.files.problems))
 
 
 def row_and_attempts(
     problem_id: str, runs: Sequence[RunOnDisk], texts: Texts
 ) -> tuple[Packed, list[list[Packed]]]:
     """Return a problem's line of the list, and its attempts in every run."""
-    facts = next(run.problems[problem_id] for run in runs if problem_id in run.problems)
+    facts = next(r.files.problems[problem_id] for r in runs if problem_id in r.files.problems)
     heads: list[list[Packed]] = []
     attempts: list[list[Packed]] = []
     for run in runs:
@@ -119,7 +120,7 @@ def row_and_attempts(
         "rating": facts.difficulty,
         "defect": facts.defect,
         "runs": heads,
-        "in": [problem_id in run.problems for run in runs],
+        "in": [problem_id in run.files.problems for run in runs],
     }
     return row, attempts
 

@@ -14,10 +14,10 @@ from mapcoder_lite.evaluation.compare import Duel
 from mapcoder_lite.evaluation.metrics import Metrics
 from mapcoder_lite.evaluation.page.packing import Packed
 from mapcoder_lite.evaluation.page.redaction import redacted
+from mapcoder_lite.evaluation.run_files import RunFiles
 from mapcoder_lite.examination import rules_of
 from mapcoder_lite.jsonl import read_record
 from mapcoder_lite.problem import Record
-from mapcoder_lite.store import RunHeader
 from mapcoder_lite.verdict import JUDGE_VERSION
 
 
@@ -46,47 +46,47 @@ class AuditFile(Record):
     funnel: AuditFunnel
 
 
-def overview(runs: Sequence[Path], metrics: Sequence[Metrics], duels: Sequence[Duel]) -> Packed:
+def overview(runs: Sequence[RunFiles], metrics: Sequence[Metrics], duels: Sequence[Duel]) -> Packed:
     """Return everything that the page says of whole runs.
 
     Raises:
-        StoreError: a run's config.json or audit.json is damaged.
+        StoreError: a run's audit.json is damaged.
     """
-    headers = [read_record(path / "config.json", RunHeader) for path in runs]
-    places = {str(path): place for place, path in enumerate(runs)}
+    places = {str(run.path): place for place, run in enumerate(runs)}
     return {
         "written": datetime.now(UTC).isoformat(timespec="minutes"),
         "runs": [
-            _run(name, path, header, numbers)
-            for name, path, header, numbers in zip(
-                _names(runs), runs, headers, metrics, strict=True
-            )
+            _run(name, run, numbers)
+            for name, run, numbers in zip(_names(runs), runs, metrics, strict=True)
         ],
         "comparisons": [
-            _duel(duel, places) for duel in duels if duel.first in places and duel.second in places
+            _comparison(duel, places)
+            for duel in duels
+            if duel.first in places and duel.second in places
         ],
     }
 
 
-def _names(runs: Sequence[Path]) -> list[str]:
+def _names(runs: Sequence[RunFiles]) -> list[str]:
     """A name a run; runs of one name are told apart by their folders."""
-    names = [path.resolve().name for path in runs]
+    paths = [run.path.resolve() for run in runs]
+    names = [path.name for path in paths]
     return [
-        f"{path.resolve().parent.name}/{name}" if names.count(name) > 1 else name
-        for path, name in zip(runs, names, strict=True)
+        f"{path.parent.name}/{path.name}" if names.count(path.name) > 1 else path.name
+        for path in paths
     ]
 
 
-def _run(name: str, path: Path, header: RunHeader, metrics: Metrics) -> Packed:
+def _run(name: str, run: RunFiles, metrics: Metrics) -> Packed:
     rules = metrics.examination.judge_version
     return {
         "name": redacted(name),
         "metrics": metrics.model_dump(mode="json") | {"engine": redacted(metrics.engine)},
         "rules": "" if rules == JUDGE_VERSION else rules_of(rules),
-        "settings": redacted(header.config.model_dump_json(exclude_defaults=True, indent=2)),
-        "version": header.version,
-        "commit": header.commit,
-        "funnel": _funnel(path / "audit.json"),
+        "settings": redacted(run.header.config.model_dump_json(exclude_defaults=True, indent=2)),
+        "version": run.header.version,
+        "commit": run.header.commit,
+        "funnel": _funnel(run.path / "audit.json"),
     }
 
 
@@ -98,10 +98,10 @@ def _funnel(path: Path) -> Packed | None:
     return {"dataset": redacted(audit.dataset), "stages": stages}
 
 
-def _duel(duel: Duel, places: dict[str, int]) -> Packed:
+def _comparison(duel: Duel, places: dict[str, int]) -> Packed:
+    changed = [f"{one.key}: {one.first} -> {one.second}" for one in duel.settings]
     return duel.model_dump(mode="json") | {
         "first": places[duel.first],
         "second": places[duel.second],
-        "doubts": [redacted(line) for line in duel.doubts],
-        "settings": [redacted(f"{s.key}: {s.first} -> {s.second}") for s in duel.settings],
+        "settings": [redacted(line) for line in changed],
     }

@@ -8,16 +8,19 @@ import base64
 import hashlib
 import json
 from collections.abc import Sequence
-from importlib.resources import files
+from importlib.resources import files as package_files
 from pathlib import Path
 from typing import TextIO
 
-from mapcoder_lite.evaluation.compare import Duel
-from mapcoder_lite.evaluation.metrics import Metrics
+from mapcoder_lite.evaluation.compare import Duel, paired
+from mapcoder_lite.evaluation.metrics import measure_opened
 from mapcoder_lite.evaluation.page.contents import opened_runs, problem_ids, row_and_attempts
 from mapcoder_lite.evaluation.page.overview import overview
 from mapcoder_lite.evaluation.page.packing import Packed, SharedTexts, Texts, deflated
+from mapcoder_lite.evaluation.run_files import RunFiles
+from mapcoder_lite.evaluation.systems import System
 from mapcoder_lite.jsonl import replaced
+from mapcoder_lite.statistics import has_statistics
 
 STYLES = ("page.css", "trajectory.css")
 SCRIPTS = (
@@ -38,22 +41,16 @@ _HERE = "<!-- here -->"
 """Where page.html is cut: before it the shell, after it the end of the document."""
 
 
-def write_page(
-    runs: Sequence[Path],
-    metrics: Sequence[Metrics],
-    duels: Sequence[Duel],
-    path: Path,
-) -> None:
-    """Write the page of runs, whole or not at all.
-
-    `metrics` are those of the runs, in order; `duels` pair some of them, by their paths.
+def write_page(runs: Sequence[RunFiles], path: Path) -> None:
+    """Write the page of runs, whole or not at all; the first is compared with each other one.
 
     Raises:
-        StoreError: a line of a run is damaged.
+        StoreError: a line of a run is damaged, or two runs share no graded problem.
     """
     before, after = _asset("page.html").split(_HERE)
     style, script = "".join(map(_asset, STYLES)), _script()
     policy = _policy(style, script)
+    metrics = [measure_opened(run, has_intervals=has_statistics()) for run in runs]
     with opened_runs(runs) as opened, replaced(path) as file:
         file.write(before.replace("{policy}", policy).replace("{style}", style))
         rows: list[Packed] = []
@@ -65,9 +62,16 @@ def write_page(
             shared.leave(texts.paragraphs)
             rows.append(row)
         _block(file, "shared", deflated(shared.paragraphs))
-        shown = overview(runs, metrics, duels) | {"rows": rows}
+        shown = overview(runs, metrics, _duels(runs)) | {"rows": rows}
         _block(file, "overview", json.dumps(shown, ensure_ascii=False).replace("<", "\\u003c"))
         file.write(after.replace("{script}", script))
+
+
+def _duels(runs: Sequence[RunFiles]) -> list[Duel]:
+    if not has_statistics() or not all(run.is_graded for run in runs):
+        return []
+    first, *others = [System(str(run.path), (run,)) for run in runs]
+    return [paired(first, other).duel() for other in others]
 
 
 def _block(file: TextIO, name: str, text: str) -> None:
@@ -100,4 +104,4 @@ def _hash(text: str) -> str:
 
 
 def _asset(name: str) -> str:
-    return files("mapcoder_lite.evaluation.page").joinpath(name).read_text(encoding="utf-8")
+    return package_files("mapcoder_lite.evaluation.page").joinpath(name).read_text(encoding="utf-8")
