@@ -142,6 +142,7 @@ def written_run(
     *,
     speak: Speak = say,
     titles: Sequence[str] = ("Problem {n}",),
+    dates: Sequence[str | None] = (None,),
     samples: int = 1,
     is_trusted: bool = True,
     **settings: object,
@@ -168,10 +169,13 @@ def written_run(
                 title=title.replace("{n}", str(n)),
                 tags=(TAGS[n % len(TAGS)], "all"),
                 difficulty=800 + 100 * (n % 12),
+                date=day,
                 num_public_tests=3,
                 num_hidden_tests=3,
             )
-            for n, (id, title) in enumerate(zip(ids, cycle(titles), strict=False))
+            for n, (id, title, day) in enumerate(
+                zip(ids, cycle(titles), cycle(dates), strict=False)
+            )
         ],
     )
     units = [(id, v, s) for id, v in zip(ids, verdicts, strict=True) for s in range(samples)]

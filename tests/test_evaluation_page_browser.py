@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from mapcoder_lite.evaluation.compare import compare
-from mapcoder_lite.evaluation.metrics import measure
+from mapcoder_lite.agents import parse
 from mapcoder_lite.evaluation.page.writing import write_page
+from mapcoder_lite.evaluation.run_files import open_run
 from mapcoder_lite.trajectory import CallKind
 from mapcoder_lite.verdict import Verdict
 from page_browser import chromium, missing_browser, opened_page, page_address
@@ -70,8 +70,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
         written_run(folder / "first", FIRST, speak=hostile, titles=[HOSTILE + "{n}", "Two {n}"]),
         written_run(folder / "second", SECOND),
     ]
-    metrics = [measure(run) for run in runs]
-    write_page(runs, metrics, [compare(*runs)], folder / "page.html")
+    write_page([open_run(run) for run in runs], folder / "page.html", parse.confidence)
     return folder / "page.html"
 
 
@@ -255,7 +254,7 @@ def test_2000_problems_are_filtered_in_less_than_a_second(browser: Any, tmp_path
     """By the processor time of the tab, which the machine's other work does not lengthen."""
     verdicts = list(islice(cycle([AC, WA, None, TLE]), 2000))
     run = written_run(tmp_path / "run", verdicts)
-    write_page([run], [measure(run)], [], tmp_path / "page.html")
+    write_page([open_run(run)], tmp_path / "page.html", parse.confidence)
     with opened_page(browser) as tab:
         session = tab.context.new_cdp_session(tab)
         session.send("Performance.enable", {"timeDomain": "threadTicks"})

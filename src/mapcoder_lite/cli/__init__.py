@@ -16,6 +16,7 @@ from mapcoder_lite.cli import (
     audit,
     backends,
     card,
+    compare,
     data,
     dataset,
     demo,
@@ -35,6 +36,7 @@ from mapcoder_lite.cli import (
     supervisors,
     terminal,
     train,
+    verify,
 )
 from mapcoder_lite.errors import MapCoderError
 
@@ -45,6 +47,8 @@ VERBS: tuple[Callable[..., None], ...] = (
     grade.grade,
     repair.repair,
     report.report,
+    compare.compare,
+    verify.verify,
     attribute.attribute,
     export.export,
     supervisors.supervisors,
