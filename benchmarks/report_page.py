@@ -2,7 +2,8 @@
 
     PYTHONPATH=src:tests python benchmarks/report_page.py [PROBLEMS]
 
-The run is made up: 11 calls and two trials a problem, with replies of some 1,500 characters. Processor time is given beside the clock's, which a busy machine lengthens.
+The run is made up: 11 calls and two trials a problem, with replies of some 1,500 characters.
+Processor time is given beside the clock's, which a busy machine lengthens.
 Chromium and playwright must be there for the second half.
 """
 
