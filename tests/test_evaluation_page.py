@@ -35,6 +35,9 @@ HOSTILE = '</script><script>globalThis.pwned = 1</script><img src=x onerror="glo
 KEY = "sk-abcdefghijklmnopqrstuvwx"
 
 
+TITLES = [HOSTILE, "Two"]
+
+
 class Page(HTMLParser):
     """What a browser would make of the file: every script and style with its text."""
 
@@ -103,9 +106,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def runs(folder: Path) -> tuple[Path, Path]:
     first = written_run(
-        folder / "first", [AC, WA, TLE, None, AC], speak=hostile, titles=[HOSTILE, "Two"], samples=2
+        folder / "first", [AC, WA, TLE, None, AC], speak=hostile, titles=TITLES, samples=2
     )
-    return first, written_run(folder / "second", [AC, AC, WA, IE, WA, AC], samples=2)
+    return first, written_run(
+        folder / "second", [AC, AC, WA, IE, WA, AC], titles=TITLES, samples=2
+    )
 
 
 @pytest.fixture(scope="module")

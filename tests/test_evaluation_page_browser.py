@@ -53,6 +53,9 @@ CONTRAST = """
 """
 
 
+TITLES = [HOSTILE + "{n}", "Two {n}"]
+
+
 def hostile(kind: CallKind, problem_id: str) -> str:
     return f"{say(kind, problem_id)}\n\n{HOSTILE}"
 
@@ -67,8 +70,8 @@ def browser() -> Generator[Any]:
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("page")
     runs = [
-        written_run(folder / "first", FIRST, speak=hostile, titles=[HOSTILE + "{n}", "Two {n}"]),
-        written_run(folder / "second", SECOND),
+        written_run(folder / "first", FIRST, speak=hostile, titles=TITLES),
+        written_run(folder / "second", SECOND, titles=TITLES),
     ]
     write_page([open_run(run) for run in runs], folder / "page.html", parse.confidence)
     return folder / "page.html"

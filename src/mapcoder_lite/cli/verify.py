@@ -110,6 +110,10 @@ def _lines(found: "Verification") -> list[str]:
     ]
     if found.num_further_faults:
         lines.append(f"  and {found.num_further_faults} more")
+    if found.num_replayed:
+        lines.append(
+            f"{found.num_replayed} calls were answered by the run that is repaired: not checked"
+        )
     if found.num_unnamed:
         lines.append(
             f"{found.num_unnamed} grades do not name the program that they judge: they are older "

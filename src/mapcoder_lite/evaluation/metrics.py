@@ -133,7 +133,7 @@ def measure_opened(
     """
     path = run.path
     settings = run.header.config.run
-    prices = prices_of(run.header.config, is_repair=run.header.source is not None)
+    prices = prices_of(run.header.config, is_repair=run.is_repair)
     tally = Tally(settings.samples, prices)
     for trajectory in run.trajectories():
         tally.add(trajectory)

@@ -70,6 +70,11 @@ class RunFiles:
                 )
 
     @property
+    def is_repair(self) -> bool:
+        """Whether failures of another run were repaired, whose calls are not asked again."""
+        return self.header.source is not None
+
+    @property
     def is_graded(self) -> bool:
         """Whether the run was given hidden tests."""
         return any(p.num_hidden_tests is not None for p in self.problems.values())

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal, cast
 
 from mapcoder_lite.calls import StoredCall
+from mapcoder_lite.engine.replay import stored_key
 from mapcoder_lite.errors import StoreError
 from mapcoder_lite.evaluation.metrics import SCHEMA_VERSION as METRICS_VERSION
 from mapcoder_lite.evaluation.metrics import Metrics, measure_opened
@@ -21,7 +22,7 @@ from mapcoder_lite.evaluation.run_files import RunFiles, open_run
 from mapcoder_lite.jsonl import file_digest, read_lines, read_record
 from mapcoder_lite.problem import Record
 from mapcoder_lite.store import Manifest, RunHeader, Unit, light_grades
-from mapcoder_lite.trajectory import Call, Completion, Grade, Trajectory, program_digest
+from mapcoder_lite.trajectory import Call, Completion, Grade, Request, Trajectory, program_digest
 from mapcoder_lite.verdict import Judgement, Verdict
 
 SCHEMA_VERSION = 1
@@ -50,6 +51,8 @@ class Verification(Record):
     differing: tuple[Differing, ...]
     num_calls: int
     """Of trajectories, each held against calls.jsonl."""
+    num_replayed: int
+    """Those of a repair that are not there: the run that is repaired was asked."""
     num_grades: int
     """Each held against its trajectory's program."""
     num_unnamed: int
@@ -75,7 +78,7 @@ def verify(path: Path) -> Verification:
     """
     saved, run = saved_report(path), open_run(path)
     has_intervals = saved.public.low is not None
-    count = _Agreement(run, _answers(path))
+    count = _Agreement(run, _answers(run))
     metrics = measure_opened(run, has_intervals=has_intervals, on_trajectory=count.add)
     differing, num_values = compared(saved, metrics)
     faults = [*_file_faults(run), *count.faults()]
@@ -84,6 +87,7 @@ def verify(path: Path) -> Verification:
         num_values=num_values,
         differing=differing,
         num_calls=count.num_calls,
+        num_replayed=count.num_replayed,
         num_grades=count.num_grades,
         num_unnamed=count.num_unnamed,
         faults=tuple(faults[:MOST_FAULTS]),
@@ -171,15 +175,21 @@ def _file_faults(run: RunFiles) -> Iterator[str]:
             yield f"{name} is not the file that manifest.json was written for"
 
 
-def _answers(path: Path) -> tuple[dict[str, bytes], list[str]]:
-    """Return the digest of every stored completion by its key, and what is wrong with the keys."""
+def _answers(run: RunFiles) -> tuple[dict[str, bytes], list[str]]:
+    """Return the digest of every stored completion by its question, and keys that are wrong."""
     found: dict[str, bytes] = {}
     faults: list[str] = []
-    for number, call in enumerate(read_lines(path / "calls.jsonl", StoredCall), start=1):
-        if call.request.key != call.key:
+    header = run.header
+    for number, call in enumerate(read_lines(run.path / "calls.jsonl", StoredCall), start=1):
+        found.setdefault(_question(call.request), _digest(call.completion))
+        # a repair stores what two engines answer, and its header names one of them
+        if not run.is_repair and call.key != stored_key(header.engine_identity, call.request):
             faults.append(f"calls.jsonl, line {number}: the key is not that of its request")
-        found.setdefault(call.key, _digest(call.completion))
     return found, faults
+
+
+def _question(request: Request) -> str:
+    return f"{request.key} {request.guidance or ''}"
 
 
 def _digest(completion: Completion) -> bytes:
@@ -195,6 +205,7 @@ class _Agreement:
     num_calls: int = 0
     num_grades: int = 0
     num_unnamed: int = 0
+    num_replayed: int = 0
     _units: Counter[Unit] = field(default_factory=Counter[Unit])
     _faults: list[str] = field(default_factory=list[str])
 
@@ -225,9 +236,10 @@ class _Agreement:
                 yield f"{_name(unit)} has more than one grade"
 
     def _add_call(self, where: str, call: Call) -> None:
-        key = call.request.key
-        stored = self.answers[0].get(key)
-        if stored is None:
+        stored = self.answers[0].get(_question(call.request))
+        if stored is None and self.run.is_repair:
+            self.num_replayed += 1
+        elif stored is None:
             self._faults.append(f"{where} is not in calls.jsonl")
         elif stored != _digest(call.completion):
             self._faults.append(f"{where} has another completion than calls.jsonl")
