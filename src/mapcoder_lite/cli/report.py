@@ -114,29 +114,32 @@ def show(
 
 
 def _one(system: "System", *, is_saved: bool) -> "tuple[Record, list[Block]]":
+    from mapcoder_lite.agents import parse
+    from mapcoder_lite.evaluation.findings import FindingsCount
+    from mapcoder_lite.evaluation.findings_tables import findings_tables
     from mapcoder_lite.evaluation.metrics import measure_opened
     from mapcoder_lite.evaluation.report import run_blocks
     from mapcoder_lite.jsonl import write_record
     from mapcoder_lite.statistics import has_statistics
 
     (run,) = system.runs
-    metrics = measure_opened(run, has_intervals=has_statistics())
+    count = FindingsCount(run, parse.confidence)
+    metrics = measure_opened(run, has_intervals=has_statistics(), on_trajectory=count.add)
+    findings = count.result(has_intervals=has_statistics()) if run.is_graded else None
     if is_saved:
         write_record(run.path / "metrics.json", metrics)
     if not has_statistics():
         terminal.say(
             "intervals need statsmodels: pip install 'mapcoder-lite[evaluation]'", "yellow"
         )
-    return metrics, run_blocks(metrics)
+    return metrics, [*run_blocks(metrics), *(findings_tables(findings) if findings else ())]
 
 
 def _several(systems: "Sequence[System]", against: str | None) -> "tuple[Record, list[Block]]":
-    from mapcoder_lite.errors import ConfigError
     from mapcoder_lite.evaluation.compare_report import standings_blocks
     from mapcoder_lite.evaluation.standings import standings
+    from mapcoder_lite.evaluation.systems import place_of
 
-    names = [system.name for system in systems]
-    if against is not None and against not in names:
-        raise ConfigError(f"--against {against} is none of the runs: {', '.join(names)}")
-    found = standings(systems, names.index(against) if against is not None else 0)
+    place = place_of(against, systems) if against is not None else 0
+    found = standings(systems, place)
     return found, standings_blocks(found)
