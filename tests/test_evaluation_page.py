@@ -108,9 +108,7 @@ def runs(folder: Path) -> tuple[Path, Path]:
     first = written_run(
         folder / "first", [AC, WA, TLE, None, AC], speak=hostile, titles=TITLES, samples=2
     )
-    return first, written_run(
-        folder / "second", [AC, AC, WA, IE, WA, AC], titles=TITLES, samples=2
-    )
+    return first, written_run(folder / "second", [AC, AC, WA, IE, WA, AC], titles=TITLES, samples=2)
 
 
 @pytest.fixture(scope="module")
