@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Generic, TypeVar
 
-from mapcoder_lite.evaluation.calibration import CalibrationCount
 from mapcoder_lite.evaluation.diagnosis import Diagnosis
-from mapcoder_lite.evaluation.failures import FailureCount
+from mapcoder_lite.evaluation.findings import FindingsCount
 from mapcoder_lite.evaluation.page.packing import Packed, Texts, packed_attempt
 from mapcoder_lite.evaluation.page.redaction import redacted
 from mapcoder_lite.evaluation.run_files import RunFiles
@@ -62,10 +61,8 @@ class RunOnDisk:
     """Of each problem that was worked on."""
     trajectories: UnitsOnDisk[Trajectory]
     grades: UnitsOnDisk[Grade]
-    failures: FailureCount
+    findings: FindingsCount
     """Counts every graded attempt that was read."""
-    plans: CalibrationCount
-    """The same of plans' confidences."""
 
     def attempts(
         self, problem_id: str
@@ -79,13 +76,7 @@ class RunOnDisk:
             trajectory = self.trajectories.get(unit)
             grade = self.grades.get(unit)
             if trajectory is not None:
-                yield trajectory, grade, self._diagnosed(trajectory, grade)
-
-    def _diagnosed(self, trajectory: Trajectory, grade: Grade | None) -> Diagnosis | None:
-        if grade is None or not self.files.is_graded:
-            return None
-        self.plans.add(trajectory, grade)
-        return self.failures.add(trajectory, grade)
+                yield trajectory, grade, self.findings.add(trajectory)
 
 
 @contextmanager
@@ -100,10 +91,10 @@ def opened_runs(
         StoreError: a line is damaged.
     """
     with ExitStack() as files:
-        yield [_opened(run, CalibrationCount(confidence), files) for run in runs]
+        yield [_opened(run, FindingsCount(run, confidence), files) for run in runs]
 
 
-def _opened(run: RunFiles, plans: CalibrationCount, files: ExitStack) -> RunOnDisk:
+def _opened(run: RunFiles, findings: FindingsCount, files: ExitStack) -> RunOnDisk:
     trajectories = _units(run.path / "trajectories.jsonl", Trajectory, files)
     samples: dict[str, list[int]] = {}
     for unit in sorted(trajectories.units):
@@ -113,8 +104,7 @@ def _opened(run: RunFiles, plans: CalibrationCount, files: ExitStack) -> RunOnDi
         samples=samples,
         trajectories=trajectories,
         grades=_units(run.path / "grades.jsonl", Grade, files),
-        failures=FailureCount(),
-        plans=plans,
+        findings=findings,
     )
 
 

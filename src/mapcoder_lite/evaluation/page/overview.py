@@ -88,18 +88,17 @@ def _run(name: str, run: RunOnDisk, metrics: Metrics) -> Packed:
         "settings": redacted(files.header.config.model_dump_json(exclude_defaults=True, indent=2)),
         "version": files.header.version,
         "commit": files.header.commit,
-        **(_findings(name, run) if files.is_graded else {"failures": None, "calibration": None}),
+        **(_findings(run) if files.is_graded else {"failures": None, "calibration": None}),
         "attribution": _attribution(files.path),
         "funnel": _funnel(files.path / "audit.json"),
     }
 
 
-def _findings(name: str, run: RunOnDisk) -> Packed:
-    failures = run.failures.result(name, has_intervals=has_statistics())
-    calibration = run.plans.result(name, has_intervals=has_statistics())
+def _findings(run: RunOnDisk) -> Packed:
+    found = run.findings.result(has_intervals=has_statistics())
     return {
-        "failures": failures.model_dump(mode="json"),
-        "calibration": calibration.model_dump(mode="json"),
+        "failures": found.failures.model_dump(mode="json"),
+        "calibration": found.calibration.model_dump(mode="json"),
     }
 
 
