@@ -107,11 +107,11 @@ format: $(READY)  ## mend what can be mended by itself
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-bench: $(READY)  ## judge and engine speed; with PUBLISHED=FOLDER also the published verdicts
+bench: $(READY)  ## judge and engine speed; with PUBLISHED=FOLDER also the published numbers
 	$(BIN)/python benchmarks/judge.py
 	$(BIN)/python benchmarks/engine.py
-	@if test -n "$(PUBLISHED)"; then $(BIN)/python benchmarks/published_verdicts.py "$(PUBLISHED)"; \
-	else echo "published verdicts: not run; PUBLISHED=FOLDER names where xcodeeval, apps, humaneval and" \
+	@if test -n "$(PUBLISHED)"; then $(BIN)/python benchmarks/published.py "$(PUBLISHED)"; \
+	else echo "published numbers: not run; PUBLISHED=FOLDER names where xcodeeval, apps, humaneval and" \
 	  "mbpp lie"; fi
 
 clean:  ## remove .venv, .venv-vllm and caches; runs, data sets and adapters stay

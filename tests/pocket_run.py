@@ -16,6 +16,7 @@ from mapcoder_lite.pocket.teacher import MistakeRates, TeacherEngine
 from mapcoder_lite.problem import Language
 from mapcoder_lite.settings import RunConfig
 from mapcoder_lite.store import Manifest, RunDirectory, RunHeader
+from mapcoder_lite.traversals.attempt import Dials
 from mapcoder_lite.work import samples_of
 
 RATES = MistakeRates(0.1, 0.1, 0.3, 0.3, 0.5, 0.2, 0.2)
@@ -49,7 +50,7 @@ def teacher_run(
         engine_identity=teacher.identity,
         version="test",
     )
-    dials = pipeline.Dials(k=2, t=2)
+    dials = Dials(k=2, t=2)
     with SandboxJudge(2) as judge, RunDirectory(path, header, work.facts()) as directory:
         runner.examine(judge, Language.PYTHON, directory)
         worker = runner.Worker(

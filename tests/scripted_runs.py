@@ -10,10 +10,10 @@ from mapcoder_lite.config import Config
 from mapcoder_lite.curation.bench import Bench, Graded, graded_run
 from mapcoder_lite.engine.replay import StoredEngine
 from mapcoder_lite.judge.selftest import SelftestReport, run_selftest
-from mapcoder_lite.pipeline import Dials
 from mapcoder_lite.pocket.problems import Puzzle, puzzles
 from mapcoder_lite.store import RunDirectory, RunHeader
 from mapcoder_lite.trajectory import Engine
+from mapcoder_lite.traversals.attempt import Dials
 from mapcoder_lite.verdict import Judge
 from mapcoder_lite.work import samples_of
 

@@ -37,7 +37,10 @@ STORMY: Mapping[str, float] = {
 }
 """Share of requests that each fault befalls."""
 
-_TIMINGS = {"seconds", "cpu_ms", "wall_ms", "rss_kb", "milliseconds", "is_cached", "num_retried"}
+_TIMINGS = {
+    *("seconds", "cpu_ms", "wall_ms", "rss_kb", "milliseconds", "is_cached"),
+    *("num_retried", "num_doubtful", "num_flipped"),
+}
 
 
 def question_of(messages: Sequence[Message], temperature: float, seed: int) -> str:

@@ -64,6 +64,7 @@ def prompts() -> dict[str, tuple[Message, ...]]:
         "coding": prompt.coding(PROBLEM, "sums: add", PLAN, python),
         "coding_function": prompt.coding(BARE, "sums: add", PLAN, Language.CPP),
         "debugging": prompt.debugging(PROBLEM, "sums: add", PLAN, "print(5)\n", report, python),
+        **alternatives(),
         "supervisor": prompt.supervisor(
             PROBLEM,
             [
@@ -73,6 +74,20 @@ def prompts() -> dict[str, tuple[Message, ...]]:
             ],
             "The attempt ended because all plans and debug rounds were used.",
         ),
+    }
+
+
+def alternatives() -> dict[str, tuple[Message, ...]]:
+    python, sums = Language.PYTHON, "sums: add"
+    return {
+        "direct": prompt.direct(PROBLEM, python),
+        "direct_function": prompt.direct(BARE, Language.CPP),
+        "cot": prompt.cot(PROBLEM, python),
+        "analogical": prompt.analogical(PROBLEM, 3, python),
+        "own_plan": prompt.own_plan(PROBLEM),
+        "planned": prompt.planned(PROBLEM, PLAN, python),
+        "trace": prompt.trace(PROBLEM, PLAN),
+        "bare_debugging": prompt.bare_debugging(PROBLEM, sums, PLAN, "print(5)\n", FAILED, python),
     }
 
 
@@ -143,7 +158,7 @@ def test_questions_of_one_problem_share_all_that_does_not_differ(kind: str):
 @pytest.mark.parametrize("kind", sorted(prompts()))
 def test_questions_of_one_kind_share_the_task_across_problems(kind: str):
     messages = prompts()[kind]
-    problem = "# Problem\n" if kind == "coding_function" else f"# {PROBLEM.title}\n"
+    problem = "# Problem\n" if kind.endswith("_function") else f"# {PROBLEM.title}\n"
     head, found, _ = messages[1].content.partition(problem)
     assert found and "Two whole numbers" not in head and len(head) > 80
 
@@ -152,7 +167,8 @@ def test_confidence_shows_no_public_tests_and_the_others_do():
     shown = {
         name for name, messages in prompts().items() if "Example input:" in messages[1].content
     }
-    assert shown == {"retrieval", "plan", "coding", "debugging", "supervisor"}
+    untold = {"confidence", "coding_function", "direct_function"}
+    assert shown == prompts().keys() - untold
 
 
 def test_statement_is_no_template():
@@ -185,6 +201,31 @@ def test_report_of_a_program_that_does_not_compile_is_one_entry_with_the_log():
     failed = judgement(verdict=Verdict.CE, log="SyntaxError: line 1")
     (entry,) = prompt.report(PROBLEM.public_tests, failed)
     assert (entry.verdict, entry.stderr) == (Verdict.CE, "SyntaxError: line 1")
+
+
+def test_a_bare_report_holds_no_verdict_and_of_a_function_no_output():
+    failed = prompt.bare_debugging(
+        PROBLEM,
+        "sums",
+        PLAN,
+        "x",
+        judgement(verdict=Verdict.CE, log="SyntaxError"),
+        Language.PYTHON,
+    )[1].content
+    assert "Tests passed:\nnone\nTests failed:\nInput:\n1 2\n" in failed
+    assert "SyntaxError" not in failed and "CE" not in failed
+    long = TestResult(verdict=Verdict.TLE, stdout_excerpt="y" * 600, stdout_bytes=600)
+    function = BARE.model_copy(update={"public_tests": PROBLEM.public_tests})
+    called = (function, "sums", PLAN, "x", judgement(long), Language.PYTHON)
+    assert "yy" not in prompt.bare_debugging(*called)[1].content
+    shown = prompt.bare_debugging(PROBLEM, *called[1:])[1].content
+    assert shown.count("y" * 500 + "...") == 1 and "y" * 501 not in shown
+
+
+def test_the_digest_that_adapters_are_trained_on_is_not_that_of_the_alternatives():
+    ours = prompt.prompts_digest()
+    assert ours == "2c8c89d5901a812d6853e29ad80a526c04ac9fba15ae483ffee6f1e980f01759"
+    assert prompt.prompts_digest(with_alternatives=True) != ours
 
 
 def test_prompts_digest_is_stable_and_hexadecimal():

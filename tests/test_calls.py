@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from mapcoder_lite.calls import CallStore, EarlierCalls, StoredCall
 from mapcoder_lite.errors import StoreError
 from mapcoder_lite.jsonl import JsonLines, read_at, read_lines, read_placed
-from mapcoder_lite.store import RunProblem
+from mapcoder_lite.run_problem import RunProblem
 from mapcoder_lite.trajectory import Completion, Message, Request
 
 

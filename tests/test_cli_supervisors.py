@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from mapcoder_lite.attribution import Attribution
 from mapcoder_lite.calls import StoredCall
 from mapcoder_lite.curation.accuracy import SupervisorTable
-from mapcoder_lite.curation.counterfactual import Attribution
 from mapcoder_lite.curation.label import Label
 from mapcoder_lite.evaluation.forecast import Range
 from mapcoder_lite.evaluation.forecast_supervisors import SupervisorsForecast

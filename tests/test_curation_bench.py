@@ -5,12 +5,12 @@ from random import Random
 
 import pytest
 
+from mapcoder_lite.attribution import Lattice
 from mapcoder_lite.calls import StoredCall
 from mapcoder_lite.curation import accuracy, baselines, injection
 from mapcoder_lite.curation.accuracy import Answers, SupervisorTable
 from mapcoder_lite.curation.accuracy_page import page
 from mapcoder_lite.curation.bench import Bench, Unfinished, graded_run
-from mapcoder_lite.curation.counterfactual import Lattice
 from mapcoder_lite.curation.injection import Donors, Erring
 from mapcoder_lite.curation.label import Label, Truth
 from mapcoder_lite.curation.rerun import renumbered

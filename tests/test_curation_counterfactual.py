@@ -6,23 +6,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mapcoder_lite.curation.counterfactual import (
+from mapcoder_lite.attribution import (
     EVERYBODY,
-    MAX_REPLAYS,
     NOBODY,
     Lattice,
-    Replay,
     along_the_pipeline,
     attribute,
-    attributions,
     better,
-    label,
-    least_replays,
     minimal,
-    replay_of,
-    replay_units,
     sets_of,
     shapley,
+)
+from mapcoder_lite.curation.counterfactual import (
+    MAX_REPLAYS,
+    Replay,
+    attributions,
+    label,
+    least_replays,
+    replay_of,
+    replay_units,
 )
 from mapcoder_lite.curation.label import Truth
 from mapcoder_lite.errors import InputError

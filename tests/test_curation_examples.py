@@ -14,8 +14,9 @@ from mapcoder_lite.example import Blame, Correction, Example
 from mapcoder_lite.jsonl import read_lines, read_record, write_lines, write_record
 from mapcoder_lite.pocket.world import WEIGHTS
 from mapcoder_lite.problem import Problem
+from mapcoder_lite.run_problem import RunProblem
 from mapcoder_lite.settings import DatasetConfig, RunConfig
-from mapcoder_lite.store import RunHeader, RunProblem
+from mapcoder_lite.store import RunHeader
 from mapcoder_lite.training.rows import encoded, end_tokens
 from mapcoder_lite.trajectory import (
     Call,

@@ -24,8 +24,8 @@ from mapcoder_lite.pocket.sides import Side, counted, side_of_label, side_of_pai
 from mapcoder_lite.pocket.truth import Truth, by_judge, truths
 from mapcoder_lite.pocket.world import problem_set
 from mapcoder_lite.problem import Problem
+from mapcoder_lite.run_problem import RunProblem
 from mapcoder_lite.settings import DatasetConfig
-from mapcoder_lite.store import RunProblem
 from mapcoder_lite.trajectory import CallKind, Grade, Role, Trajectory
 from mapcoder_lite.verdict import Verdict
 from pocket_run import known_puzzles, resealed, teacher_run

@@ -39,6 +39,7 @@ from mapcoder_lite.trajectory import (
     Trajectory,
     Watch,
 )
+from mapcoder_lite.traversals.attempt import Dials
 from mapcoder_lite.verdict import Judgement, Verdict
 from mapcoder_lite.work import Work
 
@@ -49,7 +50,7 @@ NEVER_PASSED = {
     id: HiddenTests(problem_id=id, tests=(Test(input=tests.tests[0].input, outputs=("never",)),))
     for id, tests in HIDDEN.items()
 }
-DIALS = pipeline.Dials(k=2, t=1)
+DIALS = Dials(k=2, t=1)
 WEAK = MistakeRates().times(3)
 
 

@@ -21,9 +21,10 @@ from mapcoder_lite.curation.resampling import (
 )
 from mapcoder_lite.errors import ConfigError
 from mapcoder_lite.problem import Problem
+from mapcoder_lite.run_problem import RunProblem
 from mapcoder_lite.runner import run, with_rounds
 from mapcoder_lite.settings import RunConfig
-from mapcoder_lite.store import RunProblem, Unit
+from mapcoder_lite.store import Unit
 from mapcoder_lite.trajectory import Grade, StopReason, Trajectory
 from mapcoder_lite.verdict import Isolation, Judgement, Verdict
 from test_runner import EQUAL, grades, opened, threads, work

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from mapcoder_lite.attribution import Attribution
 from mapcoder_lite.calls import StoredCall
 from mapcoder_lite.config import Config
 from mapcoder_lite.curation.accuracy import SupervisorTable
 from mapcoder_lite.curation.audit import Audit
-from mapcoder_lite.curation.counterfactual import Attribution
 from mapcoder_lite.curation.examples import DatasetManifest
 from mapcoder_lite.curation.flagged import Flagged
 from mapcoder_lite.curation.label import Label
@@ -23,7 +23,8 @@ from mapcoder_lite.examination import Examination
 from mapcoder_lite.example import Correction, Example, Labelled, Pair
 from mapcoder_lite.problem import HiddenTests, Problem, Record
 from mapcoder_lite.regrade import Beginning, Regrading
-from mapcoder_lite.store import Manifest, RunHeader, RunProblem
+from mapcoder_lite.run_problem import RunProblem
+from mapcoder_lite.store import Manifest, RunHeader
 from mapcoder_lite.training.records import (
     AdapterManifest,
     Merged,

@@ -2,86 +2,17 @@ from pathlib import Path
 
 import pytest
 
+from made_runs import AC, IE, SK, WA, made_run
 from mapcoder_lite.errors import StoreError
 from mapcoder_lite.evaluation.compare import compare
 from mapcoder_lite.evaluation.metrics import Metrics, measure
 from mapcoder_lite.evaluation.report import comparison_report, run_report
-from mapcoder_lite.problem import HiddenTests, Language, Problem, Test
-from mapcoder_lite.runner import Threads, Worker, run
 from mapcoder_lite.statistics import mcnemar, wilson
-from mapcoder_lite.trajectory import (
-    Call,
-    CallKind,
-    Completion,
-    FormatFailure,
-    Message,
-    Request,
-    Role,
-    StopReason,
-    Trajectory,
-    Usage,
-)
-from mapcoder_lite.verdict import Verdict
-from mapcoder_lite.work import samples_of
-from test_runner import FunctionJudge, opened
-
-JUDGE = FunctionJudge(lambda program, wanted: Verdict(program))
-
-
-def call(kind: CallKind, failure: str | None = None) -> Call:
-    return Call(
-        kind=kind,
-        request=Request(messages=(Message(role="user", content="?"),)),
-        completion=Completion(
-            text="x",
-            finish_reason="stop",
-            usage=Usage(prompt_tokens=10, completion_tokens=4),
-        ),
-        failure=FormatFailure(kind=failure, detail="") if failure else None,
-    )
-
-
-def make_run(path: Path, verdicts: list[Verdict | None], defective: int = 0) -> Path:
-    """A run whose n-th problem ends so; None = no program, SK = the house failed on it."""
-    problems = tuple(Problem(id=f"p{n}", statement="s") for n in range(len(verdicts)))
-    hidden = {
-        p.id: HiddenTests(
-            problem_id=p.id,
-            tests=(Test(input="", outputs=("1",)),),
-            defect="cut" if n < defective else None,
-        )
-        for n, p in enumerate(problems)
-    }
-    todo = samples_of(problems, hidden)
-
-    def solve(problem: Problem, sample: int) -> Trajectory:
-        verdict = verdicts[int(problem.id[1:])]
-        if verdict is Verdict.SK:
-            raise OSError("gone")
-        steps = (
-            call(CallKind.RETRIEVAL, "no_root" if verdict is None else None),
-            call(CallKind.PLAN),
-            call(CallKind.CONFIDENCE, "bad_confidence"),
-        )
-        return Trajectory(
-            problem_id=problem.id,
-            steps=steps,
-            program=verdict,
-            stop=StopReason.SOLVED if verdict is Verdict.AC else StopReason.EXHAUSTED,
-            seconds=2.0,
-        )
-
-    with opened(path, todo) as directory:
-        directory.examined(JUDGE.isolation, (Language.PYTHON,), 1, ())
-        run(todo, Threads(Worker(todo, solve, JUDGE)), directory, max_errors=100)
-    return path
-
-
-AC, WA, IE, SK = Verdict.AC, Verdict.WA, Verdict.IE, Verdict.SK
+from mapcoder_lite.trajectory import Role
 
 
 def test_internal_errors_and_failed_units_are_never_wrong(tmp_path: Path):
-    metrics = measure(make_run(tmp_path / "r", [AC, WA, IE, SK, None, AC]))
+    metrics = measure(made_run(tmp_path / "r", [AC, WA, IE, SK, None, AC]))
     assert metrics.passed is not None
     assert (metrics.passed.num_passed, metrics.passed.num_total) == (2, 4)
     assert (metrics.num_units, metrics.num_solved_units) == (6, 5)
@@ -91,7 +22,7 @@ def test_internal_errors_and_failed_units_are_never_wrong(tmp_path: Path):
 
 
 def test_the_sound_subset_leaves_defective_problems_out(tmp_path: Path):
-    metrics = measure(make_run(tmp_path / "r", [WA, WA, AC, AC], defective=2))
+    metrics = measure(made_run(tmp_path / "r", [WA, WA, AC, AC], defective=2))
     assert metrics.passed is not None and metrics.passed_sound is not None
     assert metrics.passed.share == 0.5
     assert (metrics.passed_sound.num_passed, metrics.passed_sound.num_total) == (2, 2)
@@ -100,7 +31,7 @@ def test_the_sound_subset_leaves_defective_problems_out(tmp_path: Path):
 
 def test_further_samples_cost_but_are_no_part_of_pass_at_1(tmp_path: Path):
     """The one problem that failed gets two more attempts, which pass; each costs three calls."""
-    path = make_run(tmp_path / "r", [AC, WA, AC])
+    path = made_run(tmp_path / "r", [AC, WA, AC])
     for name in ("trajectories.jsonl", "grades.jsonl"):
         failed, passed = (path / name).read_text().split("\n")[1:3]
         more = passed.replace('"p2"', '"p1"')
@@ -121,11 +52,11 @@ def test_further_samples_cost_but_are_no_part_of_pass_at_1(tmp_path: Path):
     assert "3 problems x 1 samples = 3 units, 3 worked through" in text
     assert "further samples where passes lacked: 2 units" in text
     assert "incomplete" not in text
-    assert "further samples" not in run_report(measure(make_run(tmp_path / "s", [AC])))
+    assert "further samples" not in run_report(measure(made_run(tmp_path / "s", [AC])))
 
 
 def test_costs_and_format_failures_a_role(tmp_path: Path):
-    metrics = measure(make_run(tmp_path / "r", [AC, None]))
+    metrics = measure(made_run(tmp_path / "r", [AC, None]))
     assert metrics.costs.calls == 3
     assert (metrics.costs.prompt_tokens, metrics.costs.completion_tokens) == (30, 12)
     assert metrics.costs.seconds == 2.0
@@ -146,8 +77,8 @@ def test_wilson_and_mcnemar_against_textbook_values():
 
 
 def test_two_runs_are_paired_by_problem(tmp_path: Path):
-    first = make_run(tmp_path / "a", [AC, AC, WA, WA, IE, AC], defective=1)
-    second = make_run(tmp_path / "b", [AC, WA, AC, None, AC, SK], defective=1)
+    first = made_run(tmp_path / "a", [AC, AC, WA, WA, IE, AC], defective=1)
+    second = made_run(tmp_path / "b", [AC, WA, AC, None, AC, SK], defective=1)
     comparison = compare(first, second)
     raw = comparison.raw
     assert (raw.num_both, raw.num_only_first, raw.num_only_second, raw.num_neither) == (1, 1, 1, 1)
@@ -162,14 +93,14 @@ def test_two_runs_are_paired_by_problem(tmp_path: Path):
 
 
 def test_runs_without_common_problems_cannot_be_paired(tmp_path: Path):
-    first = make_run(tmp_path / "a", [AC, SK])
-    second = make_run(tmp_path / "b", [SK, AC])
+    first = made_run(tmp_path / "a", [AC, SK])
+    second = made_run(tmp_path / "b", [SK, AC])
     with pytest.raises(StoreError, match="share no graded problem"):
         compare(first, second)
 
 
 def test_a_report_says_what_is_left_out(tmp_path: Path):
-    metrics = measure(make_run(tmp_path / "r", [AC, WA, IE, SK], defective=1))
+    metrics = measure(made_run(tmp_path / "r", [AC, WA, IE, SK], defective=1))
     text = run_report(metrics)
     assert "4 problems x 1 samples = 4 units, 3 worked through" in text
     assert "roles: adapters not recorded (the run is older)" in text
@@ -182,7 +113,7 @@ def test_a_report_says_what_is_left_out(tmp_path: Path):
 
 
 def test_without_intervals_shares_still_stand(tmp_path: Path):
-    metrics = measure(make_run(tmp_path / "r", [AC, WA]), has_intervals=False)
+    metrics = measure(made_run(tmp_path / "r", [AC, WA]), has_intervals=False)
     assert metrics.passed is not None
     assert metrics.passed.low is None
     assert "50.0 %" in run_report(metrics)

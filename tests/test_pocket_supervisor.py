@@ -18,6 +18,7 @@ from mapcoder_lite.pocket.teacher import MUST_BE, MistakeRates, TeacherEngine
 from mapcoder_lite.problem import Language
 from mapcoder_lite.runner import grade
 from mapcoder_lite.trajectory import Call, CallKind, FormatFailure, Message, Request, Role, Sampling
+from mapcoder_lite.traversals.attempt import Dials
 
 KNOWN = list(islice(puzzles("train", 9), len(FAMILIES)))
 NEVER = MistakeRates(0, 0, 0, 0, 0, 0, 0, 0)
@@ -33,7 +34,7 @@ def attempts(rates: MistakeRates, judge: SandboxJudge):
     """Every puzzle with a whole attempt at it, and whether it passed."""
     teacher = TeacherEngine(KNOWN, rates)
     for puzzle in KNOWN:
-        found = pipeline.solve(puzzle.problem, teacher, judge, pipeline.Dials(k=2, t=1))
+        found = pipeline.solve(puzzle.problem, teacher, judge, Dials(k=2, t=1))
         yield puzzle, found, grade(found, puzzle.problem, puzzle.hidden, judge).is_passed
 
 

@@ -12,6 +12,7 @@ from mapcoder_lite.pocket.problems import puzzles
 from mapcoder_lite.pocket.teacher import MUST_BE, MistakeRates, TeacherEngine
 from mapcoder_lite.problem import Problem
 from mapcoder_lite.trajectory import CallKind, Message, Request, StopReason
+from mapcoder_lite.traversals.attempt import Dials
 
 NEVER = MistakeRates(0, 0, 0, 0, 0, 0, 0)
 
@@ -25,7 +26,7 @@ def judge():
 def solve_all(rates: MistakeRates, judge, count=18):
     known = list(islice(puzzles("train", 9), count))
     teacher = TeacherEngine(known, rates)
-    dials = pipeline.Dials(k=2, t=2)
+    dials = Dials(k=2, t=2)
     return [pipeline.solve(puzzle.problem, teacher, judge, dials) for puzzle in known]
 
 

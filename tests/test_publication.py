@@ -12,7 +12,8 @@ from mapcoder_lite.curation.examples import DatasetManifest
 from mapcoder_lite.curation.sources import SourceCount
 from mapcoder_lite.engine.folders import adapter_digest
 from mapcoder_lite.errors import InputError
-from mapcoder_lite.evaluation.metrics import Costs, Metrics, RoleFailures, Spent
+from mapcoder_lite.evaluation.costs import Costs, RoleFailures, Spent
+from mapcoder_lite.evaluation.metrics import Metrics
 from mapcoder_lite.examination import Examination
 from mapcoder_lite.jsonl import write_record
 from mapcoder_lite.publication.cards import Words, card

@@ -15,6 +15,7 @@ from mapcoder_lite import config
 from mapcoder_lite.errors import BudgetSpent, InputError, SandboxError, StoreError
 from mapcoder_lite.jsonl import read_lines
 from mapcoder_lite.problem import Checker, HiddenTests, Io, Language, Limits, Problem, Test
+from mapcoder_lite.run_problem import RunProblem
 from mapcoder_lite.runner import (
     Executor,
     Outcome,
@@ -27,7 +28,7 @@ from mapcoder_lite.runner import (
     owed,
     run,
 )
-from mapcoder_lite.store import Manifest, RunDirectory, RunHeader, RunProblem, Unit
+from mapcoder_lite.store import Manifest, RunDirectory, RunHeader, Unit
 from mapcoder_lite.trajectory import Grade, StopReason, Trajectory
 from mapcoder_lite.verdict import Isolation, Judgement, Verdict
 from mapcoder_lite.work import Work, samples_of

@@ -7,7 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mapcoder_lite.statistics import alpha, clustered, holm, mcnemar, rate, sign_flip
+from mapcoder_lite.statistics import (
+    alpha,
+    clustered,
+    holm,
+    mcnemar,
+    rate,
+    resampled,
+    sign_flip,
+    wilson,
+)
 
 NAMES = st.sampled_from([None, "a", "b", "c"])
 
@@ -101,3 +110,20 @@ def test_where_neither_is_better_one_test_in_twenty_errs_however_alike_the_words
 def test_many_clusters_are_counted_exactly_and_soon():
     leads = [1] * 1500 + [-1] * 1300 + [2] * 200 + [-2] * 150 + [3] * 40
     assert 0 < sign_flip(leads) < 1e-4
+
+
+def test_a_bootstrap_of_clusters_is_as_wide_as_their_differences():
+    """One word a cluster: about Wilson's; five that agree: the same, though they are 200 words."""
+    alone = [(float(n % 3 == 0), 1) for n in range(40)]
+    low, high = wilson(14, 40)
+    found = resampled(alone)
+    assert (found.low, found.high) == (pytest.approx(low, abs=0.03), pytest.approx(high, abs=0.03))
+    again = resampled([(5 * part, 5) for part, _ in alone])
+    assert (again.low, again.high) == (found.low, found.high)
+
+
+@given(st.integers(1, 30), st.integers(0, 3))
+def test_clusters_that_do_not_differ_leave_the_interval_of_their_number(m: int, passed: int):
+    found = resampled([(passed * (1 + n % 2), 3 * (1 + n % 2)) for n in range(m)])
+    low, high = wilson(m * passed / 3, m)
+    assert (found.low, found.high) == (pytest.approx(low), pytest.approx(high))

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from mapcoder_lite import config
 from mapcoder_lite.errors import StoreError
 from mapcoder_lite.jsonl import JsonLines, read_lines, read_record, write_lines
-from mapcoder_lite.store import Manifest, RunDirectory, RunHeader, RunProblem, Unit
+from mapcoder_lite.run_problem import RunProblem
+from mapcoder_lite.store import Manifest, RunDirectory, RunHeader, Unit
 from mapcoder_lite.trajectory import Completion, Grade, Message, Request, StopReason, Trajectory
 
 

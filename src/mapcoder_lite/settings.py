@@ -7,10 +7,11 @@ Does not know: files, how layers are merged, what uses a setting.
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from mapcoder_lite.problem import Language, Record
 from mapcoder_lite.trajectory import Role, Sampling
+from mapcoder_lite.traversal import Defect, TraversalName
 
 
 class EngineKind(StrEnum):
@@ -110,7 +111,9 @@ class EngineConfig(Record):
 class TraversalConfig(Record):
     """How a problem is worked on; k and t as in MapCoder 2405.11403."""
 
-    name: Literal["mapcoder"] = "mapcoder"
+    name: TraversalName = TraversalName.MAPCODER
+    defects: tuple[Defect, ...] | None = None
+    """Of the original traversal alone: which defects of its released code are on; None = all."""
     k: Annotated[int, Field(gt=0)] = 3
     """Exemplars recalled, hence plans."""
     t: Annotated[int, Field(ge=0)] = 5
@@ -124,6 +127,22 @@ class TraversalConfig(Record):
     structured: bool = False
     """Hold replies that are XML to their layout; off = format failures are counted, as in the
     paper."""
+
+    @model_validator(mode="after")
+    def _defects_are_the_original_s(self) -> "TraversalConfig":
+        if self.defects is not None and self.name is not TraversalName.ORIGINAL:
+            raise ValueError(
+                f"defects are those of the original traversal, and this is {self.name}: set "
+                "traversal.name=original, or leave traversal.defects unset"
+            )
+        return self
+
+    @property
+    def active_defects(self) -> frozenset[Defect]:
+        """The defects that are on."""
+        if self.name is not TraversalName.ORIGINAL:
+            return frozenset()
+        return frozenset(Defect if self.defects is None else self.defects)
 
     @property
     def sampling(self) -> Sampling:

@@ -29,6 +29,7 @@ from mapcoder_lite.jsonl import (
     write_record,
 )
 from mapcoder_lite.problem import Language, Record
+from mapcoder_lite.run_problem import RunProblem
 from mapcoder_lite.trajectory import Grade, Trajectory
 from mapcoder_lite.verdict import Isolation
 
@@ -49,21 +50,6 @@ class UnitLine(Record):
 
     problem_id: str
     sample: int = 0
-
-
-class RunProblem(Record):
-    """What a report must know of a problem of the run, so that it needs no other file."""
-
-    schema_version: Literal[1] = SCHEMA_VERSION
-    problem_id: str
-    title: str = ""
-    tags: tuple[str, ...] = ()
-    difficulty: int | None = None
-    num_public_tests: int = 0
-    num_hidden_tests: int | None = None
-    """None: the run does not grade."""
-    defect: str | None = None
-    """Known fault of the hidden tests; the sound subset leaves the problem out."""
 
 
 class Source(Record):

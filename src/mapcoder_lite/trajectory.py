@@ -34,18 +34,20 @@ class Role(StrEnum):
 
 
 class CallKind(StrEnum):
-    """What a role was asked for; planning is asked for two things."""
+    """What a role was asked for; planning is asked for three things."""
 
     RETRIEVAL = "retrieval"
     PLAN = "plan"
     CONFIDENCE = "confidence"
+    TRACE = "trace"
+    """A plan followed by hand on the public tests, in place of a confidence."""
     CODING = "coding"
     DEBUGGING = "debugging"
 
     @property
     def role(self) -> Role:
         """The role whose adapter answers."""
-        if self in (CallKind.PLAN, CallKind.CONFIDENCE):
+        if self in (CallKind.PLAN, CallKind.CONFIDENCE, CallKind.TRACE):
             return Role.PLANNING
         return Role(self.value)
 
@@ -139,13 +141,6 @@ class Recall(Record):
     algorithm: str
 
 
-class Plan(Record):
-    """A plan with the planner's own confidence, 0 to 100."""
-
-    text: str
-    confidence: Annotated[int, Field(ge=0, le=100)]
-
-
 class FormatFailure(Record):
     """Why a reply could not be parsed."""
 
@@ -165,7 +160,7 @@ class Call(Record):
     note: str | None = None
     """What of a parsed reply is not used, such as exemplars beyond k."""
     plan_index: int | None = None
-    """Which recalled exemplar, hence which plan, the call belongs to."""
+    """Which recalled exemplar, hence which plan, the call belongs to; None = no plan."""
     round: int = 0
     """Debug round, from 1; 0 outside debugging."""
 
@@ -182,7 +177,8 @@ class Trial(Record):
     program: str
     language: Language
     judgement: Judgement
-    plan_index: int
+    plan_index: int | None
+    """Which plan the program was written from; None = no plan."""
     round: int = 0
 
 
@@ -195,7 +191,7 @@ class StopReason(StrEnum):
     SOLVED = "solved"
     """A program passed every public test; the hidden tests are not known here."""
     EXHAUSTED = "exhausted"
-    """All plans and debug rounds were used."""
+    """All plans and debug rounds, or the only program, were used."""
     UNTESTED = "untested"
     """The problem has no public tests; the first program was taken, and not called solved."""
     NO_RECALL = "no_recall"
@@ -204,6 +200,8 @@ class StopReason(StrEnum):
     """No plan came back."""
     NO_PROGRAM = "no_program"
     """No reply held a program."""
+    LOST = "lost"
+    """A reply that could not be read ended the attempt: a defect of the original traversal."""
     TOO_LONG = "too_long"
     """A prompt and its reply did not fit the model's context; nothing was cut."""
     ERROR = "error"
@@ -219,7 +217,8 @@ class Trajectory(Record):
     """n-th attempt at the problem, as in pass@k."""
     steps: tuple[Step, ...] = ()
     program: str | None = None
-    """The chosen program: the one that passes most public tests, the earliest on a tie."""
+    """The chosen program: the one that passes most public tests, the earliest on a tie; the
+    original traversal's defects may choose another, also one that no trial judged."""
     language: Language = Language.PYTHON
     stop: StopReason
     detail: str | None = None

@@ -115,6 +115,11 @@ class Judgement(Record):
     speed_factor: float = 1.0
     """Measured slowness of this machine; CPU limits were multiplied by it."""
     num_retried: int = 0
+    num_doubtful: int | None = None
+    """Runs whose verdict a busy machine may have caused, as near a limit, and that were run again
+    alone; None: the judge did not record it."""
+    num_flipped: int | None = None
+    """Those of them that then got another verdict."""
 
     @property
     def is_accepted(self) -> bool:

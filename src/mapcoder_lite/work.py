@@ -7,9 +7,11 @@ Does not know: who does a unit, what was done before.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from mapcoder_lite.data.answers import has_unlisted_answers
 from mapcoder_lite.errors import InputError
 from mapcoder_lite.problem import HiddenTests, Problem
-from mapcoder_lite.store import RunProblem, Unit
+from mapcoder_lite.run_problem import RunProblem
+from mapcoder_lite.store import Unit
 from mapcoder_lite.trajectory import digest
 
 
@@ -68,7 +70,9 @@ def _facts(problem: Problem, hidden: HiddenTests | None) -> RunProblem:
         title=problem.title,
         tags=problem.tags,
         difficulty=problem.difficulty,
+        date=problem.source.date,
         num_public_tests=len(problem.public_tests),
         num_hidden_tests=len(hidden.tests) if hidden else None,
         defect=hidden.defect if hidden else None,
+        has_unlisted_answers=has_unlisted_answers(problem, hidden) if hidden else None,
     )

@@ -52,6 +52,10 @@ RECALL = Box(
     ),
 )
 CONFIDENCE = Box("root", (Leaf("explanation", Content.TEXT), Leaf("confidence", Content.PER_CENT)))
+TRACE = Box(
+    "root",
+    (Leaf("trace", Content.TEXT), Leaf("verdict"), Leaf("plan", Content.TEXT)),
+)
 BLAME = Box("root", (Leaf("agent"), Leaf("step"), Leaf("reason", Content.TEXT), Leaf("feedback")))
 """What a supervisor answers; it is no agent."""
 

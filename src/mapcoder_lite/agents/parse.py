@@ -20,6 +20,7 @@ from mapcoder_lite.trajectory import Completion, Exemplar, Recall
 
 _RECALL = layout.tags(layout.RECALL)
 _CONFIDENCE = layout.tags(layout.CONFIDENCE)
+_TRACE = layout.tags(layout.TRACE)
 _BLAME = layout.tags(layout.BLAME)
 _NUMBER = re.compile(r"([0-9]{1,4}(?:\.[0-9]{0,9})?|\.[0-9]{1,9})\s*(%|/\s*100|out of 100)?\.?")
 _HEADING = re.compile(r"^\W*(?:modified |corrected )?(?:plan|planning|program|code)\W*$", re.I)
@@ -33,6 +34,15 @@ class Fix:
     plan: str | None
     """The corrected plan; None when the reply holds a program only."""
     program: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tracing:
+    """What a plan followed by hand on the public tests came to."""
+
+    is_right: bool
+    plan: str | None
+    """The corrected plan of a wrong one; None when none was given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +79,61 @@ def confidence(completion: Completion) -> int:
     Raises:
         FormatError: `cut_off`, `no_root`, `mismatched_tag`, `bad_confidence`.
     """
+    return per_cent(confidence_text(completion))
+
+
+def confidence_text(completion: Completion) -> str:
+    """Return what stands for a confidence, whatever it is.
+
+    Raises:
+        FormatError: `cut_off`, `no_root`, `mismatched_tag`, `bad_confidence`.
+    """
     events = markup.read(_whole(completion), _CONFIDENCE)
     values = {e.text for e in events if e.name == "confidence"}
     if len(values) != 1:
         detail = f"{len(values)} different confidences where one is asked for"
         raise FormatError(detail, kind="bad_confidence")
-    return _per_cent(values.pop())
+    return values.pop()
+
+
+def per_cent(text: str) -> int:
+    """Return a confidence in per cent; `85%`, `85/100` and `0.85` all mean 85.
+
+    Raises:
+        FormatError: `bad_confidence`.
+    """
+    match = _NUMBER.fullmatch(text.strip())
+    if match is None:
+        raise FormatError(f"confidence {text[:60]!r} is no number", kind="bad_confidence")
+    value = float(match.group(1))
+    # "0.9" is a fraction; "1" means one per cent as asked, and "1.0" could mean either.
+    if match.group(2) is None and "." in match.group(1):
+        if value == 1:
+            raise FormatError(f"confidence {text!r} may mean 1 or 100", kind="bad_confidence")
+        value = value * 100 if value < 1 else value
+    if value > 100:
+        raise FormatError(f"confidence {text!r} is above 100", kind="bad_confidence")
+    return round(value)
+
+
+def trace(completion: Completion) -> Tracing:
+    """Return whether a plan was found right, and the corrected one if it was not.
+
+    Raises:
+        FormatError: `cut_off`, `no_root`, `mismatched_tag`, `bad_verdict`, or `bad_plan` for more
+            than one.
+    """
+    events = list(markup.read(_whole(completion), _TRACE))
+    verdicts = {e.text.strip(" .").lower() for e in events if e.name == "verdict"}
+    if verdicts not in ({"right"}, {"wrong"}):
+        detail = f"the verdict is {', '.join(sorted(verdicts))[:60]!r}, not right or wrong"
+        raise FormatError(detail, kind="bad_verdict")
+    plans = {e.text for e in events if e.name == "plan" and e.text.strip()}
+    if len(plans) > 1:
+        raise FormatError(f"{len(plans)} corrected plans where one may be", kind="bad_plan")
+    is_right = verdicts == {"right"}
+    corrected = fences.strip_fences(plans.pop()) if plans and not is_right else ""
+    return Tracing(is_right, corrected or None)
 
 
 def plan(completion: Completion) -> str:
@@ -139,6 +198,12 @@ def render_recall(recall: Recall) -> str:
 def render_confidence(confidence: int, explanation: str) -> str:
     """Return the XML that the confidence prompt asks for."""
     return layout.render(layout.CONFIDENCE, [explanation, str(confidence)])
+
+
+def render_trace(trace: str, tracing: Tracing) -> str:
+    """Return the XML that the trace prompt asks for."""
+    verdict = "right" if tracing.is_right else "wrong"
+    return layout.render(layout.TRACE, [trace, verdict, tracing.plan or ""])
 
 
 def render_blame(accusation: Accusation) -> str:
@@ -210,18 +275,3 @@ def _exemplar(parts: dict[str, str]) -> Exemplar:
     if missing:
         raise FormatError(f"a recalled problem lacks its {missing[0]}", kind="bad_exemplar")
     return Exemplar(description=parts["description"], planning=parts["planning"])
-
-
-def _per_cent(text: str) -> int:
-    match = _NUMBER.fullmatch(text.strip())
-    if match is None:
-        raise FormatError(f"confidence {text[:60]!r} is no number", kind="bad_confidence")
-    value = float(match.group(1))
-    # "0.9" is a fraction; "1" means one per cent as asked, and "1.0" could mean either.
-    if match.group(2) is None and "." in match.group(1):
-        if value == 1:
-            raise FormatError(f"confidence {text!r} may mean 1 or 100", kind="bad_confidence")
-        value = value * 100 if value < 1 else value
-    if value > 100:
-        raise FormatError(f"confidence {text!r} is above 100", kind="bad_confidence")
-    return round(value)

@@ -3,6 +3,9 @@
 A prompt is a system and a user message. What never changes (task, format) comes first, then the
 problem, last what varies, so that an engine can reuse what it computed for the same role.
 
+The prompts of baselines and of other alternatives to the four agents' own stand in
+prompts/alternatives; no shipped adapter was trained on them.
+
 Knows: the templates, how a language is named, how a test report is bounded.
 Does not know: engines, parsing, how programs are run.
 """
@@ -55,6 +58,17 @@ class ReportEntry:
     expected: str = ""
     got: str = ""
     stderr: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BareEntry:
+    """One public test in the report of MapCoder's released code: no verdict, no error."""
+
+    input: str
+    expected: str
+    got: str
+    has_outputs: bool
+    """Not where a function is called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +138,72 @@ def debugging(
     )
 
 
+def bare_debugging(
+    problem: Problem,
+    algorithm: str,
+    plan: str,
+    program: str,
+    judgement: Judgement,
+    language: Language,
+) -> tuple[Message, ...]:
+    """Ask as `debugging` does, with the report of MapCoder's released code.
+
+    Own outputs alone are cut, at 500 characters; of a function's tests only the call is shown. Of a
+    program that does not compile every test failed, without output.
+    """
+    outcomes = [(result.verdict is Verdict.AC, result) for result in judgement.results]
+    entries = [
+        (is_passed, _bare_entry(problem, test, result))
+        for test, (is_passed, result) in zip(
+            problem.public_tests,
+            outcomes or [(False, None)] * len(problem.public_tests),
+            strict=False,
+        )
+    ]
+    return _messages(
+        "alternatives/bare_debugging",
+        problem=problem,
+        algorithm=algorithm,
+        plan=plan,
+        program=program,
+        passed=[entry for is_passed, entry in entries if is_passed],
+        failed=[entry for is_passed, entry in entries if not is_passed],
+        language=words(language),
+        task=task(problem),
+        show_tests=True,
+    )
+
+
+def trace(problem: Problem, plan: str) -> tuple[Message, ...]:
+    """Ask to follow a plan on the public tests by hand (after CodeSIM 2502.05664)."""
+    return _messages("alternatives/trace", problem=problem, plan=plan, show_tests=True)
+
+
+def direct(problem: Problem, language: Language) -> tuple[Message, ...]:
+    """Ask for a program at once."""
+    return _alone("direct", problem, language=words(language), task=task(problem))
+
+
+def cot(problem: Problem, language: Language) -> tuple[Message, ...]:
+    """Ask for thoughts, then a program (chain of thought, 2201.11903)."""
+    return _alone("cot", problem, language=words(language), task=task(problem))
+
+
+def analogical(problem: Problem, k: int, language: Language) -> tuple[Message, ...]:
+    """Ask for k similar problems and the program in one reply (2310.01714)."""
+    return _alone("analogical", problem, k=k, language=words(language), task=task(problem))
+
+
+def own_plan(problem: Problem) -> tuple[Message, ...]:
+    """Ask for a plan without an example (self-planning, 2303.06689)."""
+    return _alone("own_plan", problem)
+
+
+def planned(problem: Problem, plan: str, language: Language) -> tuple[Message, ...]:
+    """Ask for the program of a plan that no algorithm stands beside (self-planning)."""
+    return _alone("planned", problem, plan=plan, language=words(language), task=task(problem))
+
+
 def supervisor(problem: Problem, trace: Sequence[TraceEntry], end: str) -> tuple[Message, ...]:
     """Ask which agent a failed attempt is due to (MapCoder-Lite 2509.17489); `end` = how it ended.
 
@@ -183,12 +263,16 @@ def task(problem: Problem) -> str:
 
 
 @cache
-def prompts_digest() -> str:
-    """Return the digest of all templates; it changes when any prompt's wording does."""
+def prompts_digest(*, with_alternatives: bool = False) -> str:
+    """Return the digest of the templates; it changes when any prompt's wording does.
+
+    Without the alternatives it is of the prompts that adapters are trained on.
+    """
     loader = _environment().loader
     assert loader is not None
-    sources = {name: loader.get_source(_environment(), name)[0] for name in loader.list_templates()}
-    return digest(sources)
+    names = loader.list_templates()
+    kept = [name for name in names if with_alternatives or not name.startswith("alternatives/")]
+    return digest({name: loader.get_source(_environment(), name)[0] for name in kept})
 
 
 def _entry(test: Test, result: TestResult) -> ReportEntry:
@@ -201,6 +285,12 @@ def _entry(test: Test, result: TestResult) -> ReportEntry:
         _got(result),
         _last_part(result.stderr_tail),
     )
+
+
+def _bare_entry(problem: Problem, test: Test, result: TestResult | None) -> BareEntry:
+    got = result.stdout_excerpt.strip() if result else ""
+    cut = f"{got[:MAX_EXCERPT_CHARACTERS]}..." if len(got) > MAX_EXCERPT_CHARACTERS else got
+    return BareEntry(test.input, test.outputs[0], cut, problem.io.kind == "stdio")
 
 
 def _got(result: TestResult) -> str:
@@ -218,6 +308,19 @@ def _last_part(stderr: str) -> str:
     if cut <= 0:
         return stderr
     return f"({cut} characters before) ...{stderr[cut:]}"
+
+
+def _alone(template: str, problem: Problem, **context: object) -> tuple[Message, ...]:
+    """Ask as if nobody else were asked."""
+    return (
+        Message(role="system", content=_render("alternatives/system", {})),
+        Message(
+            role="user",
+            content=_render(
+                f"alternatives/{template}", {"problem": problem, "show_tests": True, **context}
+            ),
+        ),
+    )
 
 
 def _messages(template: str, **context: object) -> tuple[Message, ...]:

@@ -50,12 +50,14 @@ class Manner:
     sample: int
     is_structured: bool = False
     """Whether replies are held to their layouts."""
+    num_asks: int = NUM_ASKS
+    """How often a question is asked at most."""
 
 
 def ask(
     questions: Sequence[Question[T]], manner: Manner, record: Callable[[Call], None]
 ) -> list[T | None]:
-    """Return each question's value, or None where both replies could not be parsed.
+    """Return each question's value, or None where no reply could be parsed.
 
     All questions go to the engine together, then those that failed. The second ask has a number
     and a seed of its own and is warmer, since a cold model would only repeat itself.
@@ -65,7 +67,7 @@ def ask(
     """
     values: list[T | None] = [None] * len(questions)
     unanswered = list(range(len(questions)))
-    for re_ask in range(NUM_ASKS):
+    for re_ask in range(manner.num_asks):
         requests = [request(questions[i], manner, re_ask) for i in unanswered]
         completions = manner.engine.complete(requests) if requests else []
         failed: list[int] = []

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 import typer
 
 from mapcoder_lite.cli import (
+    attribute,
     audit,
     backends,
     card,
@@ -43,6 +44,7 @@ VERBS: tuple[Callable[..., None], ...] = (
     grade.grade,
     repair.repair,
     report.report,
+    attribute.attribute,
     supervisors.supervisors,
     dataset.dataset,
     preferences.preferences,

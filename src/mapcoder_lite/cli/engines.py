@@ -17,12 +17,12 @@ from mapcoder_lite.jsonl import read_lines
 from mapcoder_lite.judge.calibration import Calibration, calibrate
 from mapcoder_lite.judge.judge import SandboxJudge
 from mapcoder_lite.judge.sandbox import Tier
-from mapcoder_lite.pipeline import Dials
 from mapcoder_lite.pocket.problems import Puzzle
 from mapcoder_lite.pocket.world import LABEL, WEIGHTS
 from mapcoder_lite.problem import Problem
 from mapcoder_lite.settings import EngineConfig, EngineKind, ServerKind, TraversalConfig
 from mapcoder_lite.trajectory import Completion, Engine, Request, Role, Watch
+from mapcoder_lite.traversals.attempt import Dials
 
 
 @contextmanager
@@ -148,6 +148,8 @@ def dials(settings: Config) -> Dials:
         retry_temperature=traversal.retry_temperature,
         structured=traversal.structured,
         language=settings.run.language,
+        traversal=traversal.name,
+        defects=traversal.active_defects,
     )
 
 

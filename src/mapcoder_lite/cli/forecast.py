@@ -55,7 +55,9 @@ def owings_of(settings: Config, work: Work, owed: Sequence[Unit]) -> list[Owing]
         mine = [unit for unit in owed if unit.sample % num_turns == turn]
         num_untested = sum(unit.problem_id in untested for unit in mine)
         num_tested = len(mine) - num_untested
-        owings.append(Owing(num_tested, num_untested, traversal.k, traversal.t, turn))
+        owings.append(
+            Owing(num_tested, num_untested, traversal.k, traversal.t, turn, traversal.name)
+        )
     return owings
 
 

@@ -9,13 +9,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from mapcoder_lite.attribution import Lattice, sets_of
 from mapcoder_lite.calls import StoredCall
 from mapcoder_lite.cli.forecast import amount_lines, pace_of, table_lines, written
 from mapcoder_lite.cli.forecast_repair import prompt_sizes
 from mapcoder_lite.config import Config
 from mapcoder_lite.curation.baselines import always_coder, at_random, majority
 from mapcoder_lite.curation.bench import Graded
-from mapcoder_lite.curation.counterfactual import Lattice, replay_of, replay_units, sets_of
+from mapcoder_lite.curation.counterfactual import replay_of, replay_units
 from mapcoder_lite.curation.injection import Faults, injection_of, injection_units
 from mapcoder_lite.curation.label import Label
 from mapcoder_lite.engine.prices import prices_of
@@ -50,13 +51,14 @@ class Bill:
 
     @property
     def shape(self) -> Owing:
-        """No attempt, of the run's k and t."""
-        return Owing(0, 0, self.settings.traversal.k, self.settings.traversal.t)
+        """No attempt, of the run's traversal."""
+        dials = self.settings.traversal
+        return Owing(0, 0, dials.k, dials.t, traversal=dials.name)
 
     def attempts(self, units: Sequence[Unit]) -> Owing:
         """Return attempts to be made, by whether their problems have public tests."""
         untested = sum(not self.run.problems[unit.problem_id].public_tests for unit in units)
-        return Owing(len(units) - untested, untested, self.shape.k, self.shape.t)
+        return replace(self.shape, num_tested=len(units) - untested, num_untested=untested)
 
     def engines(self, settings: Config) -> Engines:
         """Return who answers, as a configuration says it; tokens are those of the run."""
@@ -104,6 +106,26 @@ def foreseen_replay(
     Raises:
         StoreError: a line of the run or of a stage is damaged.
     """
+    truth, labelling = _replays(bill, teacher, lattice, num_replays)
+    labelling += "; none or all of the failures are labelled, until that is known"
+    return _whole(bill, truth, [*bill.run.failed], bill.run.failed.values(), labelling)
+
+
+def foreseen_attribution(
+    bill: Bill, teacher: Config, lattice: Lattice, num_replays: int
+) -> SupervisorsForecast:
+    """Return what attribution by replay alone will take; nothing is written.
+
+    Raises:
+        StoreError: a line of the run or of the stage is damaged.
+    """
+    truth, labelling = _replays(bill, teacher, lattice, num_replays)
+    said = [labelling, "an unreadable reply is asked for once more, which is not counted"]
+    return supervisors_forecast([truth], [], bill.engines(bill.settings), bill.shape, said)
+
+
+def _replays(bill: Bill, teacher: Config, lattice: Lattice, num_replays: int) -> tuple[Stage, str]:
+    """The stage of replays, and what its numbers rest on."""
     units, done = replay_units(bill.run.failed, lattice, num_replays), bill.done("truth")
     draws = {unit: Unit(unit.problem_id, replay_of(unit).draws) for unit in units}
     owed = {draw for unit, draw in draws.items() if unit not in done}
@@ -115,13 +137,9 @@ def foreseen_replay(
         bill.engines(bill.settings),
         bill.engines(teacher),
     )
-    return _whole(
-        bill,
-        truth,
-        [*bill.run.failed],
-        bill.run.failed.values(),
+    return truth, (
         f"labels: {len(units)} replays of {len(bill.run.failed)} failures, equal questions asked "
-        "once; none or all of the failures are labelled, until that is known",
+        "once"
     )
 
 

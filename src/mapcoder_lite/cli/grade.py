@@ -87,7 +87,7 @@ def _work(header: "RunHeader", run: Path) -> "Work":
     from mapcoder_lite.data.problem_json import read_hidden_tests, read_problems
     from mapcoder_lite.errors import InputError
     from mapcoder_lite.jsonl import read_lines
-    from mapcoder_lite.store import RunProblem
+    from mapcoder_lite.run_problem import RunProblem
     from mapcoder_lite.work import samples_of
 
     files = header.config.run

@@ -54,13 +54,15 @@ def header(settings: "Config", work: "Work", engine: "Engine") -> "RunHeader":
     from mapcoder_lite.agents.prompt import prompts_digest
     from mapcoder_lite.origin import source_commit
     from mapcoder_lite.store import RunHeader
+    from mapcoder_lite.traversal import TraversalName
 
+    is_other = settings.traversal.name is not TraversalName.MAPCODER
     return RunHeader(
         config=settings,
         config_digest=settings.digest,
         problems_digest=work.digest,
         engine_identity=engine.identity,
-        prompts_digest=prompts_digest(),
+        prompts_digest=prompts_digest(with_alternatives=is_other),
         version=__version__,
         commit=source_commit(),
     )

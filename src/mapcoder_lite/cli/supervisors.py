@@ -4,7 +4,6 @@ Knows: which engines stand for student, teacher and supervisors, what is written
 Does not know: how failures are labelled, how numbers are made.
 """
 
-import sys
 from contextlib import ExitStack
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,11 +12,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mapcoder_lite.cli import options, terminal
+from mapcoder_lite.cli import bench, options, terminal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from contextlib import AbstractContextManager
 
     from mapcoder_lite.config import Config
     from mapcoder_lite.curation.accuracy import Answers, SupervisorTable
@@ -25,7 +23,6 @@ if TYPE_CHECKING:
     from mapcoder_lite.curation.injection import Faults
     from mapcoder_lite.curation.label import Label
     from mapcoder_lite.problem import Problem
-    from mapcoder_lite.runner import Progress
     from mapcoder_lite.settings import EngineConfig
     from mapcoder_lite.store import Unit
     from mapcoder_lite.trajectory import Engine, Trajectory
@@ -130,10 +127,11 @@ def supervisors(
 
 
 def _foresee(wish: Wish, folder: Path, json: bool) -> None:
+    from mapcoder_lite.attribution import Lattice
     from mapcoder_lite.cli import forecast_supervisors as forecasts
-    from mapcoder_lite.curation.counterfactual import Lattice, refuse_too_few
+    from mapcoder_lite.curation.counterfactual import refuse_too_few
 
-    graded, problems = _read(wish)
+    graded, problems = bench.read(wish.run, wish.settings)
     bill = forecasts.Bill(wish.settings, graded, folder, wish.supervisors)
     if wish.truth is How.INJECTION:
         faults = _faults(wish, graded, problems)
@@ -149,12 +147,9 @@ def _foresee(wish: Wish, folder: Path, json: bool) -> None:
 def _settings(run: Path, config: options.Files, overrides: options.Overrides) -> "Config":
     """The run's own, but for what is said; no budget is promised that no stage would keep."""
     from mapcoder_lite.errors import ConfigError
-    from mapcoder_lite.jsonl import read_record
     from mapcoder_lite.settings import BudgetConfig
-    from mapcoder_lite.store import RunHeader
 
-    made = read_record(run / "config.json", RunHeader).config
-    settings = options.resolve(config, overrides, made.unbudgeted)
+    settings = bench.run_settings(run, config, overrides)
     if settings.budget != BudgetConfig():
         raise ConfigError(
             "budget.* is not counted by `mapcoder supervisors`, which asks several engines in "
@@ -187,96 +182,42 @@ _OTHER_FOLDERS = ("truth", "resampling", "always-coder", "majority", "random", "
 
 def _finished(wish: Wish, folder: Path) -> "SupervisorTable":
     """Carry everything out, or end with what is owed."""
-    from mapcoder_lite.curation.bench import Unfinished
-
-    try:
-        return _measured(wish, folder)
-    except Unfinished as error:
-        terminal.say(f"{error}; they are not scored. The same command goes on", "yellow")
-        sys.exit(9)
-    except KeyboardInterrupt:
-        terminal.say(f"interrupted; what is done stands in {folder}: the same command goes on")
-        sys.exit(130)
-
-
-def _measured(wish: Wish, folder: Path) -> "SupervisorTable":
-    from mapcoder_lite.cli import engines
-    from mapcoder_lite.curation.bench import Bench, self_tested
-    from mapcoder_lite.errors import StoreError
-
-    graded, problems = _read(wish)
-    student = wish.settings
-    with ExitStack() as stack:
-        judge = stack.enter_context(engines.opened_judge(wish.settings))
-        engine = stack.enter_context(_opened(student, problems))
-        if engine.identity != graded.header.engine_identity:
-            raise StoreError(
-                f"{wish.run} was made by {graded.header.engine_identity}, and its settings now "
-                f"give {engine.identity}: its attempts cannot be made again by that"
-            )
-        bench = Bench(
-            graded,
-            folder,
-            engine,
-            judge,
-            engines.dials(student),
-            self_tested(judge, student.run.language),
-            num_threads=wish.settings.run.concurrency,
-            max_errors=wish.settings.run.max_errors,
-            on_unit=_show,
-        )
-        return _table(wish, bench, stack, problems)
-
-
-def _read(wish: Wish) -> "tuple[Graded, Sequence[Problem]]":
-    """Read the run and the problems it was made of, which -s may say to have moved."""
-    from mapcoder_lite.curation.bench import graded_run
-    from mapcoder_lite.data.problem_json import read_hidden_tests, read_problems
-    from mapcoder_lite.errors import ConfigError, InputError
-
-    wanted = wish.settings.run
-    if wanted.problems is None:
-        raise InputError(f"{wish.run} does not say where its problems are: -s run.problems=FILE")
-    known = read_problems(Path(wanted.problems))[: wanted.limit]
-    tests = read_hidden_tests(Path(wanted.hidden_tests)) if wanted.hidden_tests else None
-    graded = graded_run(wish.run, known, tests)
-    if wish.settings.traversal != graded.header.config.traversal:
-        raise ConfigError(
-            f"attempts are made again as {wish.run} made them, yet the traversal would differ: "
-            "leave it out of -c and -s"
-        )
-    return graded, known
+    graded, problems = bench.read(wish.run, wish.settings)
+    with bench.ending(folder), ExitStack() as stack:
+        opened = bench.opened(stack, graded, wish.settings, problems, folder)
+        return _table(wish, opened, stack, problems)
 
 
 def _table(
-    wish: Wish, bench: "Bench", stack: ExitStack, problems: "Sequence[Problem]"
+    wish: Wish, measured: "Bench", stack: ExitStack, problems: "Sequence[Problem]"
 ) -> "SupervisorTable":
     from mapcoder_lite.curation import accuracy
     from mapcoder_lite.curation.label import Truth
     from mapcoder_lite.jsonl import write_lines
 
-    bench.folder.mkdir(parents=True, exist_ok=True)
+    measured.folder.mkdir(parents=True, exist_ok=True)
     injections = replays = None
     if wish.truth is How.INJECTION:
-        faults = _faults(wish, bench.run, problems)
-        labels, injections = bench.by_injection(
+        faults = _faults(wish, measured.run, problems)
+        labels, injections = measured.by_injection(
             faults, wish.faults.value, wish.faults_per_call, wish.replays
         )
     else:
-        from mapcoder_lite.curation.counterfactual import Lattice, refuse_too_few
+        from mapcoder_lite.attribution import Lattice
+        from mapcoder_lite.curation.counterfactual import refuse_too_few
 
         lattice = Lattice(wish.lattice.value)
         refuse_too_few(wish.replays, lattice)
-        teacher = stack.enter_context(_opened(_teacher(wish), problems))
-        labels, found, replays = bench.by_replay(teacher, lattice, wish.replays)
-        write_lines(bench.folder / "attributions.jsonl", found)
-    write_lines(bench.folder / "labels.jsonl", labels)
-    failures = bench.failures(labels)
-    _export(bench, labels, failures)
-    resampled = bench.resampled(failures)
+        teacher = stack.enter_context(bench.opened_engine(_teacher(wish), problems))
+        labels, found, replays = measured.by_replay(teacher, lattice, wish.replays)
+        write_lines(measured.folder / "attributions.jsonl", found)
+    write_lines(measured.folder / "labels.jsonl", labels)
+    failures = measured.failures(labels)
+    _export(measured, labels, failures)
+    resampled = measured.resampled(failures)
     answers = [
-        *_read_by_supervisors(wish, bench, stack, failures),
-        *bench.by_rules(labels, failures),
+        *_read_by_supervisors(wish, measured, stack, failures),
+        *measured.by_rules(labels, failures),
     ]
     return accuracy.table(
         str(wish.run),
@@ -302,38 +243,19 @@ def _faults(wish: Wish, graded: "Graded", problems: "Sequence[Problem]") -> "Fau
 
 def _teacher(wish: Wish) -> "Config":
     """The settings that the teacher's engine is opened with."""
-    from mapcoder_lite.config import Config
     from mapcoder_lite.errors import ConfigError
-    from mapcoder_lite.settings import EngineKind
 
     if wish.teacher is None:
         raise ConfigError(
             "--truth replay needs a teacher, who answers for the student's roles in turn: "
             "--teacher FILE with its [engine] section"
         )
-    is_script = wish.settings.engine.kind is EngineKind.TEACHER
-    if wish.settings.traversal.temperature == 0 and not is_script:
-        raise ConfigError(
-            f"{wish.run} was made at temperature 0, where every replay is the same one and no "
-            "share of them means anything: make it with -s traversal.temperature=0.7, or take "
-            "--truth injection"
-        )
-    return Config(engine=wish.teacher, traversal=wish.settings.traversal)
-
-
-def _opened(settings: "Config", problems: "Sequence[Problem]") -> "AbstractContextManager[Engine]":
-    """Open the engine of a configuration, once it is known that its server can do it."""
-    from mapcoder_lite.cli import engines, preflight
-
-    ready = preflight.prepare(settings, problems)
-    for line in ready.lines:
-        terminal.say(f"server    {line}", "yellow")
-    return engines.opened_engine(ready.settings, problems)
+    return bench.teacher_settings(wish.run, wish.settings, wish.teacher)
 
 
 def _read_by_supervisors(
     wish: Wish,
-    bench: "Bench",
+    measured: "Bench",
     stack: ExitStack,
     failures: "dict[Unit, Trajectory]",
 ) -> "list[Answers]":
@@ -342,26 +264,28 @@ def _read_by_supervisors(
     from mapcoder_lite.curation.accuracy import Answers
     from mapcoder_lite.curation.supervisor import ModelSupervisor
 
-    problems = list(bench.run.problems.values())
+    problems = list(measured.run.problems.values())
     answers: list[Answers] = []
     for name, settings in wish.supervisors.items():
         config = engines.supervising(settings, wish.settings)
-        engine = stack.enter_context(_opened(config, problems))
+        engine = stack.enter_context(bench.opened_engine(config, problems))
 
         def supervisor(stored: "Stored", engine: "Engine" = engine) -> "Supervisor":
             sampling, retry = wish.settings.repair.sampling, wish.settings.traversal
             return ModelSupervisor(stored(engine), sampling, retry.retry_temperature)
 
-        said = bench.corrections(name, engine.identity, supervisor, failures)
+        said = measured.corrections(name, engine.identity, supervisor, failures)
         answers.append(Answers(name, False, said))
     return answers
 
 
-def _export(bench: "Bench", labels: "Sequence[Label]", failures: "dict[Unit, Trajectory]") -> None:
+def _export(
+    measured: "Bench", labels: "Sequence[Label]", failures: "dict[Unit, Trajectory]"
+) -> None:
     """Write the labelled failures in the form of Who&When."""
     from mapcoder_lite.curation import whowhen
 
-    folder, run = bench.folder / "who-and-when", bench.run
+    folder, run = measured.folder / "who-and-when", measured.run
     passing = run.passing.values()
     num_written = whowhen.write_labelled(folder, labels, run.problems, failures, passing)
     terminal.say(f"labels    {len(labels)} failures; {num_written} written to {folder}")
@@ -370,18 +294,6 @@ def _export(bench: "Bench", labels: "Sequence[Label]", failures: "dict[Unit, Tra
             f"{len(labels) - num_written} are not: replays name a role, and no step",
             "yellow",
         )
-
-
-def _show(stage: str, progress: "Progress") -> None:
-    result = progress.result
-    if result.fault is not None:
-        terminal.say(
-            f"{stage}: {result.unit.problem_id} {result.unit.sample}: ERROR, owed again: "
-            f"{result.fault}",
-            "yellow",
-        )
-    elif progress.num_ended % 100 == 0 or progress.num_ended == progress.num_owed:
-        terminal.say(f"{stage}: {progress.num_ended} of {progress.num_owed}")
 
 
 def _report(table: "SupervisorTable", folder: Path, json: bool) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Literal
 
-from mapcoder_lite.curation.counterfactual import Lattice
+from mapcoder_lite.attribution import Lattice
 from mapcoder_lite.curation.injection import InjectionTally
 from mapcoder_lite.curation.label import Label, Truth
 from mapcoder_lite.errors import InputError

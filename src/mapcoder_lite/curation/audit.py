@@ -29,11 +29,7 @@ from mapcoder_lite.curation.rejudging import Rejudged
 from mapcoder_lite.curation.shift import NUM_DRAWS, SEED, Population, Shift
 from mapcoder_lite.errors import InputError
 from mapcoder_lite.problem import Record
-from mapcoder_lite.store import RunProblem
-
-BAND_WIDTH = 200
-UNRATED = "unrated"
-UNTAGGED = "untagged"
+from mapcoder_lite.run_problem import RunProblem, band_of, tags_of
 
 StageName = Literal["problems", "attempts", "passed", "rows", "student"]
 LabelsOf = Callable[[RunProblem], tuple[str, ...]]
@@ -156,25 +152,6 @@ def audit(paths: Sequence[Path], folder: Path, *, student: Path | None = None) -
         ratings=_bias(evidence, band_of),
         recalls=recalls.recalls(),
     )
-
-
-def tags_of(problem: RunProblem) -> tuple[str, ...]:
-    """Return a problem's tags, each once."""
-    return tuple(dict.fromkeys(problem.tags)) or (UNTAGGED,)
-
-
-def band_of(problem: RunProblem) -> tuple[str]:
-    """Return the rating band of a problem, as `1200-1399`."""
-    if problem.difficulty is None:
-        return (UNRATED,)
-    low = problem.difficulty // BAND_WIDTH * BAND_WIDTH
-    return (f"{low}-{low + BAND_WIDTH - 1}",)
-
-
-def band_order(band: str) -> tuple[int, str]:
-    """Sort key of bands: by rating, the unrated last."""
-    low = band.rpartition("-")[0]
-    return (int(low), band) if low else (1 << 30, band)
 
 
 def _stages(

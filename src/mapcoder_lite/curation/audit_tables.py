@@ -8,12 +8,13 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from mapcoder_lite.curation.audit import Audit, LabelBias, band_order
+from mapcoder_lite.curation.audit import Audit, LabelBias
 from mapcoder_lite.curation.funnel import Stage
 from mapcoder_lite.curation.odds import PassOdds
 from mapcoder_lite.curation.recalls import Diversity, Recalls
 from mapcoder_lite.curation.rejudging import Rejudged
 from mapcoder_lite.curation.shift import Shift
+from mapcoder_lite.run_problem import band_order
 from mapcoder_lite.statistics import Rate
 
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>()#+!|&~$])")

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mapcoder_lite import pipeline, runner
+from mapcoder_lite.attribution import Attribution, Lattice
 from mapcoder_lite.curation import counterfactual, injection
 from mapcoder_lite.curation.accuracy import Answers, ReplayTally
 from mapcoder_lite.curation.baselines import always_coder, at_random, majority
-from mapcoder_lite.curation.counterfactual import Attribution, Lattice
 from mapcoder_lite.curation.injection import Faults, InjectionTally
 from mapcoder_lite.curation.intact import open_intact
 from mapcoder_lite.curation.label import Label
@@ -27,11 +27,11 @@ from mapcoder_lite.errors import InputError
 from mapcoder_lite.example import Blame, Correction
 from mapcoder_lite.jsonl import read_lines, read_record, write_lines
 from mapcoder_lite.judge.selftest import SelftestReport, refuse_untrusted, run_selftest
-from mapcoder_lite.pipeline import Dials
 from mapcoder_lite.problem import HiddenTests, Language, Problem
 from mapcoder_lite.runner import Progress, SolveUnit, Threads, Worker
 from mapcoder_lite.store import RunDirectory, RunHeader, Unit
 from mapcoder_lite.trajectory import Call, Engine, FormatFailure, Grade, Trajectory
+from mapcoder_lite.traversals.attempt import Dials
 from mapcoder_lite.verdict import Judge, Verdict
 from mapcoder_lite.work import Work, samples_of
 

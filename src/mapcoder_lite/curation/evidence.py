@@ -13,7 +13,8 @@ from mapcoder_lite.curation.intact import open_intact
 from mapcoder_lite.errors import InputError, StoreError
 from mapcoder_lite.example import Correction, Example, Provenance
 from mapcoder_lite.jsonl import read_lines, read_record
-from mapcoder_lite.store import RunHeader, RunProblem, Unit
+from mapcoder_lite.run_problem import RunProblem
+from mapcoder_lite.store import RunHeader, Unit
 from mapcoder_lite.trajectory import CallKind, Grade, Role, Trajectory, digest
 from mapcoder_lite.verdict import Verdict
 

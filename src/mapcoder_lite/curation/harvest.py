@@ -14,7 +14,8 @@ from mapcoder_lite.curation.steps import steps_that_count
 from mapcoder_lite.errors import InputError
 from mapcoder_lite.example import Correction, Example, Provenance, RowTokens
 from mapcoder_lite.jsonl import read_lines
-from mapcoder_lite.store import RunHeader, RunProblem, Unit
+from mapcoder_lite.run_problem import RunProblem
+from mapcoder_lite.store import RunHeader, Unit
 from mapcoder_lite.trajectory import Call, Grade, Message, Trajectory
 from mapcoder_lite.verdict import Verdict
 

@@ -19,10 +19,10 @@ from mapcoder_lite.curation.label import Label, Truth
 from mapcoder_lite.curation.rerun import forked, renumbered
 from mapcoder_lite.curation.steps import steps_that_count
 from mapcoder_lite.errors import InputError
-from mapcoder_lite.pipeline import Dials
 from mapcoder_lite.problem import Problem, Record
 from mapcoder_lite.store import Unit
 from mapcoder_lite.trajectory import Call, CallKind, Completion, Engine, Grade, Role, Trajectory
+from mapcoder_lite.traversals.attempt import Dials
 from mapcoder_lite.verdict import Judge, Verdict
 
 SCHEMA_VERSION = 1

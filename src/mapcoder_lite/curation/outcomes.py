@@ -79,7 +79,7 @@ def _ground(
             if _is_spent(trajectory, call.plan_index):
                 return Ground.SPENT
             return Ground.CORRECTED if is_on_path else None
-        case CallKind.CONFIDENCE:
+        case CallKind.CONFIDENCE | CallKind.TRACE:
             return None  # a right one is followed by a failure far more often than a wrong one
         case CallKind.CODING | CallKind.DEBUGGING:
             return _program_ground(call, trajectory, has_passed=has_passed)

@@ -11,10 +11,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from mapcoder_lite.curation.audit import Audit, LabelBias, band_order
+from mapcoder_lite.curation.audit import Audit, LabelBias
 from mapcoder_lite.curation.funnel import Stage
 from mapcoder_lite.curation.odds import PassOdds
 from mapcoder_lite.figures import colour, figure_of, write_figures
+from mapcoder_lite.run_problem import band_order
 
 NUM_TAGS = 24
 """The most frequent tags are drawn; the table has all."""

@@ -17,7 +17,6 @@ from mapcoder_lite.curation.supervisor import Supervisor
 from mapcoder_lite.engine.replay import ReplayEngine
 from mapcoder_lite.errors import SandboxError
 from mapcoder_lite.example import Blame, Correction
-from mapcoder_lite.pipeline import Dials
 from mapcoder_lite.problem import HiddenTests, Problem
 from mapcoder_lite.store import Unit
 from mapcoder_lite.trajectory import (
@@ -31,6 +30,7 @@ from mapcoder_lite.trajectory import (
     Watch,
     digest,
 )
+from mapcoder_lite.traversals.attempt import Dials
 from mapcoder_lite.verdict import Judge, Verdict
 
 

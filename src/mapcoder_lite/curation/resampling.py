@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from mapcoder_lite.errors import ConfigError
+from mapcoder_lite.run_problem import RunProblem
 from mapcoder_lite.runner import FollowUp
 from mapcoder_lite.settings import RunConfig
-from mapcoder_lite.store import RunProblem, Unit
+from mapcoder_lite.store import Unit
 from mapcoder_lite.trajectory import Grade
 from mapcoder_lite.verdict import Verdict
 

@@ -41,6 +41,7 @@ _ENDS = {
     StopReason.NO_RECALL: "no reply of retrieval could be read",
     StopReason.NO_PLAN: "no reply of planning could be read",
     StopReason.NO_PROGRAM: "no reply of coding held a program",
+    StopReason.LOST: "a reply could not be read",
     StopReason.TOO_LONG: "a prompt did not fit the model's context",
 }
 
@@ -171,8 +172,11 @@ def _title(call: Call) -> str:
             return f"planning, plan {call.plan_index}"
         case CallKind.CONFIDENCE:
             return f"planning, confidence in plan {call.plan_index}"
+        case CallKind.TRACE:
+            return f"planning, trace of plan {call.plan_index}"
         case CallKind.CODING:
-            return f"coding, plan {call.plan_index}"
+            is_planned = call.plan_index is not None
+            return f"coding, plan {call.plan_index}" if is_planned else "coding, without a plan"
         case CallKind.DEBUGGING:
             return f"debugging, plan {call.plan_index}, round {call.round}"
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from mapcoder_lite.errors import StoreError
-from mapcoder_lite.evaluation.metrics import RunFiles, is_internal, open_run
+from mapcoder_lite.evaluation.run_files import RunFiles, is_internal, open_run
 from mapcoder_lite.problem import Record
 from mapcoder_lite.statistics import mcnemar
 

@@ -14,6 +14,7 @@ from mapcoder_lite.engine.prices import Prices, cost
 from mapcoder_lite.problem import Record
 from mapcoder_lite.settings import PriceConfig
 from mapcoder_lite.trajectory import Role, Usage
+from mapcoder_lite.traversal import TraversalName
 
 SCHEMA_VERSION = 1
 _SECONDS_AN_HOUR = 3600
@@ -102,19 +103,45 @@ class Owing:
     t: int
     turn: int = 0
     """Which teacher's, as `Prices` counts them."""
+    traversal: TraversalName = TraversalName.MAPCODER
 
     def calls(self, role: Role) -> Range:
-        """Return a role's calls without second asks (MapCoder 2405.11403: 2+2k to 1+2k+k(1+t))."""
-        num_units = self.num_tested + self.num_untested
+        """Return a role's calls without second asks (MapCoder 2405.11403: 2+2k to 1+2k+k(1+t)).
+
+        Defects of the original are not reckoned with.
+        """
+        tested, untested = self.calls_a_unit(role), self.calls_a_unit(role, is_tested=False)
+        return Range(
+            low=self.num_tested * tested.low + self.num_untested * untested.low,
+            high=self.num_tested * tested.high + self.num_untested * untested.high,
+        )
+
+    def calls_a_unit(self, role: Role, *, is_tested: bool = True) -> Range:
+        """Return a role's calls in one attempt at a problem with, or without, public tests."""
+        match self.traversal:
+            case TraversalName.DIRECT | TraversalName.COT | TraversalName.ANALOGICAL:
+                return _exactly(1 if role is Role.CODING else 0)
+            case TraversalName.SELF_PLANNING:
+                return _exactly(1 if role in (Role.PLANNING, Role.CODING) else 0)
+            case TraversalName.DRAFT_FIRST:
+                is_draft = role is Role.CODING
+                later = self._of_agents(role, is_tested=True).high if is_tested else 0
+                return Range(low=is_draft, high=is_draft + later)
+            case TraversalName.TRACED if role is Role.PLANNING and not is_tested:
+                return _exactly(self.k)  # nothing to trace
+            case _:
+                return self._of_agents(role, is_tested=is_tested)
+
+    def _of_agents(self, role: Role, *, is_tested: bool) -> Range:
         match role:
             case Role.RETRIEVAL:
-                return Range(low=num_units, high=num_units)
+                return _exactly(1)
             case Role.PLANNING:
-                return Range(low=2 * self.k * num_units, high=2 * self.k * num_units)
+                return _exactly(2 * self.k)
             case Role.CODING:
-                return Range(low=num_units, high=self.k * self.num_tested + self.num_untested)
+                return Range(low=1, high=self.k if is_tested else 1)
             case Role.DEBUGGING:
-                return Range(low=0, high=self.k * self.t * self.num_tested)
+                return Range(low=0, high=self.k * self.t if is_tested else 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,11 +296,14 @@ def _usage_of_a_million(mean: Mean) -> Usage:
 def _assumptions(
     owings: Sequence[Owing], seen: Seen | None, prices: Prices, pace: Pace, *, has_hours: bool
 ) -> Iterable[str]:
-    k, t = owings[0].k, owings[0].t
+    each = [(role, owings[0].calls_a_unit(role)) for role in Role]
+    asked = [f"{role} {_bounds(calls)}" for role, calls in each if calls.high]
     yield (
-        f"calls a unit: retrieval 1, planning {2 * k}, coding 1 to {k}, debugging 0 to {k * t}; an "
+        f"calls a unit: {', '.join(asked)}; an "
         "unreadable reply is asked for once more, which is not counted, nor are failed tries"
     )
+    if owings[0].traversal is TraversalName.ORIGINAL:
+        yield "calls a unit are those of mapcoder: what the original's defects change is not known"
     num_untested = sum(owing.num_untested for owing in owings)
     if num_untested:
         yield f"{num_untested} units have no public tests and end with their first program"
@@ -296,6 +326,15 @@ def _assumptions(
         yield f"hours: {pace.least} to {pace.most} calls at a time, as slow as so far; no judging"
     else:
         yield "hours: unknown until a call has been timed"
+
+
+def _exactly(calls: int) -> Range:
+    return Range(low=calls, high=calls)
+
+
+def _bounds(calls: Range) -> str:
+    low, high = f"{calls.low:g}", f"{calls.high:g}"
+    return low if low == high else f"{low} to {high}"
 
 
 def _times(calls: Range, factors: Sequence[float]) -> Range:

@@ -26,6 +26,7 @@ from mapcoder_lite.evaluation.forecast import (
 )
 from mapcoder_lite.settings import PriceConfig
 from mapcoder_lite.trajectory import Role
+from mapcoder_lite.traversal import TraversalName
 
 BYTES_A_TOKEN = 4
 """Of English and code, roughly, where no tokenizer has counted."""
@@ -154,8 +155,7 @@ def answered_anew(owings: Sequence[Owing], rounds: int, student: Engines) -> lis
 def _assumptions(
     owings: Sequence[Owing], student: Engines, supervisor: Supervising
 ) -> Iterable[str]:
-    k, t = owings[0].k, owings[0].t
-    yield from blame_assumptions(k, t)
+    yield from blame_assumptions(owings[0])
     if student.seen is None:
         yield (
             "tokens a call of the student: 576 to 1,266 of prompts, 234 to 466 of replies, the "
@@ -169,13 +169,19 @@ def _assumptions(
     yield from supervisor.assumptions
 
 
-def blame_assumptions(k: int, t: int) -> Iterable[str]:
+def blame_assumptions(shape: Owing) -> Iterable[str]:
     """Say how many calls a round takes (MapCoder-Lite 2509.17489: what is upstream replays)."""
+    k, t = shape.k, shape.t
     coded = k * (1 + t)
+    by_blame = (
+        f" by what is blamed: retrieval {1 + 2 * k + coded}, a plan {2 + coded}, a confidence "
+        f"{1 + (k - 1) * (1 + t)}, a program {coded}"
+    )
+    is_ours = shape.traversal is TraversalName.MAPCODER
     yield (
-        f"calls of the student a round, at most by what is blamed: retrieval {1 + 2 * k + coded}, "
-        f"a plan {2 + coded}, a confidence {1 + (k - 1) * (1 + t)}, a program {coded}; what was "
-        "recorded and rests on nothing new replays; a supervisor's reply of no use takes none"
+        f"calls of the student a round, at most{by_blame if is_ours else ' those of an attempt'}; "
+        "what was recorded and rests on nothing new replays; a supervisor's reply of no use takes "
+        "none"
     )
     yield (
         "an unreadable reply is asked for once more, the supervisor's too, which is not counted, "

@@ -152,7 +152,7 @@ def supervisors_forecast(
     shape: Owing,
     assumptions: Iterable[str],
 ) -> SupervisorsForecast:
-    """Add the stages up; `shape` says k and t, `assumptions` what the labels rest on."""
+    """Add the stages up; `shape` says k and t, `assumptions` what the first one rests on."""
     demands = [demand for stage in stages for demand in stage.demands]
     in_hours = hours(demands)
     return SupervisorsForecast(
@@ -162,7 +162,7 @@ def supervisors_forecast(
         roles=by_role(demands),
         assumptions=(
             *assumptions,
-            *blame_assumptions(shape.k, shape.t),
+            *(blame_assumptions(shape) if len(stages) > 1 else ()),
             *_tokens(student),
             *dict.fromkeys(said for one in supervisors for said in one.assumptions),
             *_money_and_time(demands, student, has_hours=in_hours is not None),

@@ -12,14 +12,9 @@ from typing import Literal, TypeVar
 from mapcoder_lite.config import differences
 from mapcoder_lite.errors import StoreError
 from mapcoder_lite.evaluation.compare import Pairs, first_samples, pairs_of
-from mapcoder_lite.evaluation.metrics import (
-    Costs,
-    Metrics,
-    RoleFailures,
-    RunFiles,
-    measure,
-    open_run,
-)
+from mapcoder_lite.evaluation.costs import Costs, RoleFailures
+from mapcoder_lite.evaluation.metrics import Metrics, measure
+from mapcoder_lite.evaluation.run_files import RunFiles, open_run
 from mapcoder_lite.problem import Record
 from mapcoder_lite.statistics import Rate, clustered, holm, rate, sign_flip
 from mapcoder_lite.trajectory import Role
@@ -214,7 +209,7 @@ def _paired(one: _Finished, other: _Finished, pairs: Pairs, p_corrected: float) 
 def _row(one: _Finished, first: _Finished, common: frozenset[str]) -> RungRow:
     metrics, passed = one.metrics, one.passed
     num_passed = sum(passed.values())
-    total = _times(metrics.costs, metrics.num_solved_units)
+    units_a_pass = metrics.num_solved_units / num_passed if num_passed else None
     return RungRow(
         name=one.rung.name,
         words=one.rung.words,
@@ -223,20 +218,10 @@ def _row(one: _Finished, first: _Finished, common: frozenset[str]) -> RungRow:
         unreadable=rate(metrics.num_unreadable, metrics.num_solved_units, with_interval=True),
         roles=metrics.roles,
         costs=metrics.costs,
-        costs_a_pass=_times(total, 1 / num_passed) if num_passed else None,
+        costs_a_pass=metrics.costs.times(units_a_pass) if units_a_pass else None,
         num_parameters=one.rung.num_parameters,
         num_rows=one.rung.num_rows,
         settings=differences(first.run.header.config, one.run.header.config),
-    )
-
-
-def _times(costs: Costs, factor: float) -> Costs:
-    return Costs(
-        calls=costs.calls * factor,
-        prompt_tokens=costs.prompt_tokens * factor,
-        completion_tokens=costs.completion_tokens * factor,
-        dollars=None if costs.dollars is None else costs.dollars * factor,
-        seconds=costs.seconds * factor,
     )
 
 

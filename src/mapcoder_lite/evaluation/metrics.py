@@ -1,76 +1,55 @@
 """The numbers of one run, from its run directory alone.
 
-Knows: what counts as passed, what is left out and said, the sound subset.
-Does not know: how numbers are shown, how a run was made.
+Knows: what is counted, what is left out and said, the sound subset, the window of dates.
+Does not know: how each number comes about, how numbers are shown, how a run was made.
 """
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Container, Iterable, Mapping
+from datetime import date
 from pathlib import Path
 from typing import Literal
 
 from mapcoder_lite.calls import StoredCall
-from mapcoder_lite.engine.prices import Prices, prices_of
-from mapcoder_lite.errors import StoreError
-from mapcoder_lite.examination import Examination, passed_examination
-from mapcoder_lite.jsonl import read_lines, read_record
+from mapcoder_lite.engine.prices import prices_of
+from mapcoder_lite.evaluation.costs import Costs, RoleFailures, Spent, Tally, spent
+from mapcoder_lite.evaluation.run_files import ALL_DAYS, Window, is_internal, open_run
+from mapcoder_lite.evaluation.scores import (
+    Flakes,
+    LabelScore,
+    PassAtK,
+    Suspects,
+    rate_of,
+    scores_of,
+)
+from mapcoder_lite.examination import Examination
+from mapcoder_lite.jsonl import read_lines
 from mapcoder_lite.problem import Record
-from mapcoder_lite.statistics import Rate, rate
-from mapcoder_lite.store import RunHeader, RunProblem, Unit, light_grades
-from mapcoder_lite.trajectory import Call, Grade, Request, Role, StopReason, Trajectory, Usage
-from mapcoder_lite.verdict import Verdict
+from mapcoder_lite.statistics import Rate
+from mapcoder_lite.store import Unit
+from mapcoder_lite.trajectory import Grade, Role, Trajectory
 
-SCHEMA_VERSION = 1
-
-
-class RoleFailures(Record):
-    """How often a role's reply could not be read."""
-
-    num_calls: int
-    num_failures: int
-    kinds: dict[str, int]
-    """Failures by their stable short name."""
-
-
-class Costs(Record):
-    """What the units of a run cost, as means over solved units.
-
-    An answer that served twice counts twice here, and once in what was spent.
-    """
-
-    calls: float = 0.0
-    prompt_tokens: float = 0.0
-    completion_tokens: float = 0.0
-    dollars: float | None = None
-    """None = an engine has no price, or its server counts no tokens; never taken for nothing."""
-    seconds: float = 0.0
-
-
-class Spent(Record):
-    """What a run was answered in all its sittings, each stored answer once."""
-
-    calls: int
-    prompt_tokens: int
-    cached_tokens: int
-    """Of the prompt tokens: those that the server had read before."""
-    completion_tokens: int
-    dollars: float | None
-    """None = unknown, as above."""
-    num_reused: int
-    """Answers of earlier runs, which cost nothing again and are not in the sums."""
+SCHEMA_VERSION = 2
 
 
 class Metrics(Record):
     """metrics.json: everything that a report of one run says."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[2] = SCHEMA_VERSION
     run: str
     engine: str
     adapters: str | None = None
     """Which roles adapters answer, as `4 LoRA`; None: the run does not say."""
     examination: Examination
     """The judge's self-test; without one that was passed there are no metrics."""
+    since: date | None = None
+    """First day of publication that is counted; None = all since ever."""
+    until: date | None = None
+    """The last one; None = all until today."""
+    num_outside: int = 0
+    """Problems of the run that came out elsewhen: nothing here counts them, but `spent`."""
+    num_undated: int = 0
+    """Problems of the run left out because their day is not known."""
     num_problems: int
     num_samples: int
     """Attempts at every problem; pass@1 counts these alone."""
@@ -93,9 +72,26 @@ class Metrics(Record):
     passed_sound: Rate | None
     """The same over problems whose hidden tests have no known defect."""
     num_defective: int
+    pass_at_k: tuple[PassAtK, ...] = ()
+    """For round k up to the number of samples; none when the run does not grade."""
+    num_problems_passed: int = 0
+    """Problems with a scored attempt that passed: the divisor of `costs_a_pass`."""
+    tags: tuple[LabelScore, ...] = ()
+    """pass@1 by tag, the commonest first; none when the run does not grade."""
+    ratings: tuple[LabelScore, ...] = ()
+    """pass@1 by band of ratings, the lowest first; none when the run does not grade."""
+    suspects: Suspects | None = None
+    """None: the run does not grade, or is older than this."""
+    flakes: Flakes | None = None
+    """None: the run does not grade."""
     public: Rate
     """Of the same attempts, those whose program passed all public tests."""
     costs: Costs
+    """Means over units with a trajectory."""
+    costs_a_problem: Costs = Costs()
+    """Means over problems with a trajectory: all attempts at a problem together."""
+    costs_a_pass: Costs | None = None
+    """All that was used, divided by the problems passed; None = none was."""
     spent: Spent
     roles: dict[Role, RoleFailures]
     num_unreadable: int
@@ -105,209 +101,79 @@ class Metrics(Record):
     stops: dict[str, int]
 
 
-@dataclass(frozen=True, slots=True)
-class RunFiles:
-    """A run directory's small records; trajectories are streamed."""
-
-    path: Path
-    header: RunHeader
-    examination: Examination
-    problems: Mapping[str, RunProblem]
-    grades: Mapping[Unit, Grade]
-    """Without the single tests' results, which would fill the memory."""
-
-    def trajectories(self) -> Iterator[Trajectory]:
-        """Every trajectory, one at a time."""
-        return read_lines(self.path / "trajectories.jsonl", Trajectory)
-
-    @property
-    def is_graded(self) -> bool:
-        """Whether the run was given hidden tests."""
-        return any(p.num_hidden_tests is not None for p in self.problems.values())
-
-
-def measure(path: Path, *, has_intervals: bool = True) -> Metrics:
+def measure(path: Path, *, window: Window = ALL_DAYS, has_intervals: bool = True) -> Metrics:
     """Read a run directory, complete or not, and count.
 
     Raises:
         StoreError: it is no run directory, or a line is damaged.
         SandboxError: its judge failed the self-test, or was never examined.
+        InputError: no problem of the run came out within the window.
         ConfigError: intervals are asked for and statsmodels is absent.
     """
-    run = open_run(path)
+    run = open_run(path, window)
     settings = run.header.config.run
     prices = prices_of(run.header.config, is_repair=run.header.source is not None)
-    tally = _Tally(settings.samples, prices)
+    tally = Tally(settings.samples, prices)
     for trajectory in run.trajectories():
         tally.add(trajectory)
-    # Samples of one problem depend on each other: the interval of independent units would lie.
-    with_interval = has_intervals and settings.samples == 1
-    scored = {u: g for u, g in run.grades.items() if u in tally.base and not is_internal(g)}
-    num_extra = len(tally.units) - len(tally.base)
-    sound = {u: g for u, g in scored.items() if run.problems[u.problem_id].defect is None}
+    grades = {unit: grade for unit, grade in run.grades.items() if unit in tally.units}
+    scores = None
+    if run.is_graded:
+        scores = scores_of(run.problems, grades, settings.samples, has_intervals)
+    num_extra = len(tally.units) - len(tally.on_samples)
+    num_passed = scores.num_problems_passed if scores else 0
     return Metrics(
         run=path.name,
         engine=run.header.engine_identity,
         adapters=run.header.adapters,
         examination=run.examination,
+        since=window.since,
+        until=window.until,
+        num_outside=run.num_outside,
+        num_undated=run.num_undated,
         num_problems=len(run.problems),
         num_samples=settings.samples,
         num_extra=num_extra,
         num_units=len(run.problems) * settings.samples + num_extra,
         num_solved_units=len(tally.units),
-        num_errors=len(_failed(path) - tally.units),
-        num_internal=sum(map(is_internal, run.grades.values())),
-        num_ungraded=len(tally.units - run.grades.keys()),
-        passed=_passed(scored.values(), with_interval) if run.is_graded else None,
-        passed_sound=_passed(sound.values(), with_interval) if run.is_graded else None,
+        num_errors=len(_failed(path, run.problems) - tally.units),
+        num_internal=sum(map(is_internal, grades.values())),
+        num_ungraded=len(tally.units - grades.keys()),
         num_defective=sum(p.defect is not None for p in run.problems.values()),
-        public=rate(tally.num_public, len(tally.base), with_interval),
-        costs=tally.costs,
-        spent=_spent(path, prices),
-        roles=tally.roles(),
+        public=rate_of(_by_problem(tally.on_samples), has_intervals),
+        costs=tally.costs.times(1 / max(1, len(tally.units))),
+        costs_a_problem=tally.costs.times(1 / max(1, len({u.problem_id for u in tally.units}))),
+        costs_a_pass=tally.costs.times(1 / num_passed) if num_passed else None,
+        spent=spent(read_lines(path / "calls.jsonl", StoredCall), prices),
+        roles=tally.roles(has_intervals),
         num_unreadable=tally.num_unreadable,
-        verdicts=_counted(_verdict(grade) for grade in run.grades.values()),
+        verdicts=_counted(_verdict(grade) for grade in grades.values()),
         stops=dict(tally.stops.most_common()),
+        num_problems_passed=num_passed,
+        passed=scores.rate() if scores else None,
+        passed_sound=scores.rate(scores.sound()) if scores else None,
+        pass_at_k=scores.pass_at_k(settings.samples) if scores else (),
+        tags=scores.tags() if scores else (),
+        ratings=scores.ratings() if scores else (),
+        suspects=scores.suspects() if scores else None,
+        flakes=scores.flakes() if scores else None,
     )
 
 
-def open_run(path: Path) -> RunFiles:
-    """Read a run directory's small files.
-
-    Raises:
-        StoreError: it is no run directory, or a line is damaged.
-        SandboxError: its judge failed the self-test, or was never examined.
-    """
-    header = read_record(path / "config.json", RunHeader)
-    examination = passed_examination(path)
-    problems = {p.problem_id: p for p in read_lines(path / "problems.jsonl", RunProblem)}
-    grades = {Unit(g.problem_id, g.sample): g for g in light_grades(path)}
-    strange = [unit.problem_id for unit in grades if unit.problem_id not in problems]
-    if strange:
-        raise StoreError(f"{path}: grades.jsonl names {strange[0]}, which problems.jsonl does not")
-    return RunFiles(path, header, examination, problems, grades)
+def _failed(path: Path, problems: Container[str]) -> set[Unit]:
+    lines = read_lines(path / "errors.jsonl", Trajectory)
+    return {Unit(t.problem_id, t.sample) for t in lines if t.problem_id in problems}
 
 
-def is_internal(grade: Grade) -> bool:
-    """Whether the judge failed, which says nothing of the program."""
-    return grade.judgement is not None and grade.judgement.verdict is Verdict.IE
-
-
-@dataclass(slots=True)
-class _Bill:
-    """Sums over completions."""
-
-    prices: Prices
-    calls: int = 0
-    prompt_tokens: int = 0
-    cached_tokens: int = 0
-    completion_tokens: int = 0
-    dollars: float | None = 0.0
-
-    def add(self, request: Request, usage: Usage) -> None:
-        """Add one completion."""
-        self.calls += 1
-        self.prompt_tokens += usage.prompt_tokens
-        self.cached_tokens += usage.cached_tokens
-        self.completion_tokens += usage.completion_tokens
-        is_counted = usage.prompt_tokens > 0 or usage.completion_tokens > 0
-        dollars = self.prices.dollars(request, usage) if is_counted else None
-        is_known = self.dollars is not None and dollars is not None
-        self.dollars = (self.dollars or 0.0) + (dollars or 0.0) if is_known else None
-
-    @property
-    def known_dollars(self) -> float | None:
-        """The sum; None also where nothing was asked of engines without a price."""
-        return None if self.calls == 0 and self.prices.unknown_roles else self.dollars
-
-
-def _spent(path: Path, prices: Prices) -> Spent:
-    bill, num_reused = _Bill(prices), 0
-    for call in read_lines(path / "calls.jsonl", StoredCall):
-        if call.reused_from is not None:
-            num_reused += 1
-            continue
-        bill.add(call.request, call.completion.usage)
-    return Spent(
-        calls=bill.calls,
-        prompt_tokens=bill.prompt_tokens,
-        cached_tokens=bill.cached_tokens,
-        completion_tokens=bill.completion_tokens,
-        dollars=bill.known_dollars,
-        num_reused=num_reused,
-    )
-
-
-class _Tally:
-    """Running counts over trajectories."""
-
-    def __init__(self, num_samples: int, prices: Prices) -> None:
-        self._bill = _Bill(prices)
-        self.units: set[Unit] = set()
-        self.base: set[Unit] = set()
-        """Of the attempts made at every problem."""
-        self._num_samples = num_samples
-        self.num_public = 0
-        self.num_unreadable = 0
-        self.stops: Counter[str] = Counter()
-        self._calls: Counter[Role] = Counter()
-        self._failures: Counter[tuple[Role, str]] = Counter()
-        self._seconds = 0.0
-
-    def add(self, trajectory: Trajectory) -> None:
-        """Count one trajectory."""
-        unit = Unit(trajectory.problem_id, trajectory.sample)
-        self.units.add(unit)
-        if unit.sample < self._num_samples:
-            self.base.add(unit)
-            self.num_public += trajectory.stop is StopReason.SOLVED
-        self.stops[trajectory.stop.value] += 1
-        self._seconds += trajectory.seconds
-        self.num_unreadable += any(call.failure is not None for call in trajectory.calls)
-        for call in trajectory.calls:
-            self._add_call(call)
-
-    def _add_call(self, call: Call) -> None:
-        self._calls[call.role] += 1
-        self._bill.add(call.request, call.completion.usage)
-        if call.failure is not None:
-            self._failures[call.role, call.failure.kind] += 1
-
-    @property
-    def costs(self) -> Costs:
-        """Means over units."""
-        num_units = len(self.units) or 1
-        dollars = self._bill.known_dollars
-        return Costs(
-            calls=self._bill.calls / num_units,
-            prompt_tokens=self._bill.prompt_tokens / num_units,
-            completion_tokens=self._bill.completion_tokens / num_units,
-            dollars=None if dollars is None else dollars / num_units,
-            seconds=self._seconds / num_units,
-        )
-
-    def roles(self) -> dict[Role, RoleFailures]:
-        """Every role, in the order of the pipeline."""
-        return {role: self._role(role) for role in Role}
-
-    def _role(self, role: Role) -> RoleFailures:
-        kinds = {kind: n for (of, kind), n in sorted(self._failures.items()) if of is role}
-        return RoleFailures(
-            num_calls=self._calls[role], num_failures=sum(kinds.values()), kinds=kinds
-        )
-
-
-def _failed(path: Path) -> set[Unit]:
-    return {Unit(t.problem_id, t.sample) for t in read_lines(path / "errors.jsonl", Trajectory)}
+def _by_problem(words: Mapping[Unit, bool]) -> list[list[bool]]:
+    found: defaultdict[str, list[bool]] = defaultdict(list)
+    for unit, word in words.items():
+        found[unit.problem_id].append(word)
+    return list(found.values())
 
 
 def _verdict(grade: Grade) -> str:
     return grade.judgement.verdict.value if grade.judgement is not None else "no program"
-
-
-def _passed(grades: Iterable[Grade], with_interval: bool) -> Rate:
-    words = [grade.is_passed for grade in grades]
-    return rate(sum(words), len(words), with_interval)
 
 
 def _counted(words: Iterable[str]) -> dict[str, int]:

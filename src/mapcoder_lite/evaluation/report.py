@@ -7,9 +7,12 @@ Does not know: where numbers come from, terminals, colours.
 from collections.abc import Iterable, Sequence
 
 from mapcoder_lite.evaluation.compare import Comparison, Pairs
-from mapcoder_lite.evaluation.metrics import Metrics, Spent
+from mapcoder_lite.evaluation.costs import Costs, Spent
+from mapcoder_lite.evaluation.metrics import Metrics
+from mapcoder_lite.evaluation.scores import LabelScore
 from mapcoder_lite.examination import Examination, rules_of
-from mapcoder_lite.statistics import Rate
+from mapcoder_lite.run_problem import UNRATED, UNTAGGED
+from mapcoder_lite.statistics import Mean, Rate
 from mapcoder_lite.verdict import JUDGE_VERSION
 
 
@@ -24,6 +27,10 @@ def run_report(metrics: Metrics) -> str:
             *_left_out(metrics),
             "",
             *_table([("", "passed", "of", "share", "95 % interval"), *_rates(metrics)]),
+            *_suspects(metrics),
+            *_flakes(metrics),
+            *_labels("tag", metrics.tags, metrics.num_defective),
+            *_labels("rating", metrics.ratings, metrics.num_defective),
             "",
             *_table(_costs(metrics)),
             _spent(metrics.spent),
@@ -74,12 +81,21 @@ def _rules(metrics: Metrics) -> list[str]:
     ]
 
 
+def _window(metrics: Metrics) -> list[str]:
+    if metrics.since is None and metrics.until is None:
+        return []
+    since, until = metrics.since or "the first day", metrics.until or "the last"
+    line = f"problems that came out from {since} to {until}; left out: {metrics.num_outside} others"
+    return [line + (f", {metrics.num_undated} without a date" if metrics.num_undated else "")]
+
+
 def _left_out(metrics: Metrics) -> list[str]:
     owed = metrics.num_units - metrics.num_solved_units
     lines = [
+        *_window(metrics),
         f"{metrics.num_problems} problems x {metrics.num_samples} samples = "
         f"{metrics.num_units - metrics.num_extra} units, "
-        f"{metrics.num_solved_units - metrics.num_extra} worked through"
+        f"{metrics.num_solved_units - metrics.num_extra} worked through",
     ]
     if metrics.num_extra:
         lines.append(
@@ -106,30 +122,94 @@ def _rates(metrics: Metrics) -> Iterable[Sequence[str]]:
         yield _rate_row("pass@1, hidden tests", metrics.passed)
     if metrics.passed_sound is not None and metrics.num_defective:
         yield _rate_row("pass@1, sound subset", metrics.passed_sound)
+    for row in metrics.pass_at_k[1:]:
+        yield _mean_row(f"pass@{row.k}, hidden tests", row.raw, row.num_problems)
+        if row.sound is not None and metrics.num_defective:
+            yield _mean_row(f"pass@{row.k}, sound subset", row.sound, row.num_sound)
     yield _rate_row("solved on samples", metrics.public)
 
 
 def _rate_row(name: str, rate: Rate) -> Sequence[str]:
-    share = "-" if rate.share is None else f"{100 * rate.share:.1f} %"
-    interval = "-"
-    if rate.low is not None and rate.high is not None:
-        interval = f"{100 * rate.low:.1f} .. {100 * rate.high:.1f} %"
-    return (name, str(rate.num_passed), str(rate.num_total), share, interval)
+    counts = (str(rate.num_passed), str(rate.num_total))
+    return (name, *counts, percent(rate.share), interval(rate.low, rate.high))
+
+
+def _mean_row(name: str, mean: Mean, num_problems: int) -> Sequence[str]:
+    return (name, "-", str(num_problems), percent(mean.mean), interval(mean.low, mean.high))
+
+
+def percent(share: float | None) -> str:
+    """Write a share in per cent; `-` = there is none."""
+    return "-" if share is None else f"{100 * share:.1f} %"
+
+
+def interval(low: float | None, high: float | None) -> str:
+    """Write an interval in per cent; `-` = there is none."""
+    return "-" if low is None or high is None else f"{100 * low:.1f} .. {100 * high:.1f} %"
+
+
+def _suspects(metrics: Metrics) -> list[str]:
+    found = metrics.suspects
+    if found is None or not found.num_units:
+        return []
+    passed = found.passed
+    return [
+        f"suspect: {found.num_units} wrong answers to problems of which several answers are right "
+        f"and no checker knows them ({found.num_problems} problems); were they right, pass@1 were "
+        f"{percent(passed.share)} ({interval(passed.low, passed.high)})"
+    ]
+
+
+def _flakes(metrics: Metrics) -> list[str]:
+    found = metrics.flakes
+    if found is None:
+        return []
+    lines: list[str] = []
+    if found.units.num_total:
+        lines.append(
+            f"judge near its limits: {found.num_doubtful} runs repeated alone, {found.num_flipped} "
+            f"got another verdict, in {found.units.num_passed} of {found.units.num_total} units "
+            f"({interval(found.units.low, found.units.high)})"
+        )
+    if found.num_unrecorded:
+        lines.append(
+            f"judge near its limits: not recorded in {found.num_unrecorded} units (older verdicts)"
+        )
+    return lines
+
+
+def _labels(kind: str, rows: Sequence[LabelScore], num_defective: int) -> list[str]:
+    """The table of tags or ratings, unless the problems have none."""
+    if len(rows) < 2 and all(row.label in (UNRATED, UNTAGGED) for row in rows):
+        return []
+    head = (kind, "passed", "of", "share", "95 % interval")
+    if not num_defective:
+        return ["", *_table([head, *(_rate_row(row.label, row.passed) for row in rows)])]
+    cells = [
+        (*_rate_row(row.label, row.passed), *_rate_row("", row.passed_sound)[1:]) for row in rows
+    ]
+    return ["", *_table([(*head, "sound", "of", "share", "95 % interval"), *cells])]
 
 
 def _costs(metrics: Metrics) -> list[Sequence[str]]:
-    costs = metrics.costs
-    return [
-        ("a unit, on average", "calls", "prompt tokens", "reply tokens", "dollars", "seconds"),
-        (
-            "",
-            f"{costs.calls:.2f}",
-            f"{costs.prompt_tokens:.0f}",
-            f"{costs.completion_tokens:.0f}",
-            dollars(costs.dollars),
-            f"{costs.seconds:.2f}",
-        ),
-    ]
+    rows = [_costs_row("a problem", metrics.costs_a_problem)]
+    if metrics.num_solved_units > metrics.num_problems:
+        rows.insert(0, _costs_row("an attempt", metrics.costs))
+    if metrics.costs_a_pass is not None:
+        rows.append(_costs_row("a solved problem", metrics.costs_a_pass))
+    head = ("took, on average", "calls", "prompt tokens", "reply tokens", "dollars", "seconds")
+    return [head, *rows]
+
+
+def _costs_row(name: str, costs: Costs) -> Sequence[str]:
+    return (
+        name,
+        f"{costs.calls:.2f}",
+        f"{costs.prompt_tokens:.0f}",
+        f"{costs.completion_tokens:.0f}",
+        dollars(costs.dollars),
+        f"{costs.seconds:.2f}",
+    )
 
 
 def _spent(spent: Spent) -> str:
@@ -150,13 +230,22 @@ def dollars(amount: float | None) -> str:
 
 
 def _roles(metrics: Metrics) -> list[Sequence[str]]:
-    rows: list[Sequence[str]] = [("role", "calls", "format failures", "share", "kinds")]
+    rows: list[Sequence[str]] = [
+        ("role", "calls", "format failures", "share", "95 % interval", "reply tokens", "kinds")
+    ]
     for role, failures in metrics.roles.items():
-        share = "-"
-        if failures.num_calls:
-            share = f"{100 * failures.num_failures / failures.num_calls:.1f} %"
-        counts = (str(failures.num_calls), str(failures.num_failures), share)
-        rows.append((role.value, *counts, _listed(failures.kinds)))
+        share = failures.num_failures / failures.num_calls if failures.num_calls else None
+        rows.append(
+            (
+                role.value,
+                str(failures.num_calls),
+                str(failures.num_failures),
+                percent(share),
+                interval(failures.low, failures.high),
+                str(failures.completion_tokens),
+                _listed(failures.kinds),
+            )
+        )
     return rows
 
 

@@ -4,11 +4,11 @@ Knows: the precedence of verdicts over many runs, the published rules in place o
 Does not know: workers, how a program is run, how outputs are compared.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 from mapcoder_lite.judge import execeval
 from mapcoder_lite.judge.languages import Toolchain
-from mapcoder_lite.judge.outcome import Outcome, first_failure
+from mapcoder_lite.judge.outcome import Outcome, Retries, first_failure
 from mapcoder_lite.problem import Checker, CheckerKind, Io, Limits, Test
 from mapcoder_lite.verdict import Compilation, Isolation, Judgement, Verdict
 
@@ -38,7 +38,7 @@ class Case:
         isolation: Isolation,
         compilation: Compilation,
         outcomes: list[Outcome],
-        num_retried: int,
+        retries: Retries,
         speed_factor: float,
     ) -> Judgement:
         """Put the answer together; a definite failure outranks a fault of the judge."""
@@ -67,7 +67,7 @@ class Case:
             limits=self.limits,
             checker=self.checker.kind.value,
             speed_factor=speed_factor,
-            num_retried=num_retried,
+            **asdict(retries),
         )
 
 

@@ -19,6 +19,7 @@ from mapcoder_lite.judge.compiler import Compiler, default_cache
 from mapcoder_lite.judge.languages import TOOLCHAINS, Toolchain, missing_tools
 from mapcoder_lite.judge.outcome import (
     Outcome,
+    Retries,
     is_killed_from_outside,
     limits_of_run,
     outcome_of,
@@ -113,7 +114,7 @@ class SandboxJudge:
         if missing := missing_tools(toolchain):
             return self._without_toolchain(case, missing)
         if not tests:
-            return case.judgement(self.isolation, Compilation(), [], 0, self._speed_factor)
+            return case.judgement(self.isolation, Compilation(), [], Retries(), self._speed_factor)
         with self._pool.lend() as slot:
             return Sitting(self._pool, slot, self._compiler, case, self._speed_factor).judge()
 
@@ -147,9 +148,8 @@ class SandboxJudge:
 
     def _without_toolchain(self, case: "Case", missing: tuple[str, ...]) -> Judgement:
         compilation = Compilation(is_ok=False, log=self._missing(case.toolchain, missing))
-        return case.judgement(self.isolation, compilation, [], 0, self._speed_factor).model_copy(
-            update={"verdict": Verdict.IE}
-        )
+        found = case.judgement(self.isolation, compilation, [], Retries(), self._speed_factor)
+        return found.model_copy(update={"verdict": Verdict.IE})
 
     @property
     def isolation(self) -> Isolation:
@@ -196,7 +196,7 @@ class Sitting:
     """Whether a doubtful run is run again alone."""
     needs_template: bool = False
     """Whether a run that was to compile the program failed before it became the program."""
-    num_retried: int = 0
+    retries: Retries = field(default_factory=Retries)
     outcomes: list[Outcome] = field(default_factory=list[Outcome])
     limits: RunLimits = field(init=False)
     limits_alone: RunLimits = field(init=False)
@@ -217,7 +217,7 @@ class Sitting:
             compilation = Compilation(is_ok=False, log=str(failure))
         finally:
             self.close_program()
-        numbers = (self.num_retried, self.speed_factor)
+        numbers = (self.retries, self.speed_factor)
         return self.case.judgement(self.pool.isolation, compilation, self.outcomes, *numbers)
 
     def compile(self) -> Compilation:
@@ -263,8 +263,8 @@ class Sitting:
         for test in self.case.tests:
             outcome = self.run_test(test)
             if outcome.is_doubtful and self.has_patience:
-                self.num_retried += 1
-                outcome = self.run_test(test, alone=True)
+                before, outcome = outcome, self.run_test(test, alone=True)
+                self.retries.add_doubtful(is_flipped=outcome.verdict is not before.verdict)
                 # a program that sleeps must not stop all others once a test
                 self.has_patience = not outcome.met_deadline
             self.outcomes.append(outcome)
@@ -289,7 +289,7 @@ class Sitting:
                     run, answer = self.run_once(self.ready.template, test, limits)
                 if is_killed_from_outside(run):
                     reason = "the program was killed from outside"
-                    self.num_retried += 1
+                    self.retries.num_retried += 1
                     continue
                 case, image_bytes = self.case, self.ready.image_bytes
                 outcome = outcome_of(
@@ -337,7 +337,7 @@ class Sitting:
 
     def lose_worker(self) -> None:
         """Give up a worker that failed."""
-        self.num_retried += 1
+        self.retries.num_retried += 1
         self.close_program()
         self.pool.discard(self.slot)
 
@@ -346,7 +346,7 @@ class Sitting:
         if self.needs_template:
             self.lose_worker()
             return
-        self.num_retried += 1
+        self.retries.num_retried += 1
         self.needs_template = True
         self.close_ready()
 

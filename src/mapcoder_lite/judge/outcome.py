@@ -83,6 +83,21 @@ class Outcome:
         )
 
 
+@dataclass(slots=True)
+class Retries:
+    """How often a program's runs were repeated, as the judgement records it."""
+
+    num_retried: int = 0
+    num_doubtful: int = 0
+    num_flipped: int = 0
+
+    def add_doubtful(self, *, is_flipped: bool) -> None:
+        """Count a doubtful run that was run again alone."""
+        self.num_retried += 1
+        self.num_doubtful += 1
+        self.num_flipped += is_flipped
+
+
 def limits_of_run(
     limits: Limits,
     speed_factor: float,

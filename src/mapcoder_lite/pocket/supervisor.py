@@ -33,7 +33,8 @@ from mapcoder_lite.trajectory import (
 
 _STEP = re.compile(
     r"^### Step (?P<place>\d+): (?P<title>retrieval|planning, plan|planning, confidence in plan"
-    r"|coding, plan|debugging, plan)(?: (?P<plan>\d+))?(?:, round (?P<round>\d+))?$",
+    r"|planning, trace of plan|coding, plan|coding, without a plan|debugging, plan)"
+    r"(?: (?P<plan>\d+))?(?:, round (?P<round>\d+))?$",
     re.MULTILINE,
 )
 _NEXT = re.compile(r"^### (?:Step \d+: |The end$)", re.MULTILINE)
@@ -43,7 +44,9 @@ _KINDS = {
     "retrieval": CallKind.RETRIEVAL,
     "planning, plan": CallKind.PLAN,
     "planning, confidence in plan": CallKind.CONFIDENCE,
+    "planning, trace of plan": CallKind.TRACE,
     "coding, plan": CallKind.CODING,
+    "coding, without a plan": CallKind.CODING,
     "debugging, plan": CallKind.DEBUGGING,
 }
 _WRITERS = (CallKind.CODING, CallKind.DEBUGGING)
@@ -162,16 +165,16 @@ def _read(question: str) -> list[_Answer]:
     return answers
 
 
-def _submitted(question: str) -> tuple[int, int] | None:
+def _submitted(question: str) -> tuple[int | None, int] | None:
     """Plan and round of the submitted program."""
     found = _SUBMITTED.findall(question)
     writers = {a.place: a for a in _read(question) if a.kind in _WRITERS}
     writer = writers.get(int(found[-1])) if found else None
-    return None if writer is None else (writer.plan_index or 0, writer.round)
+    return None if writer is None else (writer.plan_index, writer.round)
 
 
 def _first_wrong(
-    puzzle: Puzzle, answers: Sequence[_Answer], written: tuple[int, int] | None
+    puzzle: Puzzle, answers: Sequence[_Answer], written: tuple[int | None, int] | None
 ) -> _Answer | None:
     """The first wrong reply on the path of the program of this plan and round."""
     for answer in answers:
@@ -183,11 +186,11 @@ def _first_wrong(
     return None
 
 
-def _leads_to(answer: _Answer, plan_index: int, round: int) -> bool:
+def _leads_to(answer: _Answer, plan_index: int | None, round: int) -> bool:
     if not answer.is_readable:
         return False  # asked again, or the path ended there
     if answer.kind is CallKind.RETRIEVAL:
-        return True
+        return plan_index is not None
     return answer.plan_index == plan_index and answer.round <= round
 
 
@@ -203,8 +206,10 @@ def _is_wrong(puzzle: Puzzle, answer: _Answer, answers: Sequence[_Answer]) -> bo
             case CallKind.CONFIDENCE:
                 is_sure = parse.confidence(answer.completion) > 50
                 return is_sure is not _is_right_plan(puzzle, _plan_of(answer, answers))
+            case CallKind.TRACE:
+                return not _is_right_trace(puzzle, answer, _plan_of(answer, answers))
             case CallKind.CODING:
-                plan = planned(puzzle, _plan_of(answer, answers))
+                plan = planned(puzzle, _corrected(answer, answers) or _plan_of(answer, answers))
                 return _program(answer) not in (puzzle.draft.program, plan.program)
             case CallKind.DEBUGGING:
                 return _program(answer) != puzzle.draft.program
@@ -214,6 +219,23 @@ def _is_wrong(puzzle: Puzzle, answer: _Answer, answers: Sequence[_Answer]) -> bo
 
 def _is_right_plan(puzzle: Puzzle, plan: str) -> bool:
     return plan.strip() == numbered(puzzle.draft.plan)
+
+
+def _is_right_trace(puzzle: Puzzle, answer: _Answer, plan: str) -> bool:
+    """Whether a trace says of its plan what is so, and corrects a wrong one rightly if at all."""
+    traced = parse.trace(answer.completion)
+    if traced.plan is not None:
+        return _is_right_plan(puzzle, traced.plan)
+    return traced.is_right is _is_right_plan(puzzle, plan)
+
+
+def _corrected(answer: _Answer, answers: Sequence[_Answer]) -> str | None:
+    """The plan that a trace put in the place of a reply's."""
+    for other in answers:
+        is_its = other.kind is CallKind.TRACE and other.plan_index == answer.plan_index
+        if is_its and other.is_readable:
+            return parse.trace(other.completion).plan
+    return None
 
 
 def _plan_of(answer: _Answer, answers: Sequence[_Answer]) -> str:
@@ -237,7 +259,7 @@ def _remedy(puzzle: Puzzle, answer: _Answer) -> str:
     match answer.kind:
         case CallKind.RETRIEVAL:
             return f"Write the whole layout. The algorithm {MUST_BE}{puzzle.family.algorithm}"
-        case CallKind.PLAN | CallKind.CONFIDENCE:
+        case CallKind.PLAN | CallKind.CONFIDENCE | CallKind.TRACE:
             written = [re.sub(r"^\d+\. ", "", line) for line in answer.text.split("\n")]
             return _first_difference("Step", written, puzzle.draft.plan)
         case CallKind.CODING | CallKind.DEBUGGING:

@@ -14,6 +14,7 @@ from dataclasses import astuple, dataclass
 from random import Random
 
 from mapcoder_lite.agents import parse, prompt
+from mapcoder_lite.agents.parse import Tracing
 from mapcoder_lite.errors import EngineError
 from mapcoder_lite.pocket.corpus import exemplar_of, review
 from mapcoder_lite.pocket.family import Draft, numbered
@@ -28,6 +29,9 @@ _PLAN = re.compile(r"\n\nPlan:\n(.*?)(?:\n\nProgram:\n|\Z)", re.DOTALL)
 _ALGORITHM = re.compile(r"\n\nAlgorithm: ([^\n]*)")
 _RECALL = "Recall "
 _PLANNING = "Write a step-by-step plan"
+_TRACE = "Trace the plan"
+_THOUGHTFUL = " Think step by step first: "
+_ANALOGICAL = re.compile(r" First recall (\d+) different problems ")
 _COUNT = re.compile(r"Recall (\d+) ")
 
 MUST_BE = "must be: "
@@ -98,10 +102,14 @@ class TeacherEngine(Script[MistakeRates]):
             return self._recall(question, puzzle, rates, random)
         if question.startswith("Check the plan"):
             return self._confidence(question, puzzle, rates, random)
+        if question.startswith(_TRACE):
+            return self._trace(question, puzzle, rates, random)
         if question.startswith(_PLANNING):
             return numbered(self._plan(question, puzzle, rates, random).plan)
         if _is_debugging(question):
             return self._debugging(question, puzzle, rates, random)
+        if not _field(_PLAN, question):
+            return self._alone(question, puzzle, rates, random)
         return self._coding(question, puzzle, rates, random)
 
     def _recall(self, question: str, puzzle: Puzzle, rates: MistakeRates, random: Random) -> str:
@@ -118,16 +126,15 @@ class TeacherEngine(Script[MistakeRates]):
         return text
 
     def _plan(self, question: str, puzzle: Puzzle, rates: MistakeRates, random: Random) -> Draft:
-        """A plan; a wrong algorithm misleads it."""
-        misled = _field(_ALGORITHM, question) != puzzle.family.algorithm
+        """A plan; a wrong algorithm misleads it, none does not."""
+        misled = _field(_ALGORITHM, question) not in ("", puzzle.family.algorithm)
         rate = rates.misled_plan if misled else rates.wrong_plan
         return _wrong(puzzle, random) if random.random() < rate else puzzle.draft
 
     def _confidence(
         self, question: str, puzzle: Puzzle, rates: MistakeRates, random: Random
     ) -> str:
-        plan = tuple(re.sub(r"^\d+\. ", "", step) for step in _field(_PLAN, question).split("\n"))
-        explanation = review(puzzle, plan)
+        explanation = review(puzzle, _steps(_field(_PLAN, question)))
         is_right = explanation.startswith("Yes")
         if random.random() < rates.wrong_confidence:
             is_right = not is_right
@@ -143,6 +150,35 @@ class TeacherEngine(Script[MistakeRates]):
         if random.random() < rates.wrong_program:
             draft = _wrong(puzzle, random)
         return parse.render_program(draft.program, Language.PYTHON)
+
+    def _alone(self, question: str, puzzle: Puzzle, rates: MistakeRates, random: Random) -> str:
+        """The program of a plan of one's own, which errs as one that is written down."""
+        first = question.partition("\n")[0]
+        recalled = _ANALOGICAL.search(first)
+        is_wrong = recalled is not None and random.random() < rates.wrong_algorithm
+        misled = random.random() < (rates.misled_plan if is_wrong else rates.wrong_plan)
+        draft = _wrong(puzzle, random) if misled else puzzle.draft
+        said = numbered(draft.plan) if _THOUGHTFUL in first else ""
+        if recalled is not None:
+            similar = [exemplar_of(puzzle, random) for _ in range(int(recalled[1]))]
+            said = "\n".join(f"{one.description}\n{one.planning}" for one in similar)
+        if random.random() < rates.wrong_program:
+            draft = _wrong(puzzle, random)
+        program = parse.render_program(draft.program, Language.PYTHON)
+        return f"{said}\n\n{program}" if said else program
+
+    def _trace(self, question: str, puzzle: Puzzle, rates: MistakeRates, random: Random) -> str:
+        """A verdict that errs as a confidence, and a correction that errs as a patch."""
+        plan = _field(_PLAN, question)
+        is_right = plan == numbered(puzzle.draft.plan)
+        if random.random() < rates.wrong_confidence:
+            is_right = not is_right
+        draft = _wrong(puzzle, random) if random.random() < rates.wrong_patch else puzzle.draft
+        tracing = Tracing(is_right, None if is_right else numbered(draft.plan))
+        text = parse.render_trace(review(puzzle, _steps(plan)), tracing)
+        if random.random() < rates.broken_xml:
+            return text.replace("<verdict>", "<verdict>mostly ")
+        return text
 
     def _debugging(self, question: str, puzzle: Puzzle, rates: MistakeRates, random: Random) -> str:
         plan, draft = _field(_PLAN, question), puzzle.draft
@@ -185,9 +221,13 @@ def _truth(question: str, puzzle: Puzzle) -> tuple[str, ...]:
         return (puzzle.family.algorithm,)
     if question.startswith("Check the plan"):
         return ()
-    if question.startswith(_PLANNING):
+    if question.startswith((_PLANNING, _TRACE)):
         return puzzle.draft.plan
     return tuple(puzzle.draft.program.splitlines())
+
+
+def _steps(plan: str) -> tuple[str, ...]:
+    return tuple(re.sub(r"^\d+\. ", "", step) for step in plan.split("\n"))
 
 
 def _is_debugging(question: str) -> bool:

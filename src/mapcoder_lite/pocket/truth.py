@@ -164,7 +164,13 @@ def _truth(
             return plans[call.plan_index]
         case CallKind.CONFIDENCE:
             plan = plans.get(call.plan_index, Truth.UNKNOWN)
-            return _confidence_truth(parse.confidence(call.completion), plan)
+            return _verdict_truth(parse.confidence(call.completion) >= SURE, plan)
+        case CallKind.TRACE:
+            traced = parse.trace(call.completion)
+            plan = plans.get(call.plan_index, Truth.UNKNOWN)
+            if traced.plan is not None:
+                return _plan_truth(traced.plan, puzzle, passes)
+            return _verdict_truth(traced.is_right, plan)
         case CallKind.CODING:
             program = parse.program(call.completion, language)
         case CallKind.DEBUGGING:
@@ -208,7 +214,7 @@ def _plan_truth(plan: str, puzzle: Puzzle, passes: Passes) -> Truth:
     return Truth.UNKNOWN
 
 
-def _confidence_truth(confidence: int, plan: Truth) -> Truth:
+def _verdict_truth(says_right: bool, plan: Truth) -> Truth:
     if plan in (Truth.HARMLESS, Truth.UNKNOWN):
         return plan
-    return Truth.RIGHT if (confidence >= SURE) == (plan is Truth.RIGHT) else Truth.WRONG
+    return Truth.RIGHT if says_right == (plan is Truth.RIGHT) else Truth.WRONG

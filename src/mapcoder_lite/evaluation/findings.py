@@ -1,0 +1,52 @@
+"""What the trajectories of one run tell of its failures and its plans, in one pass over them.
+
+Knows: which files of a run are read.
+Does not know: how units are diagnosed or counted, how a confidence is read, how counts are shown.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from mapcoder_lite.errors import InputError
+from mapcoder_lite.evaluation.calibration import Calibration, CalibrationCount
+from mapcoder_lite.evaluation.failures import FailureCount, Failures
+from mapcoder_lite.evaluation.metrics import open_run
+from mapcoder_lite.store import Unit
+from mapcoder_lite.trajectory import Completion
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What one pass finds."""
+
+    failures: Failures
+    calibration: Calibration
+
+
+def read_findings(
+    path: Path, confidence: Callable[[Completion], int], *, has_intervals: bool
+) -> Findings:
+    """Read a graded run, complete or not; `confidence` reads a confidence's reply.
+
+    Raises:
+        InputError: the run does not grade, so nobody knows what failed.
+        StoreError: it is no run directory, or a line is damaged.
+        SandboxError: its judge failed the self-test, or was never examined.
+    """
+    run = open_run(path)
+    if not run.is_graded:
+        raise InputError(
+            f"{path} is not graded, so nobody knows what failed: run it with run.hidden_tests set"
+        )
+    failures, plans = FailureCount(), CalibrationCount(confidence)
+    for trajectory in run.trajectories():
+        grade = run.grades.get(Unit(trajectory.problem_id, trajectory.sample))
+        if grade is not None:
+            failures.add(trajectory, grade)
+            plans.add(trajectory, grade)
+    name = path.resolve().name
+    return Findings(
+        failures.result(name, has_intervals=has_intervals),
+        plans.result(name, has_intervals=has_intervals),
+    )
