@@ -43,8 +43,8 @@ def warning(url: str | None) -> str | None:
         return None
     if host == "atcoder.jp" and (found := _ATCODER_RULED.search(path)):
         return (
-            f"{found[1]} is of AtCoder: while an ABC or ARC Div. 2 runs, generative AI is banned in "
-            "it (info.atcoder.jp/entry/llm-rules-en, version 20241206); past problems may be "
+            f"{found[1]} is of AtCoder: in a running ABC or ARC Div. 2 generative AI is banned "
+            "(info.atcoder.jp/entry/llm-rules-en, version 20241206); past problems may be "
             "practised with it. Whether it runs now cannot be known here: if it does, stop"
         )
     if host and not _PRACTICE.search(path) and (found := _CONTEST.search(path)):
