@@ -16,7 +16,7 @@ import typer
 
 from mapcoder_lite.cli import options, terminal
 from mapcoder_lite.cli.stopping import Stopped, stoppable
-from mapcoder_lite.practice.guard import Guard, heed
+from mapcoder_lite.practice.guard import Guard, heed, warning
 
 if TYPE_CHECKING:
     from mapcoder_lite.config import Config
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from mapcoder_lite.trajectory import Engine, Trajectory
 
 PORT = 10043
+"""One of those that the extension sends to by default."""
 
 
 def listen(
@@ -188,13 +189,18 @@ class Desk:
         trajectory: Trajectory | None = None
         try:
             has_statement = statements.obtain(received.path, statement)
-            if said := heed(received.problem, self.guard):
-                terminal.say(said, "yellow")
+            self._warn(received.problem)
             if self.solver is not None and has_statement:
+                heed(received.problem, self.guard)
                 program, trajectory = _solved(self.solver, received, program)
         except (ContestError, EngineError, InputError, OSError, SandboxError) as error:
             terminal.say(f"{received.path.name}: {error}", "red")  # others are still to come
         self._conclude(received, program, trajectory)
+
+    def _warn(self, problem: "Problem") -> None:
+        said = warning(problem.source.url)
+        if said is not None and self.guard is not Guard.OFF:
+            terminal.say(said, "yellow")
 
     def _conclude(
         self, received: "Received", program: Path, trajectory: "Trajectory | None"

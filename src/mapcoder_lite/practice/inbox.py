@@ -89,7 +89,7 @@ def stem_of(problem: Problem) -> str:
         return f"{found[1]}{found[2]}"
     if found := _ATCODER.search(path):
         return found[1][:MAX_STEM_CHARACTERS]
-    return identifier(problem.title)[:MAX_STEM_CHARACTERS].strip(".") or "problem"
+    return identifier(problem.title)[:MAX_STEM_CHARACTERS].strip("-.") or "problem"
 
 
 def free_place(path: Path) -> Path:

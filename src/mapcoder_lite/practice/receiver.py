@@ -26,8 +26,6 @@ from typing import Any, Self, cast  # the body as JSON
 
 from mapcoder_lite.errors import InputError, MapCoderError
 
-PORT = 10043
-"""One of those that the extension sends to by default."""
 MAX_BODY_BYTES = 2_000_000
 HOSTS = ("127.0.0.1", "::1")
 NAME = "mapcoder listen"
