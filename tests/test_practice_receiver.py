@@ -174,7 +174,7 @@ def test_a_hostile_name_stays_in_the_folder(listening: Listening, name: str, ste
 
 
 @pytest.mark.parametrize(
-    ("text", "status"), [("\\ud800", 422), ("\\u0000", 200), ("\\u001b[2J", 200)]
+    ("text", "status"), [("\\ud800", 422), ("\\u0000", 200), ("\\u001b", 200)]
 )
 def test_characters_that_no_file_or_terminal_wants(listening: Listening, text: str, status: int):
     body = json.dumps(COMPANION).replace("G. Castle", f"{text}G. Castle").encode()

@@ -24,7 +24,7 @@ from mapcoder_lite.jsonl import write_text
 from mapcoder_lite.practice.receiver import Refusal
 from mapcoder_lite.problem import Problem
 
-MAX_WAITING = 256
+MAX_WAITING = 64
 MAX_STEM_CHARACTERS = 80
 _CODEFORCES = re.compile(r"/(?:contest|gym|problemset/problem)/(\d+)/(?:problem/)?(\w+)/?$")
 _ATCODER = re.compile(r"/tasks/(\w+)/?$")
