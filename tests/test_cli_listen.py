@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import select
+import signal
 import socket
 import subprocess
 import sys
@@ -157,7 +158,7 @@ def on_a_terminal(folder: Path, *words: str) -> Generator[tuple[subprocess.Popen
         yield process, ours
     finally:
         process.kill()
-        process.wait()
+        process.communicate()
         os.close(ours)
 
 
@@ -193,10 +194,10 @@ def test_ctrl_c_says_what_is_left_and_loses_nothing(tmp_path: Path):
         for number in range(3):
             post(port, COMPANION | {"name": f"P{number}", "url": f"https://e.org/{number}"})
         shown_until(terminal, "> ")
-        os.write(terminal, b"\x03")
-        shown = shown_until(terminal, "stopped by SIGINT")
-        shown += shown_until(terminal, "are written")
+        process.send_signal(signal.SIGINT)
+        shown = shown_until(terminal, "their files are written")
         assert process.wait(PATIENCE_SECONDS) == 130
+    assert "stopped by SIGINT" in shown and "P0.json: stopped in the middle" in shown
     assert "2 problems that came were not gone through" in shown
     assert sorted(p.name for p in tmp_path.iterdir()) == ["P0.json", "P1.json", "P2.json"]
 

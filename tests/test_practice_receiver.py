@@ -173,9 +173,7 @@ def test_a_hostile_name_stays_in_the_folder(listening: Listening, name: str, ste
     assert [path.name for path in listening.folder.iterdir()] == [f"{stem}.json"]
 
 
-@pytest.mark.parametrize(
-    ("text", "status"), [("\\ud800", 422), ("\\u0000", 200), ("\\u001b", 200)]
-)
+@pytest.mark.parametrize(("text", "status"), [("\\ud800", 422), ("\\u0000", 200), ("\\u001b", 200)])
 def test_characters_that_no_file_or_terminal_wants(listening: Listening, text: str, status: int):
     body = json.dumps(COMPANION).replace("G. Castle", f"{text}G. Castle").encode()
     got, answer = listening.post(body)

@@ -76,7 +76,12 @@ def listen(
             hosts = " and ".join(receiver.hosts)
             terminal.say(f"listening on port {receiver.port} of {hosts}, for {out.resolve()}")
             while True:
-                desk.handle(inbox.take(), text)
+                received = inbox.take()
+                try:
+                    desk.handle(received, text)
+                except Stopped:
+                    terminal.say(f"{received.path.name}: stopped in the middle; it is written")
+                    raise
                 if once or text is not None:
                     break
     except Stopped as stop:
