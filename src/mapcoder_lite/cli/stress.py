@@ -21,11 +21,26 @@ if TYPE_CHECKING:
 KEPT = ".stress.json"
 
 
+Program = Annotated[Path, typer.Argument(metavar="PROGRAM", help="The program under test.")]
+Brute = Annotated[Path, typer.Argument(metavar="BRUTE", help="A slow program, surely right.")]
+Generator = Annotated[
+    Path | None,
+    typer.Option(
+        "--generator",
+        help="A program that reads a line of a seed and a size, and prints an input; without it "
+        "inputs have the shape of the samples.",
+    ),
+]
+Save = Annotated[
+    Path | None,
+    typer.Option("--save", help=f"Where it is kept; by default beside PROBLEM as NAME{KEPT}."),
+]
+Size = Annotated[int, typer.Option("--size", min=1, max=1000, help="Of what an input counts.")]
+
+
 def stress(
-    program: Annotated[Path, typer.Argument(metavar="PROGRAM", help="The program under test.")],
-    brute: Annotated[
-        Path, typer.Argument(metavar="BRUTE", help="A slow program that is surely right.")
-    ],
+    program: Program,
+    brute: Brute,
     problem: Annotated[
         Path,
         typer.Argument(
@@ -33,24 +48,12 @@ def stress(
             help="Statement (Markdown, text), problem.json, Companion, CPH, oj or Kattis.",
         ),
     ],
-    generator: Annotated[
-        Path | None,
-        typer.Option(
-            "--generator",
-            help="A program that reads a line of a seed and a size, and prints an input; without "
-            "it inputs have the shape of the samples.",
-        ),
-    ] = None,
+    generator: Generator = None,
     tries: Annotated[int, typer.Option("--tries", min=1, help="Inputs at most.")] = 500,
-    size: Annotated[
-        int, typer.Option("--size", min=1, max=1000, help="Of anything counted in an input.")
-    ] = 8,
+    size: Size = 8,
     seconds: Annotated[float, typer.Option("--seconds", min=1, help="Of search at most.")] = 60.0,
     seed: Annotated[int, typer.Option("--seed", help="The same seed draws the same.")] = 0,
-    save: Annotated[
-        Path | None,
-        typer.Option("--save", help=f"Where it is kept; by default beside PROBLEM as NAME{KEPT}."),
-    ] = None,
+    save: Save = None,
     config: options.Files = None,
     overrides: options.Overrides = None,
     json: options.Json = False,
