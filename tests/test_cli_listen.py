@@ -146,7 +146,7 @@ def on_a_terminal(folder: Path, *words: str) -> Generator[tuple[subprocess.Popen
     """The command with a terminal of its own."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-m", "mapcoder_lite", "listen", *words],
+        [sys.executable, "-m", "mapcoder_lite", *words],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": SOURCE, "PATH": "/nowhere", "NO_COLOR": "1"},
         stdin=theirs,
@@ -176,7 +176,7 @@ def shown_until(terminal: int, words: str) -> str:
 def test_a_statement_is_pasted_and_hostile_names_command_no_terminal(tmp_path: Path):
     port = free_port()
     body = COMPANION | {"name": "G. \x1b[2JCastle", "url": ""}
-    with on_a_terminal(tmp_path, "--port", str(port), "--once") as (process, terminal):
+    with on_a_terminal(tmp_path, "listen", "--port", str(port), "--once") as (process, terminal):
         post(port, body)
         shown = shown_until(terminal, "> ")
         assert "\x1b[2J" not in shown and "␛[2JCastle" in shown
@@ -188,9 +188,34 @@ def test_a_statement_is_pasted_and_hostile_names_command_no_terminal(tmp_path: P
     assert load_problem(tmp_path / name).statement == "Guard it.\n\nTwice."
 
 
+def test_a_line_that_a_terminal_may_have_cut_is_named(tmp_path: Path):
+    port = free_port()
+    with on_a_terminal(tmp_path, "listen", "--port", str(port), "--once") as (process, terminal):
+        post(port, COMPANION)
+        shown_until(terminal, "> ")
+        os.write(terminal, b"Guard it.\n" + b"x" * 5000 + b"\n.\n")
+        assert "its end may be missing" in shown_until(terminal, "clipboard or the file")
+        process.communicate(timeout=PATIENCE_SECONDS)
+    assert process.returncode == 0
+
+
+def test_hints_come_one_by_one_to_who_asks_for_them(tmp_path: Path):
+    problem = next(iter(problem_set("test"))).problem
+    (tmp_path / "p.json").write_text(problem.model_dump_json())
+    words = ("hint", "p.json", *SCRIPT, "-s", "engine.mistakes=0")
+    with on_a_terminal(tmp_path, *words) as (process, terminal):
+        shown_until(terminal, "enough: ")
+        os.write(terminal, b"\n")
+        shown_until(terminal, "enough: ")
+        os.write(terminal, b"q\n")
+        out, _ = process.communicate(timeout=PATIENCE_SECONDS)
+    assert process.returncode == 0
+    assert [line for line in out.decode().splitlines() if line[:1].strip()] == ["kind:", "idea:"]
+
+
 def test_ctrl_c_says_what_is_left_and_loses_nothing(tmp_path: Path):
     port = free_port()
-    with on_a_terminal(tmp_path, "--port", str(port)) as (process, terminal):
+    with on_a_terminal(tmp_path, "listen", "--port", str(port)) as (process, terminal):
         for number in range(3):
             post(port, COMPANION | {"name": f"P{number}", "url": f"https://e.org/{number}"})
         shown_until(terminal, "> ")

@@ -13,6 +13,8 @@ from mapcoder_lite.data.wording import SUFFIXES, read_wording
 from mapcoder_lite.errors import InputError
 from mapcoder_lite.jsonl import write_text
 
+TERMINAL_LINE_BYTES = 4095
+"""Linux hands no longer line from a terminal to a program; the rest of it is dropped."""
 END = "."
 """Alone on a line, it ends what is pasted; so does the end of the input."""
 
@@ -34,6 +36,7 @@ def obtain(path: Path, given: str | None) -> bool:
     if not (text and text.strip()):
         terminal.say(f"statement  none yet: put the problem's text into {beside[0]}", "yellow")
         return False
+    text = text.encode("utf-8", "replace").decode("utf-8")  # a terminal may hand over anything
     write_text(beside[0], text if text.endswith("\n") else text + "\n")
     return _is_read(beside[0])
 
@@ -57,12 +60,16 @@ def _asked(place: Path) -> str | None:
         f"the extension sends no statement: paste it, and {END!r} on a line of its own to end it"
         f"{by_clipboard}, Enter = later, in {place.name}"
     )
-    first = terminal.ask("> ")
-    if not first:
+    try:
+        first = terminal.ask("> ")
+        if not first:
+            return None
+        if command and first.strip() == "c":
+            return clipboard.pasted(command)
+        return pasted(first)
+    except UnicodeDecodeError as error:
+        terminal.say(f"what was pasted is not UTF-8 ({error.reason})", "red")
         return None
-    if command and first.strip() == "c":
-        return clipboard.pasted(command)
-    return pasted(first)
 
 
 def pasted(first: str) -> str:
@@ -72,7 +79,15 @@ def pasted(first: str) -> str:
     while lines[-1].strip() != END and num_characters < MAX_STATEMENT_BYTES:
         line = sys.stdin.readline()
         if not line:
-            return "\n".join(lines)
+            break
         lines.append(line.rstrip("\r\n"))
         num_characters += len(line)
-    return "\n".join(lines[:-1])
+    if lines[-1].strip() == END:
+        lines.pop()
+    if any(len(line.encode("utf-8", "replace")) >= TERMINAL_LINE_BYTES for line in lines):
+        terminal.say(
+            "a line is as long as a terminal lets one be, so its end may be missing: take the "
+            "clipboard or the file for this statement",
+            "yellow",
+        )
+    return "\n".join(lines)
