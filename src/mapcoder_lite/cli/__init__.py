@@ -16,11 +16,13 @@ from mapcoder_lite.cli import (
     audit,
     backends,
     card,
+    compare,
     data,
     dataset,
     debug,
     demo,
     doctor,
+    export,
     grade,
     hint,
     judge,
@@ -38,6 +40,7 @@ from mapcoder_lite.cli import (
     supervisors,
     terminal,
     train,
+    verify,
 )
 from mapcoder_lite.errors import MapCoderError
 
@@ -52,7 +55,10 @@ VERBS: tuple[Callable[..., None], ...] = (
     grade.grade,
     repair.repair,
     report.report,
+    compare.compare,
+    verify.verify,
     attribute.attribute,
+    export.export,
     supervisors.supervisors,
     dataset.dataset,
     preferences.preferences,

@@ -11,7 +11,7 @@ from pathlib import Path
 from mapcoder_lite.errors import InputError
 from mapcoder_lite.evaluation.calibration import Calibration, CalibrationCount
 from mapcoder_lite.evaluation.failures import FailureCount, Failures
-from mapcoder_lite.evaluation.metrics import open_run
+from mapcoder_lite.evaluation.run_files import ALL_DAYS, Window, open_run
 from mapcoder_lite.store import Unit
 from mapcoder_lite.trajectory import Completion
 
@@ -25,7 +25,11 @@ class Findings:
 
 
 def read_findings(
-    path: Path, confidence: Callable[[Completion], int], *, has_intervals: bool
+    path: Path,
+    confidence: Callable[[Completion], int],
+    *,
+    has_intervals: bool,
+    window: Window = ALL_DAYS,
 ) -> Findings:
     """Read a graded run, complete or not; `confidence` reads a confidence's reply.
 
@@ -34,7 +38,7 @@ def read_findings(
         StoreError: it is no run directory, or a line is damaged.
         SandboxError: its judge failed the self-test, or was never examined.
     """
-    run = open_run(path)
+    run = open_run(path, window)
     if not run.is_graded:
         raise InputError(
             f"{path} is not graded, so nobody knows what failed: run it with run.hidden_tests set"
