@@ -17,7 +17,7 @@ from typing import Annotated, Literal
 from pydantic import Field, JsonValue, TypeAdapter
 
 from mapcoder_lite.problem import Language, Record
-from mapcoder_lite.trajectory import Call, CallKind, Role, StopReason, Usage
+from mapcoder_lite.trajectory import Call, CallKind, Role, Step, StopReason, Usage
 from mapcoder_lite.verdict import Verdict
 
 
@@ -280,9 +280,10 @@ Event = Annotated[
 EVENT: TypeAdapter[Event] = TypeAdapter(Event)
 """Reads an event of any kind."""
 
-Listener = Callable[[Event, Call | None], None]
-"""Gets every event, in order, one at a time, from whichever thread it happened on; with
-`stage.finished` comes the call itself, whose prompt is too long for the stream."""
+Listener = Callable[[Event, Step | None], None]
+"""Gets every event, in order, one at a time, from whichever thread it happened on. With
+`stage.finished` comes the call, and with a version's last `test.verdict` the trial: whole, for who
+keeps or shows more than goes into the stream."""
 
 
 class Teller:
@@ -295,12 +296,12 @@ class Teller:
         self._next = first
         self._lock = Lock()  # protects `_next`, and the order in which the listener hears
 
-    def tell(self, event: Event, call: Call | None = None) -> None:
+    def tell(self, event: Event, step: Step | None = None) -> None:
         """Pass an event on."""
         with self._lock:
             head = {"ts": now(), "run": self.run, "n": self._next}
             self._next += 1
-            self._listener(event.model_copy(update=head), call)
+            self._listener(event.model_copy(update=head), step)
 
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from mapcoder_lite.cli import terminal
 from mapcoder_lite.events import CodeVersion, Event, PlanScored, RunStarted, TestVerdict
-from mapcoder_lite.trajectory import Call
+from mapcoder_lite.trajectory import Call, Step
 from mapcoder_lite.verdict import Verdict
 
 Say = Callable[[str, str | None], None]
@@ -26,7 +26,7 @@ class Lines:
     _verdicts: list[TestVerdict] = field(default_factory=list[TestVerdict])
     """Of the version that is being judged."""
 
-    def hear(self, event: Event, call: Call | None = None) -> None:
+    def hear(self, event: Event, step: Step | None = None) -> None:
         """Take the next event."""
         match event:
             case RunStarted():
@@ -43,10 +43,10 @@ class Lines:
                     self._verdicts.clear()
             case _:
                 pass
-        if call is not None:
-            self.say(*call_line(call))
+        if isinstance(step, Call):
+            self.say(*call_line(step))
             if self.with_replies:
-                reply = call.completion.text.split("\n")
+                reply = step.completion.text.split("\n")
                 self.say("\n".join(f"    | {line}" for line in reply), None)
 
 
@@ -70,7 +70,7 @@ def verdict_line(verdicts: list[TestVerdict], num_tests: int) -> tuple[str, str]
     verdict = Verdict.AC if failed is None else failed.verdict
     num_passed = sum(one.verdict is Verdict.AC for one in verdicts)
     line = f"{'  judged':24}{verdict.value:>8}   {num_passed} of {num_tests} samples passed"
-    if failed is not None:
+    if failed is not None and failed.verdict is not Verdict.SK:
         where = "" if failed.test is None else f"sample {failed.test + 1}: "
         line += f"; {where}{failed.verdict.value} {failed.reason}".rstrip()
     return line, "green" if failed is None else "red"

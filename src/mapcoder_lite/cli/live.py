@@ -30,7 +30,7 @@ from mapcoder_lite.events import (
     TestVerdict,
     Totals,
 )
-from mapcoder_lite.trajectory import Call, Role
+from mapcoder_lite.trajectory import Call, Role, Step
 from mapcoder_lite.verdict import Verdict
 
 _REPLY_LINES = 4
@@ -56,12 +56,12 @@ class View:
     """Of the last version."""
     _lock: RLock = field(default_factory=RLock)  # drawn by one thread, told by others
 
-    def hear(self, event: Event, call: Call | None = None) -> None:
+    def hear(self, event: Event, step: Step | None = None) -> None:
         """Take the next event."""
         with self._lock:
             self._take(event)
-            if call is not None:
-                self.totals[call.role] = self.totals.get(call.role, Totals()).with_call(call)
+            if isinstance(step, Call):
+                self.totals[step.role] = self.totals.get(step.role, Totals()).with_call(step)
 
     def _take(self, event: Event) -> None:
         match event:
@@ -165,12 +165,12 @@ def following(*, with_replies: bool = False) -> Generator[Listener]:
         return
     view = View()
 
-    def hear(event: Event, call: Call | None = None) -> None:
-        view.hear(event, call)
+    def hear(event: Event, step: Step | None = None) -> None:
+        view.hear(event, step)
         if isinstance(event, FormatFailed):
             terminal.say(f"{_title(event)} unreadable ({event.failure}): {event.detail}", "yellow")
-        if call is not None and with_replies:
-            reply = call.completion.text.split("\n")
+        if isinstance(step, Call) and with_replies:
+            reply = step.completion.text.split("\n")
             terminal.say("\n".join(f"    | {line}" for line in reply))
 
     with terminal.moving(view.draw):

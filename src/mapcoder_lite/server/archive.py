@@ -14,11 +14,11 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from mapcoder_lite.errors import StoreError
-from mapcoder_lite.events import EVENT, Event, Head, RunFinished, Status, Teller
+from mapcoder_lite.events import EVENT, Event, Head, RunFinished, StageFinished, Status, Teller
 from mapcoder_lite.jsonl import JsonLines, hold, read_record, write_record
 from mapcoder_lite.problem import Problem
 from mapcoder_lite.server.records import Asked
-from mapcoder_lite.trajectory import Call, Trajectory
+from mapcoder_lite.trajectory import Call, Step, Trajectory
 
 _ID = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}")
 _TAIL_BYTES = 1 << 16
@@ -34,14 +34,14 @@ class RunWriter:
         self.num_events = first - 1
         self.last: RunFinished | None = None
 
-    def hear(self, event: Event, call: Call | None) -> None:
+    def hear(self, event: Event, step: Step | None) -> None:
         """Write an event, and the call that it is about; the last one is brought to the disk.
 
         Raises:
             StoreError: it cannot be written.
         """
-        if call is not None and event.kind == "stage.finished":
-            write_record(self._path / "calls" / f"{event.stage:04}.json", call)
+        if isinstance(step, Call) and isinstance(event, StageFinished):
+            write_record(self._path / "calls" / f"{event.stage:04}.json", step)
         place = self._events.write(event)
         self.num_events = event.n
         if isinstance(event, RunFinished):

@@ -10,8 +10,9 @@ from pathlib import Path
 from pydantic import JsonValue
 
 from mapcoder_lite.errors import StoreError
-from mapcoder_lite.evaluation.compare import compare
 from mapcoder_lite.evaluation.metrics import measure
+from mapcoder_lite.evaluation.standings import comparison
+from mapcoder_lite.evaluation.systems import open_systems
 from mapcoder_lite.jsonl import read_lines, read_record
 from mapcoder_lite.server.bodies import Evaluation
 from mapcoder_lite.server.faults import NotFound
@@ -62,8 +63,8 @@ def compared(folder: str, first: str, second: str) -> JsonValue:
         NotFound: there is no such run.
         SandboxError: a judge failed its self-test or was never examined.
     """
-    comparison = compare(_run(folder, first), _run(folder, second))
-    return comparison.model_dump(mode="json")
+    names = [str(_run(folder, first)), str(_run(folder, second))]
+    return comparison(*open_systems(names)).model_dump(mode="json")
 
 
 def _runs(folder: str) -> list[Path]:

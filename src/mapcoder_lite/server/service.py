@@ -29,6 +29,7 @@ from mapcoder_lite.trajectory import (
     Completion,
     Engine,
     Request,
+    Step,
     Trajectory,
     Watch,
 )
@@ -63,11 +64,11 @@ class LiveRun:
         """The run's id."""
         return self.asked.id
 
-    def hear(self, event: Event, call: Call | None) -> None:
+    def hear(self, event: Event, step: Step | None) -> None:
         """Write an event and wake who waits for it; after the last one there are none."""
         if self.writer.last is not None:
             return
-        self.writer.hear(event, call)
+        self.writer.hear(event, step)
         self.news.tell(is_over=isinstance(event, RunFinished))
 
 

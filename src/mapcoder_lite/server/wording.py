@@ -85,6 +85,8 @@ class Told:
         num_tests = self.started.problem.num_tests if self.started else 0
         if event.test is not None and event.test + 1 < num_tests:
             return None
+        if event.verdict is Verdict.SK:
+            return f"version {event.version}: there are no samples"
         verdicts = self.verdicts[event.version]
         num_passed = sum(one.verdict is Verdict.AC for one in verdicts)
         line = f"version {event.version}: {num_passed} of {num_tests} samples passed"

@@ -9,8 +9,8 @@ from mapcoder_lite.trajectory import StopReason
 from mapcoder_lite.traversals import mapcoder
 from mapcoder_lite.traversals.attempt import Attempt
 
-_NO_PLAN = "(The author did not write one down.)"
-_NO_ALGORITHM = "(not named)"
+UNTOLD = "not told, see the program"
+"""What the prompt says of algorithm and plan of a person's program."""
 
 
 def hint(attempt: Attempt) -> StopReason:
@@ -30,7 +30,7 @@ def plans(attempt: Attempt) -> StopReason:
 
 def debug(attempt: Attempt, program: str) -> StopReason:
     """Judge a person's program and have the debugging agent alone correct it, up to t rounds."""
-    plan = _NO_PLAN
+    plan = UNTOLD
     for round in range(attempt.dials.t + 1):
         is_repeated = attempt.has_judged(program)
         trial = attempt.judge_publicly(program, None, round)
@@ -39,8 +39,8 @@ def debug(attempt: Attempt, program: str) -> StopReason:
         if trial.judgement.is_accepted:
             return StopReason.SOLVED
         if round == attempt.dials.t or is_repeated:
-            break
-        fix = attempt.ask(debugging.fix(attempt.problem, _NO_ALGORITHM, plan, trial))
+            break  # a correction that changes nothing is not asked for again
+        fix = attempt.ask(debugging.fix(attempt.problem, UNTOLD, plan, trial))
         if fix is None:
             break
         program, plan = fix.program, fix.plan or plan

@@ -25,7 +25,7 @@ from mapcoder_lite.events import (
 )
 from mapcoder_lite.problem import Language, Problem
 from mapcoder_lite.trajectory import Call, Role, Step, StopReason, Trajectory, Trial
-from mapcoder_lite.verdict import Judgement, Verdict
+from mapcoder_lite.verdict import Judgement
 
 _REASON_CHARACTERS = 2000
 """Of a compiler's log in an event."""
@@ -81,8 +81,10 @@ class Telling:
         """Tell of the verdicts on the program that was written last."""
         self._judged.append(trial)
         if self.teller is not None:
-            for verdict in _verdicts(len(self._judged), trial.judgement):
+            *others, last = _verdicts(len(self._judged), trial.judgement)
+            for verdict in others:
                 self._tell(verdict)
+            self.teller.tell(last, trial)
 
     def debug(self, plan: int | None, round: int) -> None:
         """Tell that a plan's last program is to be corrected."""
@@ -168,7 +170,7 @@ def _verdicts(version: int, judgement: Judgement) -> list[TestVerdict]:
     """Return the verdict on each test, or the one on the whole where none could be run."""
     tier, factor = judgement.isolation.tier, judgement.speed_factor
     failure = judgement.first_failure
-    if not judgement.results and judgement.verdict is not Verdict.SK:
+    if not judgement.results:
         reason = judgement.compilation.log or (failure.reason if failure else "")
         return [
             TestVerdict(
