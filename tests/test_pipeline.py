@@ -6,10 +6,10 @@ from mapcoder_lite.errors import EngineError, PromptTooLong, SandboxError
 from mapcoder_lite.events import Teller
 from mapcoder_lite.pipeline import solve
 from mapcoder_lite.trajectory import (
-    Call,
     CallKind,
     Request,
     Sampling,
+    Step,
     StopReason,
     Trajectory,
 )
@@ -172,17 +172,17 @@ def test_retry_temperature_never_cools():
     assert [c.request.sampling.temperature for c in trajectory.calls[:2]] == [1.2, 1.2]
 
 
-def test_trajectory_replays_to_itself_and_every_call_is_told():
+def test_trajectory_replays_to_itself_and_every_step_is_told():
     engine = script(
         retrieval=["", recall(4)],
         confidence=[sure(1), "High", sure(2), sure(3)],
         coding=[coded(1, "A"), "", coded(2, "B"), coded(1, "C")],
         debugging=[fixed(1, "D"), "", fixed(2, "E"), fixed(2, "E"), fixed(3, "F")],
     )
-    shown: list[Call] = []
-    teller = Teller(lambda _, call: shown.append(call) if call else None)
+    shown: list[Step] = []
+    teller = Teller(lambda _, step: shown.append(step) if step else None)
     first = solve(PROBLEM, engine, CountingJudge(), Dials(), teller=teller)
-    assert list(first.calls) == shown
+    assert list(first.steps) == shown
     assert first.trials
     replay = Replay({call.request.key: call.completion for call in first.calls})
     second = solve(PROBLEM, replay, CountingJudge(), Dials())
