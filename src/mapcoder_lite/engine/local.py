@@ -45,7 +45,8 @@ from mapcoder_lite.trajectory import Completion, Message, Request, Usage, Watch
 
 Dtype = Literal["float32", "bfloat16", "float16"]
 
-_ROPE_BY_LENGTH = ("dynamic", "longrope")
+ROPE_BY_LENGTH = ("dynamic", "longrope")
+"""Turns of keys that follow the longest row of a batch."""
 
 _CHAT_ENDS = ("<|im_end|>", "<|endoftext|>")
 
@@ -270,7 +271,7 @@ def _check_fit(folder: Path, model: PreTrainedModel, num_tokens: int) -> None:
     if kinds != {"full_attention"}:
         raise EngineError(f"{folder} uses {', '.join(sorted(kinds))}; only full attention is built")
     rope: Any = getattr(model.config, "rope_parameters", None) or {}
-    if rope.get("rope_type") in _ROPE_BY_LENGTH:
+    if rope.get("rope_type") in ROPE_BY_LENGTH:
         raise EngineError(
             f"{folder} turns keys by {rope['rope_type']}, which follows the longest row of a "
             "batch: replies would depend on their neighbours"

@@ -35,6 +35,7 @@ from mapcoder_lite.training.artefacts import (
     save_adapter,
     weights_digest,
 )
+from mapcoder_lite.training.backbone import load_backbone
 from mapcoder_lite.training.checks import Prepared
 from mapcoder_lite.training.course import Course, Ending, Progress
 from mapcoder_lite.training.journal import FILE, StepTaken, Tell, peak_memory_bytes
@@ -118,7 +119,7 @@ def _team(prepared: Prepared, folder: Path, roles: tuple[Role, ...], tell: Tell)
     settings = prepared.settings
     rows = {role: [_tokens(row) for row in split.train] for role, split in prepared.splits.items()}
     transformers.set_seed(settings.seed)
-    model = variants.load_backbone(settings)
+    model = load_backbone(settings)
     start = peft_start(model, variants.lora_config(settings))
     if torch.cuda.is_available():
         model.to(torch.device("cuda"))  # type: ignore[arg-type]  # declared for modules' own method

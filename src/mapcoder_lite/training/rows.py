@@ -66,7 +66,8 @@ def read_split(
     A trainer that cuts such a row cuts its end, and so teaches replies without a closing tag.
 
     Raises:
-        InputError: there are none, or a row cannot be put into the template.
+        InputError: there are none, or a row is another role's, has a blank reply or cannot be put
+            into the template.
         StoreError: a line is no row.
     """
     train = list(read_lines(dataset / f"{role}.jsonl", Example))
@@ -79,9 +80,27 @@ def read_split(
     split = Split(role, [], [], [])
     for examples, fitting in ((train, split.train), (validation, split.validation)):
         for example in examples:
+            refuse_row(example, role, dataset)
             row = encoded(example, tokenizer, ends)
             (fitting if len(row.ids) <= max_tokens else split.too_long).append(row)
     return split
+
+
+def refuse_row(
+    example: Example, role: Role, dataset: Path, *, is_blank_right: bool = False
+) -> None:
+    """Refuse a row that would teach a role another's replies, or to say nothing.
+
+    Raises:
+        InputError: the row is named.
+    """
+    if example.role != role:
+        raise InputError(
+            f"{dataset}: {origin(example)} is a row of {example.role} among those of {role}: make "
+            "the data set anew with `mapcoder dataset RUN`"
+        )
+    if not (is_blank_right or example.completion[-1].content.strip()):
+        raise InputError(f"{dataset}: the reply of {origin(example)} is blank: leave the row out")
 
 
 def encoded(example: Example, tokenizer: PreTrainedTokenizerBase, ends: frozenset[int]) -> Row:
