@@ -18,6 +18,7 @@ from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
     BitsAndBytesConfig,
+    GenerationConfig,
     PreTrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
@@ -41,6 +42,19 @@ def read_config(backbone: Path) -> PreTrainedConfig:
     """
     with _refusing(backbone / "config.json"):
         return AutoConfig.from_pretrained(str(backbone), local_files_only=True)
+
+
+def read_generation(backbone: Path) -> GenerationConfig | None:
+    """Read generation_config.json, where there is one.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    path = backbone / "generation_config.json"
+    if not path.is_file():
+        return None
+    with _refusing(path):
+        return GenerationConfig.from_pretrained(str(backbone), local_files_only=True)
 
 
 def read_tokenizer(backbone: Path) -> PreTrainedTokenizerBase:

@@ -7,10 +7,8 @@ Does not know: models, optimisers.
 # transformers is only partly typed
 # pyright: basic
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerBase
@@ -18,10 +16,9 @@ from transformers import PreTrainedTokenizerBase
 from mapcoder_lite.errors import InputError
 from mapcoder_lite.example import Example
 from mapcoder_lite.jsonl import read_lines
-from mapcoder_lite.rendering import rendered
+from mapcoder_lite.rendering import ends_of_reply, rendered
+from mapcoder_lite.training.backbone import read_config, read_generation
 from mapcoder_lite.trajectory import Role
-
-_CHAT_ENDS = ("<|im_end|>", "<|endoftext|>")  # end a reply under any configuration, as in serving
 
 IGNORED = -100
 """Label of a token that nothing is learnt from."""
@@ -142,13 +139,4 @@ def origin(example: Example) -> str:
 
 def end_tokens(tokenizer: PreTrainedTokenizerBase, backbone: Path) -> frozenset[int]:
     """Tokens at which serving ends a reply, as the backbone's files name them."""
-    ends: set[int] = set()
-    named: list[Any] = [tokenizer.eos_token_id]
-    for file in ("config.json", "generation_config.json"):
-        if (backbone / file).is_file():
-            named.append(json.loads((backbone / file).read_bytes()).get("eos_token_id"))
-    for setting in named:
-        ends.update([setting] if isinstance(setting, int) else setting or [])
-    vocabulary = tokenizer.get_vocab()
-    ends.update(vocabulary[token] for token in _CHAT_ENDS if token in vocabulary)
-    return frozenset(ends)
+    return ends_of_reply(tokenizer, read_config(backbone), read_generation(backbone))
