@@ -60,7 +60,7 @@ def without_words(folder: Path) -> None:
         (cut, r"cannot be used \(SafetensorError: .*copy or download the backbone anew"),
         (lacking, f"lacks 1 weights, such as {WEIGHT}"),
         (narrow, rf"{WEIGHT} is \(128, 32\), config.json asks for \(128, 64\)"),
-        (of_kind("t5"), r"config.json cannot be used \(ValueError: Unrecognized configuration"),
+        (of_kind("t5"), r"broken cannot be used \(ValueError: Unrecognized configuration"),
         (of_kind("nothing"), r"config.json cannot be used \(ValueError: .*`nothing`"),
         (without_words, r"tokenizer.json cannot be used \(KeyError: 'added_tokens'"),
     ],

@@ -98,10 +98,7 @@ def train(
             for role in claims:
                 claim(claims[role], folder / role)
         try:
-            if owed and obstacle is None:
-                _train_jointly(prepared, folder, owed, tell)
-            elif owed:
-                _train_separately(prepared, folder, owed, stage, obstacle, tell)
+            _train_owed(stage or prepared, folder, owed, obstacle, tell)
         finally:  # one role may fail after others were finished
             if processes.is_main_process:
                 _declare(prepared, folder)
@@ -192,25 +189,25 @@ def obstacle_to_joint(
     return obstacle_of(read_config(Path(settings.backbone or "")), settings.max_tokens)
 
 
-def _train_jointly(prepared: Prepared, folder: Path, roles: tuple[Role, ...], tell: Tell) -> None:
-    log.info("%s: in one pass over the backbone", ", ".join(roles))
-    train_jointly(prepared, folder, roles, tell)
-
-
-def _train_separately(
-    prepared: Prepared,
+def _train_owed(
+    prepared: Prepared | PreparedStage,
     folder: Path,
-    roles: tuple[Role, ...],
-    stage: PreparedStage | None,
-    reason: str | None,
+    owed: tuple[Role, ...],
+    obstacle: str | None,
     tell: Tell,
 ) -> None:
-    log.info("%s: one after the other, since %s", ", ".join(roles), reason)
-    for role in roles:
-        if stage:
-            prefer_role(stage, role, folder / role, tell)
-        else:
+    names = ", ".join(owed)
+    if owed and obstacle is None and isinstance(prepared, Prepared):
+        log.info("%s: in one pass over the backbone", names)
+        train_jointly(prepared, folder, owed, tell)
+        return
+    if owed:
+        log.info("%s: one after the other, since %s", names, obstacle)
+    for role in owed:
+        if isinstance(prepared, Prepared):
             train_role(prepared, role, folder / role, tell)
+        else:
+            prefer_role(prepared, role, folder / role, tell)
 
 
 def _declare(prepared: Prepared, folder: Path) -> None:

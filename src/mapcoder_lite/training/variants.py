@@ -109,7 +109,8 @@ def measure(settings: TrainConfig) -> Size:
         return Size(num_parameters, num_parameters)
     _check_targets(settings, model)
     plain = lora_config(settings.model_copy(update={"initialisation": "default"}))
-    adapted = get_peft_model(model, plain, low_cpu_mem_usage=True)
+    with torch.device("meta"):  # PEFT makes an adapter's numbers before it lets them go
+        adapted = get_peft_model(model, plain, low_cpu_mem_usage=True)
     return Size(num_parameters, sum(p.numel() for p in adapted.parameters() if p.requires_grad))
 
 
