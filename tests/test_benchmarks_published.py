@@ -1,35 +1,23 @@
-"""The published numbers: agreement, classes and subsets on made-up files; a slice of the real."""
+"""The published numbers on made-up files: agreement, classes, subsets, what is refused."""
 
 import gzip
 import json
 import sys
-from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from mapcoder_lite.errors import InputError, SandboxError
 from mapcoder_lite.judge.judge import SandboxJudge
 from mapcoder_lite.problem import Checker, Language, Limits, Test
-from mapcoder_lite.statistics import mcnemar
-from mapcoder_lite.verdict import Isolation, Judgement, Verdict
 from source_tree import ROOT
 
 sys.path.append(str(ROOT / "benchmarks"))
-agreement = import_module("published_agreement")
-figures = import_module("published_figures")
 published = import_module("published")
 rows = import_module("published_rows")
-scores = import_module("published_scores")
-tables = import_module("published_tables")
 verdicts = import_module("published_verdicts")
-
-SHARED = ROOT.parent / "shared" / "data"
-real = pytest.mark.skipif(not SHARED.exists(), reason="the shared data are not here")
 
 ECHO = "print(input())"
 CUT = "9" * 300 + "..."
@@ -291,99 +279,3 @@ def question(**changes: Any) -> Any:
 def test_a_verdict_is_kept_for_its_question_alone(change: dict[str, Any]):
     assert question().key == question().key
     assert question(**change).key != question().key
-
-
-def made(solved: list[tuple[bool, bool]], name: str = "A") -> Any:
-    """A run that solved these as published and here, a problem each."""
-    pairs = [
-        agreement.Pair(
-            rows.Entry(place, name, str(place), "", (), published),
-            Judgement(
-                verdict=Verdict.AC if ours else Verdict.WA,
-                num_run=1,
-                num_total=1,
-                num_passed=int(ours),
-                isolation=Isolation(tier="none"),
-            ),
-        )
-        for place, (published, ours) in enumerate(solved)
-    ]
-    return scores.Run(name, "xCodeEval", Language.PYTHON, tuple(pairs))
-
-
-WORDS = st.tuples(st.booleans(), st.booleans())
-
-
-@given(st.lists(st.tuples(WORDS, WORDS), min_size=1, max_size=40))
-def test_a_pair_of_runs_is_tested_exactly_and_the_better_is_second(found: Any):
-    (one,) = scores.comparisons([made([a for a, _ in found]), made([b for _, b in found], "B")])
-    assert one.published.num_first <= one.published.num_second
-    for side in (one.published, one.ours):
-        assert side.p == pytest.approx(mcnemar(side.num_only_first, side.num_only_second))
-        gained = side.num_only_second - side.num_only_first
-        assert side.num_second - side.num_first == gained
-    if one.published == one.ours:
-        assert one.stands
-
-
-def test_a_conclusion_that_our_verdicts_do_not_bear_falls():
-    worse = made([(False, True)] * 10)
-    better = made([(True, True)] * 10, "B")
-    (one,) = scores.comparisons([worse, better])
-    assert (one.published.conclusion, one.ours.conclusion) == (
-        "second better",
-        "no difference shown",
-    )
-    assert not one.stands
-    assert (one.published.gain, one.ours.gain) == (None, 0)
-
-
-@pytest.fixture(scope="module")
-def real_rows() -> Any:
-    return rows.all_rows(SHARED)
-
-
-@real
-def test_the_files_bear_the_printed_scores_and_costs(real_rows: Any):
-    runs = scores.runs_of(
-        [agreement.JudgedRow(row, tuple(map(believed, row.entries))) for row in real_rows]
-    )
-    told = {(run.name, run.benchmark): run for run in runs}
-    assert set(figures.PRINTED) <= set(told)
-    for (name, benchmark), share in figures.PRINTED.items():
-        solved = scores.num_published(told[name, benchmark].pairs)
-        if benchmark != "HumanEval-ET":
-            assert round(100 * solved / len(told[name, benchmark].pairs), 1) == share
-    lines = "\n".join(tables.calls(runs))
-    assert "106 | 13.54 | 13.54 | 57 (40, 40) | 57 (40) | 29 (0, 0) | 29 (0) |" in lines
-    assert "150 | 18.83 | 18.83 | 41 (22, 22) | 41 (22) | 90 (2, 2) | 90 (2) |" in lines
-    assert "164 | 14.85 | 14.85 | 137 (133, 133) | 137 (133) | 14 (8, 8) | 14 (8) |" in lines
-    sizes = {
-        benchmark: {over: len(pairs) for over, pairs in run.over().items()}
-        for (_, benchmark), run in told.items()
-    }
-    assert sizes["xCodeEval"] == {"all rows": 106, "sound subset": 95}
-    assert sizes["APPS"] == {"all rows": 150, "each problem once": 128, "sound subset": 68}
-
-
-def believed(entry: Any) -> Any:
-    """The published verdict taken for ours."""
-    verdict = Verdict.AC if entry.is_solved else Verdict.WA
-    judgement = Judgement(
-        verdict=verdict, num_run=1, num_total=1, num_passed=0, isolation=Isolation(tier="none")
-    )
-    return agreement.Pair(entry, judgement)
-
-
-@real
-def test_a_slice_of_the_real_programs_agrees(done: Done, real_rows: Any, tmp_path: Path):
-    wanted = {"humaneval": 20, "mbpp:shared": 20, "apps:strings": 5, "xcodeeval:Python3": 5}
-    found = [
-        replace(row, entries=[one for one in row.entries if one.is_solved][: wanted[row.name]])
-        for row in real_rows
-        if row.name in wanted
-    ]
-    with verdicts.Verdicts(tmp_path, (Language.PYTHON,), 1) as kept:
-        judged = agreement.judged_rows(kept, found)
-    assert tables.counted(judged) == (50, 50)
-    assert [one.disagreements for one in judged] == [()] * 4

@@ -15,6 +15,7 @@ from mapcoder_lite.curation.examples import DatasetManifest
 from mapcoder_lite.curation.flagged import Flagged
 from mapcoder_lite.curation.label import Label
 from mapcoder_lite.curation.preferences import PreferenceManifest
+from mapcoder_lite.evaluation.attribution import AttributionTable
 from mapcoder_lite.evaluation.forgetting import ChatLosses
 from mapcoder_lite.evaluation.ladder import Ladder
 from mapcoder_lite.evaluation.metrics import Metrics
@@ -56,6 +57,7 @@ KINDS: tuple[type[Record], ...] = (
     Example,
     Label,
     Attribution,
+    AttributionTable,
     SupervisorTable,
     Audit,
     Ladder,

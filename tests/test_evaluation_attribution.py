@@ -50,7 +50,7 @@ def test_roles_get_their_shares_and_what_they_mend():
 
 def test_sets_are_set_against_nobody():
     sets = {of.roles: of for of in table_of(GAMES).sets}
-    assert sets[()].passed.mean == pytest.approx(0.2)
+    assert sets[()].passed.share == pytest.approx(0.2)
     assert sets[()].mended.num_passed == 0
     assert sets[tuple(Role)].uplift.mean == pytest.approx(0.6)
     assert sets[tuple(Role)].mended.num_passed == 3

@@ -115,6 +115,9 @@ def test_the_submitted_plan_is_set_against_the_hidden_tests_and_all_tried_agains
 def test_a_confidence_that_could_not_be_read_is_counted_and_left_out():
     found = collected((attempt(sure(0, 30, "no_root"), sure(1, 80), trial("a")), WA))
     assert (found.num_unstated, found.hidden, found.public) == (1, None, None)
+    raw = call(CallKind.CONFIDENCE, "<root><confidence>900</confidence></root>", 0)
+    found = collected((attempt(raw, trial("a")), WA))  # as the original traversal reads it
+    assert (found.num_unstated, found.hidden, found.public) == (1, None, None)
 
 
 def test_attempts_without_confidences_have_no_calibration():

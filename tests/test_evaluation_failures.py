@@ -80,7 +80,7 @@ def call(kind: CallKind, text: str = "x", index: int | None = None, failure: str
 def trial(
     program: str,
     verdict: Verdict = WA,
-    plan: int = 0,
+    plan: int | None = 0,
     round: int = 0,
     num_passed: int = 0,
     outputs: Sequence[str] = ("7",),
@@ -111,6 +111,7 @@ SOLVED = StopReason.SOLVED
     [
         (attempt(stop=StopReason.NO_RECALL), None, FailureClass.UNREADABLE),
         (attempt(stop=StopReason.NO_PLAN), None, FailureClass.UNREADABLE),
+        (attempt(stop=StopReason.LOST), None, FailureClass.UNREADABLE),
         (attempt(stop=StopReason.NO_PROGRAM), None, FailureClass.NO_PROGRAM),
         (attempt(stop=StopReason.TOO_LONG), None, FailureClass.TOO_LONG),
         (attempt(trial("a"), stop=StopReason.TOO_LONG), WA, FailureClass.TOO_LONG),
@@ -163,6 +164,7 @@ PLANS = (call(CallKind.PLAN, "1. sort", 0), call(CallKind.PLAN, "1. hash", 1))
         (PLANS, Mark.SAME_PLAN, False),
         (PLANS, Mark.PLANS_LEFT, True),
         ([*PLANS, trial("a"), trial("b", plan=1)], Mark.PLANS_LEFT, False),
+        ([trial("draft", plan=None), trial("a")], Mark.PLANS_FAIL_ALIKE, False),
         ([*PLANS, trial("a"), trial("a", plan=1)], Mark.SAME_PROGRAM, True),
         ([PLANS[0], trial("a"), trial("a", plan=1)], Mark.SAME_PROGRAM, False),
         ([trial("a"), trial("b", plan=1)], Mark.PLANS_FAIL_ALIKE, True),

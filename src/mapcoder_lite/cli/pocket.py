@@ -14,8 +14,10 @@ from mapcoder_lite.cli import ladder, options, terminal
 
 if TYPE_CHECKING:
     from mapcoder_lite.config import Config
+    from mapcoder_lite.pocket.culprits import Case, Naming
     from mapcoder_lite.pocket.sides import SideCount
     from mapcoder_lite.pocket.truth import Tally, Truth
+    from mapcoder_lite.statistics import Rate
 
 app = typer.Typer(
     help="The pocket world: problem sets, backbone, ground truth.",
@@ -173,6 +175,85 @@ def sides(
             for count in counts
         ],
     )
+
+
+@app.command()
+def culprits(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run after `mapcoder attribute`.")],
+    name: Annotated[
+        str, typer.Option("--name", help="Of the attribution's folder inside the run.")
+    ] = "attribution",
+    json: options.Json = False,
+) -> None:
+    """Set the roles that an attribution names against those that made the first wrong reply.
+
+    Example: mapcoder pocket culprits runs/stubborn
+    """
+    from mapcoder_lite.pocket.culprits import culprit_table
+
+    cases, num_unknown = _cases(run, run / name / "attributions.jsonl")
+    table = culprit_table(run.resolve().name, cases, num_unknown)
+    if json:
+        terminal.result(table.model_dump_json(indent=2))
+        return
+    roles = ", ".join(f"{role} {number}" for role, number in table.culprits.items())
+    terminal.result(f"{table.num_failures} failures; the first wrong reply is of: {roles}")
+    if table.num_unknown:
+        terminal.result(f"left out: {table.num_unknown} of which no reply is known to be wrong")
+    columns = ("named by", "hits", "share", "95 % interval", "nobody named")
+    terminal.table(columns, [_naming(naming) for naming in table.namings])
+    hits = table.set_hit
+    terminal.result(
+        f"the culprit is in a minimal repair set: {hits.num_passed} of {hits.num_total}, "
+        f"{_interval(hits)}; a role drawn at random {100 * table.set_hit_at_random:.1f} %"
+    )
+    columns = ("first", "second", "only first", "only second", "p", "p, Holm")
+    terminal.table(
+        columns,
+        [
+            (
+                *(t.first, t.second, str(t.num_only_first), str(t.num_only_second)),
+                *(f"{t.p:.3g}", f"{t.p_holm:.3g}"),
+            )
+            for t in table.tests
+        ],
+    )
+    terminal.result("p: sign-flip test by problem, exact")
+
+
+def _cases(run: Path, attributions: Path) -> "tuple[list[Case], int]":
+    """The attributed failures whose culprit is known, and how many there are besides."""
+    from itertools import chain
+
+    from mapcoder_lite.attribution import Attribution
+    from mapcoder_lite.errors import InputError
+    from mapcoder_lite.jsonl import read_lines
+    from mapcoder_lite.pocket.culprits import case
+    from mapcoder_lite.pocket.truth import known_puzzles
+    from mapcoder_lite.pocket.world import SIZES, problem_set
+    from mapcoder_lite.trajectory import Trajectory
+
+    found = {(a.problem_id, a.sample): a for a in read_lines(attributions, Attribution)}
+    if not found:
+        raise InputError(f"{attributions} holds no attribution: `mapcoder attribute {run}` first")
+    sets = chain.from_iterable(problem_set(split) for split in SIZES)
+    puzzles = known_puzzles({id for id, _ in found}, sets)
+    told = [
+        case(found[t.problem_id, t.sample], t, puzzles[t.problem_id])
+        for t in read_lines(run / "trajectories.jsonl", Trajectory)
+        if (t.problem_id, t.sample) in found
+    ]
+    known = [one for one in told if one is not None]
+    return known, len(told) - len(known)
+
+
+def _naming(naming: "Naming") -> tuple[str, ...]:
+    hits, share = naming.hit, f"{100 * (naming.hit.share or 0):.1f} %"
+    return naming.name, str(hits.num_passed), share, _interval(hits), str(naming.num_nobody)
+
+
+def _interval(rate: "Rate") -> str:
+    return f"{100 * (rate.low or 0):.1f} .. {100 * (rate.high or 1):.1f} %"
 
 
 def _percent(part: int, whole: int) -> str:

@@ -19,7 +19,7 @@ from mapcoder_lite.attribution import (
 )
 from mapcoder_lite.errors import InputError
 from mapcoder_lite.problem import Record
-from mapcoder_lite.statistics import Mean, Rate, clustered, clustered_mean
+from mapcoder_lite.statistics import Mean, Rate, clustered, clustered_counts, clustered_mean
 from mapcoder_lite.trajectory import Role
 
 SCHEMA_VERSION = 1
@@ -32,8 +32,8 @@ class SetTally(Record):
     """One set of roles answered by the teacher, over all failures."""
 
     roles: tuple[Role, ...]
-    passed: Mean
-    """v(T): the share of replays that pass; of nobody, the re-sampling baseline."""
+    passed: Rate
+    """v(T): the share of all replays that pass; of nobody, the re-sampling baseline."""
     uplift: Mean
     """v(T) less v(nobody), failure by failure."""
     mended: Rate
@@ -160,7 +160,7 @@ def _set(found: Sequence[Attribution], place: int) -> SetTally:
 
     return SetTally(
         roles=roles,
-        passed=_mean(found, lambda a: own(a).share),
+        passed=_passed([(a.problem_id, own(a)) for a in found]),
         uplift=_mean(found, lambda a: own(a).share - a.resampled),
         mended=_rate(found, lambda a: own(a).probability >= sure),
         minimal=_rate(found, lambda a: roles in a.repair_sets),
@@ -192,6 +192,14 @@ def _tags(found: Sequence[Attribution], tags: Tags) -> Iterable[TagTally]:
             everybody=sum(a.values[-1].share for a in own) / len(own),
             shares={role: _share(own, role) for role in Role},
         )
+
+
+def _passed(values: Iterable[tuple[str, Value]]) -> Rate:
+    by_problem: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0])
+    for problem, value in values:
+        by_problem[problem][0] += value.num_passed
+        by_problem[problem][1] += value.num_replays
+    return clustered_counts([(passed, total) for passed, total in by_problem.values()])
 
 
 def _share(found: Sequence[Attribution], role: Role) -> Mean:

@@ -39,7 +39,7 @@ def _ground(table: AttributionTable) -> Iterator[str]:
         f"{table.num_replays} times each, with fresh draws."
     )
     yield (
-        f"Drawn again, nobody replaced: {_mean(table.sets[0].passed)} pass. That is taken off "
+        f"Drawn again, nobody replaced: {_share(table.sets[0].passed)} pass. That is taken off "
         "everywhere: what chance mends is no role's fault."
     )
     yield (
@@ -76,13 +76,13 @@ def _roles(table: AttributionTable) -> list[Sequence[str]]:
 
 
 def _sets(table: AttributionTable) -> list[Sequence[str]]:
-    head = ("roles", "passes", "more than nobody", "credibly mends", "minimal set")
+    head = ("roles", "replays that pass", "more than nobody", "credibly mends", "minimal set")
     return [
         head,
         *(
             (
                 ", ".join(of.roles) or "nobody",
-                _mean(of.passed),
+                _share(of.passed),
                 _mean(of.uplift) if of.roles else "-",
                 _share(of.mended) if of.roles else "-",
                 _share(of.minimal) if of.roles else "-",

@@ -11,22 +11,22 @@ Does not know: how a confidence is read out of a reply.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Literal, NamedTuple
 
+from mapcoder_lite.errors import FormatError
 from mapcoder_lite.evaluation.diagnosis import submitted
 from mapcoder_lite.problem import Record
-from mapcoder_lite.statistics import Rate, clustered, rate
-from mapcoder_lite.trajectory import CallKind, Completion, Grade, StopReason, Trajectory
+from mapcoder_lite.statistics import NUM_RESAMPLES, SEED, Rate, clustered, rate
+from mapcoder_lite.trajectory import Call, CallKind, Completion, Grade, StopReason, Trajectory
 from mapcoder_lite.verdict import Verdict
 
 SCHEMA_VERSION = 1
 
 NUM_BINS = 10
-SEED = 20_260
-NUM_RESAMPLES = 1_000
 
 
 class Bin(Record):
@@ -126,7 +126,7 @@ class CalibrationCount:
     """Collects the confidences of a run's units."""
 
     def __init__(self, confidence: Callable[[Completion], int]) -> None:
-        """`confidence` reads a reply that is known to be readable."""
+        """`confidence` reads a reply, or raises FormatError."""
         self._read = confidence
         self._hidden: list[Stated] = []
         self._public: list[Stated] = []
@@ -135,24 +135,28 @@ class CalibrationCount:
 
     def add(self, trajectory: Trajectory, grade: Grade | None) -> None:
         """Take one unit; without a grade only its public tests count."""
-        stated = {
-            call.plan_index: self._read(call.completion)
-            for call in trajectory.calls
-            if call.kind is CallKind.CONFIDENCE and call.failure is None
-            if call.plan_index is not None
-        }
+        asked = [call for call in trajectory.calls if call.kind is CallKind.CONFIDENCE]
+        stated = dict(self._stated(asked))
         passed: dict[int, bool] = {}
-        if stated and trajectory.stop is not StopReason.UNTESTED:
+        if asked and trajectory.stop is not StopReason.UNTESTED:
             for t in trajectory.trials:
-                passed[t.plan_index] = passed.get(t.plan_index, False) or t.judgement.is_accepted
+                if (i := t.plan_index) is not None:
+                    passed[i] = passed.get(i, False) or t.judgement.is_accepted
         id = trajectory.problem_id
         self._public += [Stated(id, stated[i], word) for i, word in passed.items() if i in stated]
         self._num_unstated += len(passed.keys() - stated.keys())
         self._attempts.append(_Tried(passed, stated))
         final = submitted(trajectory)
-        if final is not None and final.plan_index in stated and _is_sound(grade):
-            word = grade is not None and grade.is_passed
-            self._hidden.append(Stated(id, stated[final.plan_index], word))
+        sure = None if final is None or final.plan_index is None else stated.get(final.plan_index)
+        if sure is not None and grade is not None and _is_sound(grade):
+            self._hidden.append(Stated(id, sure, grade.is_passed))
+
+    def _stated(self, asked: Sequence[Call]) -> Iterator[tuple[int, int]]:
+        """The confidence of each plan; the original traversal may have read what we cannot."""
+        for call in asked:
+            if call.failure is None and call.plan_index is not None:
+                with suppress(FormatError):
+                    yield call.plan_index, self._read(call.completion)
 
     def result(self, run: str, *, has_intervals: bool) -> Calibration:
         """Return what was found; intervals need scipy and statsmodels."""
@@ -305,7 +309,5 @@ def _order(attempts: Sequence[_Tried]) -> Order:
     )
 
 
-def _is_sound(grade: Grade | None) -> bool:
-    if grade is None:
-        return False
+def _is_sound(grade: Grade) -> bool:
     return grade.judgement is not None and grade.judgement.verdict is not Verdict.IE

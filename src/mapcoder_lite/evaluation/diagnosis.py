@@ -27,7 +27,8 @@ class FailureClass(StrEnum):
     TOO_LONG = "too_long"
     """A prompt and its reply did not fit the model's context."""
     UNREADABLE = "unreadable"
-    """It ended without a program, because no recall or no plan could be read."""
+    """It ended without a program, because no recall or no plan could be read, or because the
+    original traversal ends at the first reply that cannot be."""
     NO_PROGRAM = "no_program"
     """It ended without a program, because no reply held one."""
     NOT_COMPILING = "not_compiling"
@@ -120,7 +121,7 @@ class Patch(StrEnum):
 class Patched:
     """One debug round whose program was judged."""
 
-    plan_index: int
+    plan_index: int | None
     patch: Patch
     gain: int
     """Public tests passed, less those that the program before it passed."""
@@ -137,6 +138,7 @@ class Diagnosis:
     patches: tuple[Patched, ...]
 
 
+_UNREADABLE = (StopReason.NO_RECALL, StopReason.NO_PLAN, StopReason.LOST)
 _LIMITS = (Verdict.TLE, Verdict.MLE, Verdict.OLE)
 
 
@@ -159,8 +161,8 @@ def _class(trajectory: Trajectory, grade: Grade, patches: Sequence[Patched]) -> 
     if trajectory.stop is StopReason.TOO_LONG:
         return FailureClass.TOO_LONG
     if grade.judgement is None:
-        is_early = trajectory.stop in (StopReason.NO_RECALL, StopReason.NO_PLAN)
-        return FailureClass.UNREADABLE if is_early else FailureClass.NO_PROGRAM
+        is_unread = trajectory.stop in _UNREADABLE
+        return FailureClass.UNREADABLE if is_unread else FailureClass.NO_PROGRAM
     if grade.judgement.verdict is Verdict.CE:
         return FailureClass.NOT_COMPILING
     if trial is None or trial.judgement.verdict is Verdict.SK:
@@ -208,7 +210,7 @@ def _marks(
 def _patches(trials: Sequence[Trial], form: Callable[[str], str]) -> Iterator[Patched]:
     """Compare every program of debugging with those tried before it."""
     seen: set[str] = set()
-    before: dict[int, Trial] = {}
+    before: dict[int | None, Trial] = {}
     for trial in trials:
         old = before.get(trial.plan_index)
         if trial.round > 0 and old is not None:
@@ -243,9 +245,11 @@ def _plans(trajectory: Trajectory) -> dict[int, str]:
 
 
 def _first_trials(trajectory: Trajectory) -> dict[int, Trial]:
+    """The first trial of every plan; a draft is of none."""
     firsts: dict[int, Trial] = {}
     for trial in trajectory.trials:
-        firsts.setdefault(trial.plan_index, trial)
+        if trial.plan_index is not None:
+            firsts.setdefault(trial.plan_index, trial)
     return firsts
 
 

@@ -14,7 +14,8 @@ from pathlib import Path
 from mapcoder_lite.errors import StoreError
 from mapcoder_lite.jsonl import read_lines, read_record, write_lines
 from mapcoder_lite.problem import Language, Record
-from mapcoder_lite.store import RunHeader, RunProblem
+from mapcoder_lite.run_problem import RunProblem
+from mapcoder_lite.store import RunHeader
 from mapcoder_lite.trajectory import Trajectory
 
 _OUR_MBPP, _THEIR_MBPP = "mbpp/", "Mbpp/"

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from mapcoder_lite.errors import ConfigError
-from mapcoder_lite.evaluation.metrics import RunFiles, is_internal, measure, open_run
+from mapcoder_lite.evaluation.metrics import measure
+from mapcoder_lite.evaluation.run_files import RunFiles, is_internal, open_run
 from mapcoder_lite.jsonl import read_record
 from mapcoder_lite.store import Manifest, Unit
 from mapcoder_lite.trajectory import Call, Completion, Grade, Message, Trajectory, Trial

@@ -36,7 +36,9 @@ const verdictGroups = RUNS.map((_, run) => {
   VERDICT_TESTS.set(`${run}:failed`, (row) => row.runs[run].some((attempt) => attempt.verdict !== null && attempt.verdict !== "AC" && attempt.verdict !== "IE"));
   VERDICT_TESTS.set(`${run}:unreadable`, (row) => row.runs[run].some((attempt) => attempt.failures));
   VERDICT_TESTS.set(`${run}:samples`, (row) => row.runs[run].some((attempt) => attempt.stop === "solved" && attempt.verdict !== "AC" && attempt.verdict !== null));
-  options.push([`${run}:failed`, "any that is not AC"], [`${run}:samples`, "passed the samples, failed hidden tests"], [`${run}:unreadable`, "with an unreadable reply"]);
+  const classes = Object.keys(CLASSES).filter((name) => ROWS.some((row) => row.runs[run].some((attempt) => attempt.class === name)));
+  for (const name of classes) VERDICT_TESTS.set(`${run}:class:${name}`, (row) => row.runs[run].some((attempt) => attempt.class === name));
+  options.push([`${run}:failed`, "any that is not AC"], [`${run}:samples`, "passed the samples, failed hidden tests"], [`${run}:unreadable`, "with an unreadable reply"], ...classes.map((name) => [`${run}:class:${name}`, `class: ${name.replaceAll("_", " ")}`]));
   return [runName(run), options];
 });
 const pairOptions = RUNS.flatMap((_, a) => RUNS.slice(a + 1).flatMap((_, gap) => {
@@ -58,7 +60,7 @@ const rowView = (place, index) => {
   return el("div", { class: "row", role: "option", id: `row${place}`, "aria-selected": String(place === chosen.current), "aria-posinset": index + 1, "aria-setsize": chosen.visible.length, onclick: () => go(problemLink(place)) },
     el("span", { class: "chips" }, row.runs.map((attempts, run) => row.in[run] ? runChip(attempts) : el("span", { class: "chip v-other", title: `not in ${runName(run)}` }, "·"))),
     el("span", { class: "names" }, el("span", { class: "title" }, row.title || row.id), el("span", { class: "sub" }, [row.tags.join(", "), row.title ? row.id : ""].filter(Boolean).join(" · "))),
-    el("span", { class: "side" }, el("span", { title: "rating" }, row.rating ?? ""), el("span", { class: "sub", title: "calls of the first attempt" }, row.runs[0][0] ? `${row.runs[0][0].calls} calls` : "")));
+    el("span", { class: "side" }, el("span", { title: "rating" }, row.rating ?? ""), el("span", { class: "sub", title: "calls of the first attempt" }, RUNS.length === 1 && row.runs[0][0] ? plural(row.runs[0][0].calls, "call") : "")));
 };
 
 const runChip = (attempts) => {
@@ -112,6 +114,7 @@ const filterBy = ({ text = "", verdict = "", tag = "" }) => {
 };
 
 const drawRows = () => {
+  if (listParts === null) return; // the view was left before the frame came
   const { box, spacer } = listParts;
   const first = Math.max(0, Math.floor(box.scrollTop / ROW_HEIGHT) - SPARE_ROWS);
   const last = Math.min(chosen.visible.length, Math.ceil((box.scrollTop + box.clientHeight) / ROW_HEIGHT) + SPARE_ROWS);

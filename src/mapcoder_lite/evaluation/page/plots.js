@@ -53,19 +53,20 @@ const intervalOf = (rate) => rate.low === null || rate.low === undefined ? "–"
 const niceShare = (most) => [0.04, 0.1, 0.2, 0.4, 0.6, 0.8].find((top) => most <= top) ?? 1;
 
 // A line a label, a mark a run: `groups` = [{label, rates: one a run, null where there is none}].
-const rateDots = (title, note, groups, { what = "passed", kind = "", isWhole = true, extra = null } = {}) => {
+const rateDots = (title, note, groups, { what = "passed", kind = "", isWhole = true, extra = null, mostDrawn = Infinity } = {}) => {
+  const drawn = groups.slice(0, mostDrawn);
   const most = isWhole ? 1 : niceShare(Math.max(...groups.flatMap(({ rates }) => rates.map((rate) => (rate ? rate.high ?? shareOf(rate) ?? 0 : 0)))));
   const draw = (width) => {
     const left = Math.min(170, Math.max(70, width * 0.32));
     const right = width < 420 || RUNS.length > 2 ? 14 : 62;
     const step = RUNS.length === 1 ? 22 : 12 * RUNS.length + 10;
-    const height = groups.length * step + 28;
+    const height = drawn.length * step + 28;
     const x = (share) => left + (share / most) * (width - left - right);
     const grid = [0, 0.25, 0.5, 0.75, 1].map((part) => part * most).map((share) => [
       svg("line", { x1: x(share), x2: x(share), y1: 2, y2: height - 24, class: "grid" }),
       write(x(share), height - 8, tickName(100 * share), { "text-anchor": "middle", class: "tick" }),
     ]);
-    const lines = groups.map(({ label, rates }, row) => {
+    const lines = drawn.map(({ label, rates }, row) => {
       const top = row * step + 4;
       const marks = rates.map((rate, run) => rate && rate.num_total ? rateMark(rate, run, x, top + (step - 8) * ((run + 0.5) / rates.length) + 2, right > 20 ? width : null) : null);
       return [write(left - 10, top + step / 2, shortened(label, Math.floor(left / 7)), { "text-anchor": "end", class: "label" }, ), marks];
@@ -73,9 +74,9 @@ const rateDots = (title, note, groups, { what = "passed", kind = "", isWhole = t
     return canvas(width, height, grid, write(2, height - 8, `${what}, %`, { class: "tick" }), lines);
   };
   const rows = groups.flatMap(({ label, rates }) => rates.map((rate, run) => rate === null ? null : [
-    RUNS.length > 1 ? `${label} · ${runName(run)}` : label, count(rate.num_passed), count(rate.num_total), percent(shareOf(rate)), intervalOf(rate), ...(extra ? [extra(label, run)] : []),
+    RUNS.length > 1 ? `${label} · ${runName(run)}` : label, count(rate.num_passed), count(rate.num_total), percent(shareOf(rate)), intervalOf(rate), ...(extra ? [extra[1](label, run)] : []),
   ])).filter(Boolean);
-  return plot(title, note, draw, ["", what, "of", "share", "95 % interval", ...(extra ? ["kinds"] : [])], rows, { kind });
+  return plot(title, note, draw, ["", what, "of", "share", "95 % interval", ...(extra ? [extra[0]] : [])], rows, { kind });
 };
 
 const rateMark = (rate, run, x, y, edge) => {

@@ -7,17 +7,19 @@ Does not know: what numbers mean, how a browser draws them.
 import base64
 import hashlib
 import json
-from collections.abc import Sequence
-from importlib.resources import files
+from collections.abc import Callable, Sequence
+from importlib.resources import files as package_files
 from pathlib import Path
 from typing import TextIO
 
-from mapcoder_lite.evaluation.compare import Comparison
-from mapcoder_lite.evaluation.metrics import Metrics
+from mapcoder_lite.evaluation.metrics import measure_opened
 from mapcoder_lite.evaluation.page.contents import opened_runs, problem_ids, row_and_attempts
 from mapcoder_lite.evaluation.page.overview import overview
 from mapcoder_lite.evaluation.page.packing import Packed, SharedTexts, Texts, deflated
+from mapcoder_lite.evaluation.run_files import RunFiles
 from mapcoder_lite.jsonl import replaced
+from mapcoder_lite.statistics import has_statistics
+from mapcoder_lite.trajectory import Completion
 
 STYLES = ("page.css", "trajectory.css")
 SCRIPTS = (
@@ -26,6 +28,7 @@ SCRIPTS = (
     "diff.js",
     "code.js",
     "plots.js",
+    "findings.js",
     "overview.js",
     "list.js",
     "steps.js",
@@ -39,23 +42,20 @@ _HERE = "<!-- here -->"
 
 
 def write_page(
-    runs: Sequence[Path],
-    metrics: Sequence[Metrics],
-    comparisons: Sequence[Comparison],
-    path: Path,
+    runs: Sequence[RunFiles], path: Path, confidence: Callable[[Completion], int]
 ) -> None:
-    """Write the page of runs, whole or not at all.
+    """Write the page of opened runs, whole or not at all; `confidence` reads a confidence's reply.
 
-    `metrics` are those of the runs, in order; `comparisons` pair some of them, by their paths.
+    Without statsmodels there are no intervals, and runs are not tested against each other.
 
     Raises:
         StoreError: a line of a run is damaged.
     """
     before, after = _asset("page.html").split(_HERE)
     style, script = "".join(map(_asset, STYLES)), _script()
-    policy = _policy(style, script)
-    with opened_runs(runs) as opened, replaced(path) as file:
-        file.write(before.replace("{policy}", policy).replace("{style}", style))
+    metrics = [measure_opened(run, has_intervals=has_statistics()) for run in runs]
+    with opened_runs(runs, confidence) as opened, replaced(path) as file:
+        file.write(before.replace("{policy}", _policy(style, script)).replace("{style}", style))
         rows: list[Packed] = []
         shared = SharedTexts()
         for problem_id in problem_ids(opened):
@@ -65,7 +65,7 @@ def write_page(
             shared.leave(texts.paragraphs)
             rows.append(row)
         _block(file, "shared", deflated(shared.paragraphs))
-        shown = overview(runs, metrics, comparisons) | {"rows": rows}
+        shown = overview(opened, metrics) | {"rows": rows}
         _block(file, "overview", json.dumps(shown, ensure_ascii=False).replace("<", "\\u003c"))
         file.write(after.replace("{script}", script))
 
@@ -100,4 +100,4 @@ def _hash(text: str) -> str:
 
 
 def _asset(name: str) -> str:
-    return files("mapcoder_lite.evaluation.page").joinpath(name).read_text(encoding="utf-8")
+    return package_files("mapcoder_lite.evaluation.page").joinpath(name).read_text(encoding="utf-8")
