@@ -66,13 +66,14 @@ def without_words(folder: Path) -> None:
     ],
     ids=("cut", "lacking", "narrow", "t5", "unknown", "tokenizer"),
 )
-def test_what_a_library_fails_over_is_refused_by_its_file(backbone, tmp_path, change, said):
+def test_what_a_library_fails_over_is_refused_by_its_file(backbone, tmp_path, capfd, change, said):
     broken = shutil.copytree(backbone, tmp_path / "broken")
     change(broken)
     dataset = write_dataset(tmp_path / "data", [example(1)], [])
     with pytest.raises(InputError, match=said):
         train.train(settings(broken), dataset, tmp_path / "out", (Role.CODING,))
     assert not (tmp_path / "out").exists()
+    assert "newly initialized" not in capfd.readouterr().err
 
 
 def test_what_makes_a_model_folder_comes_along_and_records_do_not(tmp_path):

@@ -23,6 +23,7 @@ from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
+from transformers.utils import logging as transformers_logging
 
 from mapcoder_lite.errors import InputError
 from mapcoder_lite.settings import TrainConfig
@@ -90,11 +91,14 @@ def check_weights(backbone: Path) -> None:
     Raises:
         InputError: a file is cut, a weight is missing or of another shape.
     """
-    with _refusing(backbone):
+    with _refusing(backbone), _silent():
         _, report = _loaded(backbone, "auto", device_map="meta", ignore_mismatched_sizes=True)
     lacking = sorted(report["missing_keys"])
     if lacking:  # the library would make them up
-        raise InputError(f"{backbone} lacks {len(lacking)} weights, such as {lacking[0]}")
+        raise InputError(
+            f"{backbone} lacks {len(lacking)} weights, such as {lacking[0]}: copy or download it "
+            "anew"
+        )
     strange = sorted(report["mismatched_keys"])
     if strange:
         name, found, wanted = strange[0]
@@ -136,6 +140,17 @@ def carry_over(backbone: Path, folder: Path) -> None:
     for pattern in _BESIDE_WEIGHTS:
         for path in filter(Path.is_file, backbone.glob(pattern)):
             (folder / path.name).write_bytes(path.read_bytes())
+
+
+@contextmanager
+def _silent() -> Generator[None]:
+    """Keep the library's own report off the terminal: it says that lacking weights are made up."""
+    level = transformers_logging.get_verbosity()
+    transformers_logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(level)
 
 
 @contextmanager
