@@ -48,7 +48,7 @@ const chip = (verdict, title) => {
 
 const STOPS = {
   solved: "a program passed all public tests",
-  exhausted: "all plans and debug rounds were used",
+  exhausted: "all plans and debug rounds, or the only program, were used",
   untested: "no public tests: the first program was taken",
   no_recall: "the retrieval replies could not be read",
   no_plan: "no plan came back",

@@ -14,7 +14,7 @@ const roundName = (step) => (step.round ? `round ${step.round}` : "");
 
 const stepName = (step) => step.step === "trial"
   ? ["public tests", planName(step), roundName(step)].filter(Boolean).join(" · ")
-  : [ASKED_FOR[step.kind] ?? step.kind, planName(step), roundName(step), step.attempt % 2 ? "asked again" : ""].filter(Boolean).join(" · ");
+  : [ASKED_FOR[step.kind], planName(step), roundName(step), step.attempt % 2 ? "asked again" : ""].filter(Boolean).join(" · ");
 
 // What the planner said of its plan, as it stands in the reply.
 const surenessOf = (step, text) => step.kind === "confidence" && !step.failure
