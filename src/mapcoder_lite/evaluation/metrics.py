@@ -125,7 +125,7 @@ def measure_opened(
     run: RunFiles,
     *,
     has_intervals: bool = True,
-    on_trajectory: Callable[[Trajectory], None] | None = None,
+    on_trajectory: Callable[[Trajectory], object] | None = None,
 ) -> Metrics:
     """Count the same of a run whose small files are read.
 
@@ -184,7 +184,7 @@ def measure_opened(
 
 
 def _show_all(
-    trajectories: Iterable[Trajectory], *counters: Callable[[Trajectory], None] | None
+    trajectories: Iterable[Trajectory], *counters: Callable[[Trajectory], object] | None
 ) -> None:
     for trajectory in trajectories:
         for count in counters:
