@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mapcoder_lite.curation.audit import Audit, audit
-from mapcoder_lite.curation.audit_tables import escaped, markdown, tables
+from mapcoder_lite.curation.audit_tables import markdown, tables
 from mapcoder_lite.curation.evidence import first_attempts, open_runs
 from mapcoder_lite.curation.examples import write_dataset
 from mapcoder_lite.curation.plots import write_plots
@@ -20,6 +20,7 @@ from mapcoder_lite.judge.judge import SandboxJudge
 from mapcoder_lite.pocket.teacher import MistakeRates
 from mapcoder_lite.run_problem import RunProblem, band_of
 from mapcoder_lite.settings import DatasetConfig
+from mapcoder_lite.tables import escaped
 from mapcoder_lite.trajectory import Grade, Role, Trajectory
 from mapcoder_lite.verdict import Isolation, Judgement, Verdict
 from pocket_run import known_puzzles, resealed, teacher_run

@@ -164,6 +164,22 @@ def test_codecontests_of_other_sites_and_without_limits(tmp_path: Path):
     assert found.problem.source.url is None
 
 
+def test_codecontests_says_which_tests_were_cut(tmp_path: Path):
+    cut = {"input": ["4\n"], "output": ["1 " * 240 + "..."]}
+    found = one(tmp_path, "codecontests", CONTEST | {"generated_tests": cut})
+    assert found.hidden.defect == '0 inputs and 1 outputs of 2 tests are cut with "..."'
+    shipped: dict[str, object] = {
+        "name": "7_A. Twice",
+        "description": "Print twice the number.",
+        "id": 1,
+        "sample_io": [],
+        "test_list": [{"input": "9" * 300 + "...", "output": ["1"]}],
+    }
+    found = one(tmp_path, "codecontests", shipped)
+    assert found.hidden.defect == '1 inputs and 0 outputs of 1 tests are cut with "..."'
+    assert one(tmp_path, "codecontests", CONTEST).hidden.defect is None
+
+
 def test_codecontests_leaves_out_what_cannot_be_judged(tmp_path: Path):
     no_tests: dict[str, Any] = {
         "private_tests": {"input": [], "output": []},

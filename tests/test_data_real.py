@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(not SHARED.exists(), reason="the shared data are
         # problems, hidden tests, without samples, defective, repeated rows
         ("xcodeeval", "xcodeeval/problems.jsonl.gz", (106, 5579, 0, 11, 0)),
         ("apps", "apps/selected150.jsonl.gz", (128, 1602, 12, 60, 22)),
-        ("codecontests", "codecontests/test73.jsonl.gz", (73, 14961, 0, 0, 0)),
+        ("codecontests", "codecontests/test73.jsonl.gz", (73, 14961, 0, 1, 0)),
         ("humaneval", "humaneval/HumanEvalWST.jsonl.gz", (164, 164, 2, 0, 0)),
         ("mbpp", "mbpp/mbpp-py.jsonl.gz", (397, 397, 0, 0, 0)),
         ("mbpp", "mbpp/MBPP.jsonl.gz", (974, 2922, 0, 0, 0)),

@@ -7,6 +7,7 @@ from mapcoder_lite.engine.prices import Prices
 from mapcoder_lite.evaluation.forecast import Forecast, Owing, Pace, forecast, seen_in
 from mapcoder_lite.settings import PriceConfig
 from mapcoder_lite.trajectory import Completion, Message, Request, Role, Usage
+from mapcoder_lite.traversal import TraversalName
 
 PRICE = PriceConfig(prompt=2.0, completion=6.0)
 PACE = Pace(4, 12)
@@ -31,6 +32,28 @@ def test_calls_are_those_of_the_paper(tested: int, untested: int, k: int, t: int
     assert found.num_owed == tested + untested
     assert found.dollars is None
     assert found.hours is None
+
+
+@pytest.mark.parametrize(
+    ("name", "tested", "untested"),
+    [
+        ("direct", (1, 1), (1, 1)),
+        ("cot", (1, 1), (1, 1)),
+        ("analogical", (1, 1), (1, 1)),
+        ("self_planning", (2, 2), (2, 2)),
+        ("original", (8, 25), (8, 8)),
+        ("draft_first", (1, 26), (1, 1)),
+        ("traced", (8, 25), (5, 5)),
+    ],
+)
+def test_other_traversals_ask_for_more_or_less(
+    name: str, tested: tuple[int, int], untested: tuple[int, int]
+):
+    for num_tested, num_untested, (low, high) in ((1, 0, tested), (0, 1, untested)):
+        owing = Owing(num_tested, num_untested, 3, 5, traversal=TraversalName(name))
+        found = forecast([owing], None, Prices(), PACE)
+        assert (found.calls.low, found.calls.high) == (low, high)
+    assert any("defects" in said for said in found.assumptions) is (name == "original")
 
 
 def test_without_a_call_the_published_means_give_the_range():

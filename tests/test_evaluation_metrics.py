@@ -4,9 +4,8 @@ import pytest
 
 from made_runs import AC, IE, SK, WA, made_run
 from mapcoder_lite.errors import StoreError
-from mapcoder_lite.evaluation.compare import compare
 from mapcoder_lite.evaluation.metrics import Metrics, measure
-from mapcoder_lite.evaluation.report import comparison_report, run_report
+from mapcoder_lite.evaluation.report import run_report
 from mapcoder_lite.statistics import mcnemar, wilson
 from mapcoder_lite.trajectory import Role
 
@@ -74,29 +73,6 @@ def test_wilson_and_mcnemar_against_textbook_values():
     # exact two-sided binomial: 2 * (1 + 10 + 45) / 2**10
     assert mcnemar(2, 8) == pytest.approx(2 * 56 / 1024)
     assert mcnemar(0, 0) == 1.0
-
-
-def test_two_runs_are_paired_by_problem(tmp_path: Path):
-    first = made_run(tmp_path / "a", [AC, AC, WA, WA, IE, AC], defective=1)
-    second = made_run(tmp_path / "b", [AC, WA, AC, None, AC, SK], defective=1)
-    comparison = compare(first, second)
-    raw = comparison.raw
-    assert (raw.num_both, raw.num_only_first, raw.num_only_second, raw.num_neither) == (1, 1, 1, 1)
-    assert raw.p == 1.0
-    assert comparison.sound is not None
-    assert comparison.sound.num_total == 3
-    assert comparison.num_left_out == 2
-    assert comparison.has_same_problems
-    text = comparison_report(comparison)
-    assert "left out: 2 problems" in text
-    assert "2/4" in text
-
-
-def test_runs_without_common_problems_cannot_be_paired(tmp_path: Path):
-    first = made_run(tmp_path / "a", [AC, SK])
-    second = made_run(tmp_path / "b", [SK, AC])
-    with pytest.raises(StoreError, match="share no graded problem"):
-        compare(first, second)
 
 
 def test_a_report_says_what_is_left_out(tmp_path: Path):

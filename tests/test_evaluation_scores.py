@@ -13,7 +13,7 @@ from mapcoder_lite.data.answers import has_unlisted_answers
 from mapcoder_lite.errors import InputError, StoreError
 from mapcoder_lite.evaluation.metrics import measure
 from mapcoder_lite.evaluation.run_files import Window
-from mapcoder_lite.evaluation.scores import scores_of
+from mapcoder_lite.evaluation.scores import Scores, scored
 from mapcoder_lite.problem import Checker, CheckerKind, HiddenTests, Problem, Test
 from mapcoder_lite.run_problem import RunProblem
 from mapcoder_lite.statistics import pass_at, wilson
@@ -172,6 +172,6 @@ def judged(num_doubtful: int | None, num_flipped: int | None, sample: int) -> Gr
 def test_the_judge_is_as_steady_as_its_repeated_runs():
     rows = [(0, 0), (2, 1), (1, 0), (None, None)]
     grades = {Unit("p", n): judged(*row, n) for n, row in enumerate(rows)}
-    flakes = scores_of({"p": RunProblem(problem_id="p")}, grades, 4, True).flakes()
+    flakes = Scores({"p": RunProblem(problem_id="p")}, scored(grades, 4), True).flakes()
     assert (flakes.num_doubtful, flakes.num_flipped, flakes.num_unrecorded) == (3, 1, 1)
     assert (flakes.units.num_passed, flakes.units.num_total) == (1, 3)

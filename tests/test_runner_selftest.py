@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from mapcoder_lite.errors import SandboxError
-from mapcoder_lite.evaluation.compare import compare
 from mapcoder_lite.evaluation.metrics import measure
 from mapcoder_lite.evaluation.report import run_report
+from mapcoder_lite.evaluation.systems import open_systems
 from mapcoder_lite.examination import Examination
 from mapcoder_lite.jsonl import read_record
 from mapcoder_lite.judge.judge import SandboxJudge
@@ -101,7 +101,7 @@ def test_a_run_whose_judge_is_unknown_is_not_reported(tmp_path: Path, judge: San
     assert "the same `mapcoder run` command examines the judge" in done.stderr
     make_run(tmp_path / "new", judge)
     with pytest.raises(SandboxError, match="old does not say"):
-        compare(tmp_path / "new", tmp_path / "old")
+        open_systems([str(tmp_path / "new"), str(tmp_path / "old")])
 
 
 def test_an_older_run_is_mended_by_examining_its_judge(tmp_path: Path, judge: SandboxJudge):

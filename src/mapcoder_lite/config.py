@@ -95,7 +95,7 @@ _WITHOUT_EFFECT = frozenset(
 
 # The pocket backbone's context is short, so its replies must be.
 _KIND_DEFAULTS: dict[str, Tree] = {
-    EngineKind.POCKET: {"traversal": {"max_tokens": 768}},
+    EngineKind.POCKET: {"traversal": {"max_tokens": 1024}},
     EngineKind.TEACHER: {"traversal": {"max_tokens": 512}},
 }
 
@@ -144,9 +144,14 @@ def parse_override(text: str) -> Tree:
 
 def differences(old: Config, new: Config) -> tuple[str, ...]:
     """Name the settings that differ and may change a result, as `traversal.k: 3 -> 5`."""
+    return tuple(f"{key}: {a!r} -> {b!r}" for key, a, b in changed_settings(old, new))
+
+
+def changed_settings(old: Config, new: Config) -> tuple[tuple[str, object, object], ...]:
+    """Return the settings that differ and may change a result, as key, old and new value."""
     before, after = _flat(old), _flat(new)
     return tuple(
-        f"{key}: {before.get(key)!r} -> {after.get(key)!r}"
+        (key, before.get(key), after.get(key))
         for key in sorted(before.keys() | after.keys())
         if before.get(key) != after.get(key)
     )

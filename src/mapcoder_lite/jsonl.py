@@ -244,6 +244,11 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def num_torn_bytes(path: Path) -> int:
+    """Return how many bytes follow the last whole line of a file, as a kill leaves them."""
+    return path.stat().st_size - _end_of_last_line(path) if path.exists() else 0
+
+
 def _cut_torn_line(path: Path) -> int:
     """Remove what follows the last newline; return how many bytes that were."""
     if not path.exists():

@@ -163,7 +163,7 @@ class Regrade:
         """
         decision = self.folder / "regraded.json"
         if not self.is_decided:
-            write_record(decision, self._decision())
+            write_record(decision, self.decision())
         regrading = read_record(decision, Regrading)
         (self.path / "metrics.json").unlink(missing_ok=True)
         for name in REPLACED:
@@ -178,7 +178,8 @@ class Regrade:
         shutil.rmtree(self.folder)
         return regrading
 
-    def _decision(self) -> Regrading:
+    def decision(self) -> Regrading:
+        """Return what changes, every program being judged; nothing is replaced."""
         old, new = (_words(folder / "grades.jsonl") for folder in (self.path, self.folder))
         begun = read_record(self.folder / "begun.json", Beginning)
         before = self.path / "selftest.json"

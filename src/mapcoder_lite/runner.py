@@ -14,7 +14,7 @@ from mapcoder_lite.errors import BudgetSpent, MapCoderError, StoreError
 from mapcoder_lite.judge.selftest import SelftestReport, refuse_untrusted, run_selftest
 from mapcoder_lite.problem import HiddenTests, Language, Problem
 from mapcoder_lite.store import RunDirectory, Unit, light_grades
-from mapcoder_lite.trajectory import Grade, StopReason, Trajectory
+from mapcoder_lite.trajectory import Grade, StopReason, Trajectory, program_digest
 from mapcoder_lite.verdict import Isolation, Judge
 from mapcoder_lite.work import Work
 
@@ -266,8 +266,9 @@ def examine(judge: Judge, language: Language, directory: RunDirectory) -> Selfte
 
 def grade(trajectory: Trajectory, problem: Problem, hidden: HiddenTests, judge: Judge) -> Grade:
     """Judge a trajectory's program on the hidden tests; without a program there is no judgement."""
-    judgement = None
+    judgement = named = None
     if trajectory.program is not None:
+        named = program_digest(trajectory.program)
         judgement = judge.judge(
             trajectory.program,
             trajectory.language,
@@ -278,7 +279,12 @@ def grade(trajectory: Trajectory, problem: Problem, hidden: HiddenTests, judge: 
             stop_early=True,
             show_tests=False,
         )
-    return Grade(problem_id=trajectory.problem_id, sample=trajectory.sample, judgement=judgement)
+    return Grade(
+        problem_id=trajectory.problem_id,
+        sample=trajectory.sample,
+        program_sha256=named,
+        judgement=judgement,
+    )
 
 
 _LEAST_UNITS = 20

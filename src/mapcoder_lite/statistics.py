@@ -161,6 +161,26 @@ def resampled(clusters: Sequence[tuple[float, int]]) -> Mean:
     return Mean(mean=mean, low=low, high=high)
 
 
+def resampled_gain(differences: Sequence[float]) -> Mean:
+    """Return the mean of paired differences, one a problem within -1 to 1, bootstrapped as above.
+
+    Where no pair differs from another, Wilson's interval stands for what draws cannot show: of
+    differences of 0, how many pairs might differ after all, to either side.
+
+    Raises:
+        ConfigError: statsmodels is not installed.
+    """
+    _demand()
+    n = len(differences)
+    mean = sum(differences) / n
+    if len(set(differences)) > 1:
+        low, high = _bootstrap(differences, [1] * n)
+    else:
+        low, high = wilson(abs(mean) * n, n)
+        low, high = (low, high) if mean > 0 else (-high, -low if mean else high)
+    return Mean(mean=mean, low=low, high=high)
+
+
 def _bootstrap(parts: Sequence[float], numbers: Sequence[float]) -> Interval:
     """The interval of a ratio of sums whose terms are drawn in pairs."""
     stats: Any = import_module("scipy.stats")  # Any: no type stubs

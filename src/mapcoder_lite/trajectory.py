@@ -244,6 +244,8 @@ class Grade(Record):
     schema_version: Literal[1] = SCHEMA_VERSION
     problem_id: str
     sample: int = 0
+    program_sha256: str | None = None
+    """Hex, of the judged program in UTF-8; None where there is none, or the grade is older."""
     judgement: Judgement | None = None
     """None when the trajectory holds no program."""
 
@@ -349,6 +351,11 @@ class Engine(Protocol):
     def close(self) -> None:
         """Free the model or the connections; pending requests fail."""
         ...
+
+
+def program_digest(program: str) -> str:
+    """Hex SHA-256 of a program's text."""
+    return hashlib.sha256(program.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def digest(value: object) -> str:

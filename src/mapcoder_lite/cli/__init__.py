@@ -16,10 +16,12 @@ from mapcoder_lite.cli import (
     audit,
     backends,
     card,
+    compare,
     data,
     dataset,
     demo,
     doctor,
+    export,
     grade,
     judge,
     merge,
@@ -35,6 +37,7 @@ from mapcoder_lite.cli import (
     supervisors,
     terminal,
     train,
+    verify,
 )
 from mapcoder_lite.errors import MapCoderError
 
@@ -45,7 +48,10 @@ VERBS: tuple[Callable[..., None], ...] = (
     grade.grade,
     repair.repair,
     report.report,
+    compare.compare,
+    verify.verify,
     attribute.attribute,
+    export.export,
     plans.plans,
     supervisors.supervisors,
     dataset.dataset,

@@ -43,12 +43,12 @@ def grade(
     from mapcoder_lite.store import RunHeader
 
     header = read_record(run / "config.json", RunHeader)
-    judge = _judge_settings(header.config.judge, overrides or [])
-    work = _work(header, run)
+    judge = judge_settings(header.config.judge, overrides or [])
+    work = work_of(header, run)
     settings = header.config.model_copy(update={"judge": judge})
     try:
         with regrade.opened(run, judge) as sitting:
-            num_owed = 0 if sitting.is_decided else _carry_out(sitting, work, settings)
+            num_owed = 0 if sitting.is_decided else carry_out(sitting, work, settings)
             done = None if num_owed else sitting.conclude()
     except KeyboardInterrupt:
         terminal.say(f"interrupted; the old grades of {run} stand: the same command goes on")
@@ -63,7 +63,12 @@ def grade(
     _show_changes(done, json)
 
 
-def _judge_settings(before: "JudgeConfig", overrides: list[str]) -> "JudgeConfig":
+def judge_settings(before: "JudgeConfig", overrides: list[str]) -> "JudgeConfig":
+    """Return the judge's settings of a run, changed by these.
+
+    Raises:
+        ConfigError: one of them is not of the judge.
+    """
     from mapcoder_lite.errors import ConfigError
 
     chosen = options.resolve(None, overrides).judge
@@ -78,7 +83,7 @@ def _judge_settings(before: "JudgeConfig", overrides: list[str]) -> "JudgeConfig
     return before.model_copy(update={name: getattr(chosen, name) for name in names})
 
 
-def _work(header: "RunHeader", run: Path) -> "Work":
+def work_of(header: "RunHeader", run: Path) -> "Work":
     """The problems and hidden tests that the run worked on, and none that changed since.
 
     Raises:
@@ -109,7 +114,7 @@ def _work(header: "RunHeader", run: Path) -> "Work":
     return work
 
 
-def _carry_out(sitting: "Regrade", work: "Work", settings: "Config") -> int:
+def carry_out(sitting: "Regrade", work: "Work", settings: "Config") -> int:
     """Judge what is owed; return how many programs still are."""
     from mapcoder_lite import runner
     from mapcoder_lite.cli import engines

@@ -1,53 +1,134 @@
-"""`mapcoder report`: what a run says, and what two runs say side by side.
+"""`mapcoder report`: what a run says, or what several say side by side.
 
-Knows: one run or two.
+Knows: one system or several, which file is written.
 Does not know: how numbers are made.
 """
 
+from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mapcoder_lite.cli import options, terminal
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mapcoder_lite.evaluation.run_files import Window
+    from mapcoder_lite.evaluation.systems import System
+    from mapcoder_lite.problem import Record
+    from mapcoder_lite.tables import Block
+
+Since = Annotated[
+    datetime | None,
+    typer.Option(formats=["%Y-%m-%d"], help="Only problems that came out on this day or later."),
+]
+Until = Annotated[
+    datetime | None,
+    typer.Option(formats=["%Y-%m-%d"], help="Only problems that came out on this day or earlier."),
+]
+Markdown = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Write the report as a Markdown page, too.")
+]
+
 
 def report(
     runs: Annotated[
-        list[Path], typer.Argument(metavar="RUN [RUN]", help="One run, or two to pair.")
+        list[str],
+        typer.Argument(metavar="RUN...", help="Runs; RUN+RUN are the seeds of one system."),
     ],
+    html: Annotated[
+        Path | None,
+        typer.Option("--html", help="Also write one self-contained page with every trajectory."),
+    ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(metavar="RUN", help="Which of several is compared with; else the first."),
+    ] = None,
+    since: Since = None,
+    until: Until = None,
+    markdown: Markdown = None,
     json: options.Json = False,
 ) -> None:
-    """Report pass@1 with intervals, costs and format failures; two runs are paired by problem.
+    """Report pass rates with intervals, costs and failures; of several runs, a table with tests.
 
-    Exit code 5 = a run's judge failed its self-test or was never examined: nothing is reported.
+    A report of one run is saved as its metrics.json, unless it is of some days only; `mapcoder
+    verify` computes it again. Exit code 5 = a run's judge failed its self-test or was never
+    examined: nothing is reported.
 
-    Example: mapcoder report runs/untuned runs/adapters
+    Example: mapcoder report runs/untuned runs/tuned-1+runs/tuned-2 --markdown report.md
+    """
+    from mapcoder_lite.evaluation.systems import open_systems
+
+    window = window_of(since, until)
+    systems = open_systems(runs, window)
+    if len(systems) == 1 and len(systems[0].runs) == 1:
+        record, blocks = _one(systems[0], is_saved=window.is_open)
+    else:
+        record, blocks = _several(systems, against)
+    if html is not None:
+        from mapcoder_lite.evaluation.page.writing import write_page
+
+        write_page([run for system in systems for run in system.runs], html)
+        terminal.say(f"wrote {html}: open it in a browser, it needs no network")
+    show(record, blocks, "Report", markdown, json=json)
+
+
+def window_of(since: datetime | None, until: datetime | None) -> "Window":
+    """Return the days that are asked for.
+
+    Raises:
+        ConfigError: the last one is before the first.
     """
     from mapcoder_lite.errors import ConfigError
-    from mapcoder_lite.evaluation.compare import compare
-    from mapcoder_lite.evaluation.metrics import measure
-    from mapcoder_lite.evaluation.report import comparison_report, run_report
+    from mapcoder_lite.evaluation.run_files import Window
+
+    if since is not None and until is not None and until < since:
+        raise ConfigError(f"--until {until.date()} is before --since {since.date()}")
+    return Window(since.date() if since else None, until.date() if until else None)
+
+
+def show(
+    record: "Record", blocks: "Sequence[Block]", title: str, page: Path | None, *, json: bool
+) -> None:
+    """Print a report as text or JSON, and write it as a page if one is wanted."""
+    from mapcoder_lite.jsonl import write_text
+    from mapcoder_lite.tables import markdown, text
+
+    if page is not None:
+        write_text(page, markdown(title, blocks))
+        terminal.say(f"written: {page}")
+    terminal.result(record.model_dump_json(indent=2) if json else text(blocks))
+
+
+def _one(system: "System", *, is_saved: bool) -> "tuple[Record, list[Block]]":
+    from mapcoder_lite.agents import parse
+    from mapcoder_lite.evaluation.findings import FindingsCount
+    from mapcoder_lite.evaluation.findings_tables import findings_tables
+    from mapcoder_lite.evaluation.metrics import measure_opened
+    from mapcoder_lite.evaluation.report import run_blocks
+    from mapcoder_lite.jsonl import write_record
     from mapcoder_lite.statistics import has_statistics
 
-    if len(runs) > 2:
-        raise ConfigError(f"{len(runs)} runs given: report takes one run, or two to be paired")
-    metrics = [measure(path, has_intervals=has_statistics()) for path in runs]
-    comparison = compare(runs[0], runs[1]) if len(runs) == 2 else None
-    if json:
-        from json import dumps
-
-        dumped = {
-            "runs": [m.model_dump(mode="json") for m in metrics],
-            "comparison": comparison.model_dump(mode="json") if comparison else None,
-        }
-        terminal.result(dumps(dumped, indent=2))
-        return
-    texts = [run_report(m) for m in metrics]
-    if comparison is not None:
-        texts.append(comparison_report(comparison))
-    terminal.result("\n\n".join(texts))
+    (run,) = system.runs
+    count = FindingsCount(run, parse.confidence)
+    metrics = measure_opened(run, has_intervals=has_statistics(), on_trajectory=count.add)
+    findings = count.result(has_intervals=has_statistics()) if run.is_graded else None
+    if is_saved:
+        write_record(run.path / "metrics.json", metrics)
     if not has_statistics():
         terminal.say(
             "intervals need statsmodels: pip install 'mapcoder-lite[evaluation]'", "yellow"
         )
+    return metrics, [*run_blocks(metrics), *(findings_tables(findings) if findings else ())]
+
+
+def _several(systems: "Sequence[System]", against: str | None) -> "tuple[Record, list[Block]]":
+    from mapcoder_lite.evaluation.compare_report import standings_blocks
+    from mapcoder_lite.evaluation.standings import standings
+    from mapcoder_lite.evaluation.systems import place_of
+
+    place = place_of(against, systems) if against is not None else 0
+    found = standings(systems, place)
+    return found, standings_blocks(found)

@@ -128,9 +128,7 @@ def _conclude(trajectory: "Trajectory") -> None:
         case StopReason.UNTESTED:
             terminal.say("NOT called solved: there was no sample to test the program on", "yellow")
         case StopReason.EXHAUSTED:
-            terminal.say(
-                "NOT solved: all plans and debug rounds are used; best attempt below", "red"
-            )
+            terminal.say("NOT solved: no program passed all samples; best attempt below", "red")
         case _:
             why = trajectory.detail or trajectory.stop.value.replace("_", " ")
             terminal.say(f"NOT solved: {why}", "red")

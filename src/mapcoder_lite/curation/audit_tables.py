@@ -1,12 +1,10 @@
 """An audit as tables and as a Markdown page.
 
-Knows: columns, percent signs, how text of models is kept from being markup.
+Knows: columns, percent signs.
 Does not know: where numbers come from, terminals.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from mapcoder_lite.curation.audit import Audit, LabelBias
 from mapcoder_lite.curation.funnel import Stage
@@ -16,20 +14,9 @@ from mapcoder_lite.curation.rejudging import Rejudged
 from mapcoder_lite.curation.shift import Shift
 from mapcoder_lite.run_problem import band_order
 from mapcoder_lite.statistics import Rate
+from mapcoder_lite.tables import Table, escaped, section
 
-_MARKUP = re.compile(r"([\\`*_{}\[\]<>()#+!|&~$])")
-_UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 _STUDENT_OWN = "student, own problems"
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A heading, cells, and what a reader must know of them."""
-
-    title: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    notes: tuple[str, ...] = ()
 
 
 def tables(audit: Audit) -> tuple[Table, ...]:
@@ -63,23 +50,7 @@ def markdown(audit: Audit, plots: Sequence[str] = ()) -> str:
         runs.append(f"* student {escaped(audit.student)}")
     parts = [f"# Audit of {escaped(audit.dataset)}", "\n".join(runs)]
     parts += [f"![{escaped(name)}]({name})" for name in plots]
-    return "\n\n".join([*parts, *map(_section, tables(audit))]) + "\n"
-
-
-def escaped(text: str) -> str:
-    """Return a text on one line in which Markdown and HTML see nothing but text."""
-    return (
-        _MARKUP.sub(r"\\\1", _UNSEEN.sub(" ", text)).replace("\\<", "&lt;").replace("\\&", "&amp;")
-    )
-
-
-def _section(table: Table) -> str:
-    head = " | ".join(map(escaped, table.columns))
-    rule = " | ".join("---" for _ in table.columns)
-    rows = [f"| {' | '.join(map(escaped, row))} |" for row in table.rows]
-    notes = "\n".join(f"{escaped(note)}  " for note in table.notes)
-    body = "\n".join([f"| {head} |", f"| {rule} |", *rows])
-    return "\n\n".join(part for part in (f"## {escaped(table.title)}", body, notes) if part)
+    return "\n\n".join([*parts, *map(section, tables(audit))]) + "\n"
 
 
 def _funnel(stages: Sequence[Stage]) -> Table:

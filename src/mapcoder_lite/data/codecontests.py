@@ -5,8 +5,9 @@ each an object of lists or a list of objects, `time_limit` as seconds and nanos,
 means none. And MapCoder's conversion of the test split: `sample_io`, `test_list`, limits null.
 
 Of the outputs that a problem accepts only one is here, and there are no checkers: a right program
-may be judged wrong. `difficulty` of either form is a class (1 easy .. 6 external, from 7 = A on the
-letter of the contest), no rating; the rating is `cf_rating`. Problems have no dates.
+may be judged wrong. Texts may be cut: of MapCoder's 73 problems 1586_D has 19 such outputs.
+`difficulty` of either form is a class (1 easy .. 6 external, from 7 = A on the letter of the
+contest), no rating; the rating is `cf_rating`. Problems have no dates.
 
 Sources: contest_problem.proto of google-deepmind/code_contests; the card of deepmind/code_contests
 (CC BY 4.0). Copies of the hub's form number the sites without a gap, ATCODER = 5, AIZU = 6, where
@@ -22,6 +23,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from mapcoder_lite.data.cut import find_cuts
 from mapcoder_lite.data.rows import (
     ForeignRow,
     Imported,
@@ -126,7 +128,7 @@ def _read(row: Row) -> Imported | LeftOut:
         difficulty=found.cf_rating or None,
         source=Source(name="codecontests", url=_url(found), licence=LICENCE, split=row.split),
     )
-    return Imported(problem, HiddenTests(problem_id=problem.id, tests=hidden))
+    return Imported(problem, _hidden(problem.id, hidden))
 
 
 def _shipped(row: Row) -> Imported | LeftOut:
@@ -142,8 +144,12 @@ def _shipped(row: Row) -> Imported | LeftOut:
         tags=tuple(found.tags),
         source=Source(name="codecontests", licence=LICENCE, split="test"),
     )
-    hidden = tuple(map(_accepted, found.test_list))
-    return Imported(problem, HiddenTests(problem_id=problem.id, tests=hidden))
+    return Imported(problem, _hidden(problem.id, tuple(map(_accepted, found.test_list))))
+
+
+def _hidden(name: str, tests: tuple[Test, ...]) -> HiddenTests:
+    defect = find_cuts([(test.input, test.outputs) for test in tests])
+    return HiddenTests(problem_id=name, tests=tests, defect=defect)
 
 
 def _accepted(pair: _Io) -> Test:

@@ -27,8 +27,11 @@ PLACES: dict[str, Place] = {
         "CC BY-NC 4.0: no commercial use",
     ),
     "codecontests": Place(
-        "parquet or JSON lines; splits train, validation, test (165)",
-        ("hf.co/datasets/deepmind/code_contests: data/*.parquet",),
+        "parquet or JSON lines; splits train, validation, test (165); MapCoder's of the test split",
+        (
+            "hf.co/datasets/deepmind/code_contests: data/*.parquet",
+            "MapCoder's repository: data/CodeContest/Test.jsonl",
+        ),
         "CC BY 4.0",
     ),
     "apps": Place(
@@ -41,6 +44,7 @@ PLACES: dict[str, Place] = {
         (
             "github.com/openai/human-eval: data/HumanEval.jsonl.gz",
             "hf.co/datasets/evalplus/humanevalplus",
+            "github.com/evalplus/humanevalplus_release: releases, HumanEvalPlus.jsonl.gz",
             "MapCoder's repository: data/HumanEval",
         ),
         "MIT; HumanEval+ Apache-2.0; HumanEval-ET: unchecked",

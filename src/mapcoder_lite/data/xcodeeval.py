@@ -11,7 +11,7 @@ data without unit tests), arXiv 2303.03004; MapCoder's data/xCodeEval/prog_syn_v
 checked: that `created_at` counts seconds since 1970; which split a problem of
 problem_descriptions.jsonl belongs to, so that those have none.
 
-Knows: the columns, their units, tests that were cut short at the source.
+Knows: the columns, their units.
 Does not know: programs, published results.
 """
 
@@ -25,6 +25,7 @@ from typing import Annotated, Any, cast
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from mapcoder_lite.data.cut import find_cuts
 from mapcoder_lite.data.rows import (
     ForeignRow,
     Imported,
@@ -51,8 +52,6 @@ UNIT_TESTS = "unittest_db.json"
 PREFIX = "prob_desc_"
 LICENCE = "CC BY-NC 4.0"
 
-# The platform that published the tests showed at most 255 or 511 characters and then "...".
-_MIN_CUT_LENGTH = 258
 _UNIT_BYTES = {"kilobytes": 2**10, "megabytes": 2**20, "gigabytes": 2**30}
 
 
@@ -192,24 +191,8 @@ def _date(created: int | str | None) -> str | None:
 
 def _hidden_tests(src_uid: str, tests: list[_HiddenTest]) -> HiddenTests:
     kept = tuple(_test(test.input, test.output) for test in tests)
-    return HiddenTests(problem_id=src_uid, tests=kept, defect=_find_defect(tests))
-
-
-def _find_defect(tests: list[_HiddenTest]) -> str | None:
-    """Say what is wrong with hidden tests that the source cut with "...", or None.
-
-    A cut text is long and ends in exactly three dots without a line end. Dots may also be
-    genuine: a grid of dots ends in a line end, the word "..." stands in short outputs.
-    """
-    num_inputs = sum(_is_cut(test.input) for test in tests)
-    num_outputs = sum(any(map(_is_cut, test.output)) for test in tests)
-    if num_inputs + num_outputs == 0:
-        return None
-    return f'{num_inputs} inputs and {num_outputs} outputs of {len(tests)} tests are cut with "..."'
-
-
-def _is_cut(text: str) -> bool:
-    return len(text) >= _MIN_CUT_LENGTH and text.endswith("...") and not text.endswith("....")
+    defect = find_cuts([(test.input, test.output) for test in tests])
+    return HiddenTests(problem_id=src_uid, tests=kept, defect=defect)
 
 
 def _test(given: str, wanted: list[str]) -> Test:

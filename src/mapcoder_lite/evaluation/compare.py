@@ -1,20 +1,21 @@
-"""Two runs paired by problem: who solved what, and whether the difference is chance.
+"""Two systems paired by problem: who solved what, and whether the difference is chance.
 
-Knows: pairs, the exact McNemar test, what is left out and said.
+Knows: pairs, which problems are common, the tests, what is mixed and must be said.
 Does not know: how numbers are shown, single runs' metrics.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from pathlib import Path
-from typing import Literal
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import gcd, lcm
 
+from mapcoder_lite.config import changed_settings
 from mapcoder_lite.errors import StoreError
-from mapcoder_lite.evaluation.run_files import RunFiles, is_internal, open_run
+from mapcoder_lite.evaluation.run_files import RunFiles, is_internal
+from mapcoder_lite.evaluation.systems import System
 from mapcoder_lite.problem import Record
-from mapcoder_lite.statistics import mcnemar
-
-SCHEMA_VERSION = 1
+from mapcoder_lite.run_problem import RunProblem, band_of, band_order, tags_of
+from mapcoder_lite.statistics import Mean, holm, mcnemar, resampled_gain, sign_flip
 
 
 class Pairs(Record):
@@ -32,44 +33,159 @@ class Pairs(Record):
         return self.num_both + self.num_only_first + self.num_only_second + self.num_neither
 
 
-class Comparison(Record):
-    """Two runs paired by problem, on their first samples."""
+class Difference(Record):
+    """How the second system fares against the first on the same problems."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    num_problems: int
+    first: float
+    """Share of its attempts that passed, as the mean over problems."""
+    second: float
+    gain: Mean
+    """The second share less the first; its interval is drawn over problems."""
+    num_gained: int
+    """Problems of which the second passed a larger share."""
+    num_lost: int
+    p: float
+    """Two-sided: the exact McNemar test, where each problem has one attempt a side; else the exact
+    sign-flip test of the problems' differences."""
+    pairs: Pairs | None
+    """None: a problem has several attempts."""
+
+
+class LabelDifference(Record):
+    """The same on the problems of one tag, or of one band of ratings."""
+
+    label: str
+    difference: Difference
+    p_holm: float
+    """The p after Holm's correction over the labels of the table."""
+
+
+class Setting(Record):
+    """A setting, or another fact, that is not the same in both."""
+
+    key: str
     first: str
     second: str
-    raw: Pairs
-    sound: Pairs | None
-    """Without problems of known defects; None when there are none such."""
+
+
+class Duel(Record):
+    """Two systems, overall."""
+
+    first: str
+    second: str
+    raw: Difference
+    sound: Difference | None
+    """Without problems of known defects; None when there are none such, or no others."""
     num_left_out: int
-    """Problems that only one run graded, or that a judge failed on."""
-    has_same_problems: bool
-    """Whether both runs read the same problems and hidden tests, to the byte."""
-    has_same_judge: bool
-    """Whether both runs' verdicts follow the same rules."""
+    """Problems that only one of them has a scored attempt at."""
+    num_unlike: int
+    """Problems left out since one id means two problems: title or number of tests differ."""
+    doubts: tuple[str, ...]
+    """What may make the difference another's: sentences for the reader."""
+    settings: tuple[Setting, ...]
 
 
-def compare(first: Path, second: Path) -> Comparison:
-    """Pair two runs by problem and test whether they differ.
+@dataclass(frozen=True, slots=True)
+class Pairing:
+    """Two systems and the problems that both attempted."""
+
+    first: System
+    second: System
+    problems: Mapping[str, RunProblem]
+    """Of both, in the first one's order."""
+    ours: Mapping[str, Sequence[bool]]
+    theirs: Mapping[str, Sequence[bool]]
+    num_left_out: int
+    num_unlike: int
+
+    def difference(self, ids: Iterable[str]) -> Difference:
+        """Compare the two on some of the problems, at least one."""
+        rows = [(self.ours[id], self.theirs[id]) for id in ids]
+        a, b = [_share(ours) for ours, _ in rows], [_share(theirs) for _, theirs in rows]
+        gains = [second - first for first, second in zip(a, b, strict=True)]
+        pairs = None
+        if self.first.has_one_attempt and self.second.has_one_attempt:
+            pairs = counted_pairs((ours[0], theirs[0]) for ours, theirs in rows)
+        return Difference(
+            num_problems=len(rows),
+            first=sum(a) / len(rows),
+            second=sum(b) / len(rows),
+            gain=resampled_gain(gains),
+            num_gained=sum(gain > 0 for gain in gains),
+            num_lost=sum(gain < 0 for gain in gains),
+            p=pairs.p if pairs else sign_flip(_scaled(rows)),
+            pairs=pairs,
+        )
+
+    def duel(self) -> Duel:
+        """Compare the two overall."""
+        sound = [id for id, problem in self.problems.items() if problem.defect is None]
+        is_told = 0 < len(sound) < len(self.problems)
+        return Duel(
+            first=self.first.name,
+            second=self.second.name,
+            raw=self.difference(self.problems),
+            sound=self.difference(sound) if is_told else None,
+            num_left_out=self.num_left_out,
+            num_unlike=self.num_unlike,
+            doubts=tuple(_doubts(self.first, self.second)),
+            settings=tuple(_settings(self.first.runs[0], self.second.runs[0])),
+        )
+
+    def tags(self) -> tuple[LabelDifference, ...]:
+        """A row a tag, the commonest first."""
+        rows = self._labels(tags_of)
+        return tuple(sorted(rows, key=lambda row: (-row.difference.num_problems, row.label)))
+
+    def ratings(self) -> tuple[LabelDifference, ...]:
+        """A row a band of ratings, the lowest first."""
+        return tuple(sorted(self._labels(band_of), key=lambda row: band_order(row.label)))
+
+    def changed(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Name the problems of which the second passed more, and those of which it passed less."""
+        gains = {id: _share(self.theirs[id]) - _share(self.ours[id]) for id in self.problems}
+        gained = tuple(id for id, gain in gains.items() if gain > 0)
+        return gained, tuple(id for id, gain in gains.items() if gain < 0)
+
+    def _labels(self, labels_of: Callable[[RunProblem], Sequence[str]]) -> list[LabelDifference]:
+        ids: dict[str, list[str]] = {}
+        for id, problem in self.problems.items():
+            for label in labels_of(problem):
+                ids.setdefault(label, []).append(id)
+        found = {label: self.difference(of) for label, of in ids.items()}
+        corrected = holm([difference.p for difference in found.values()])
+        return [
+            LabelDifference(label=label, difference=difference, p_holm=p)
+            for (label, difference), p in zip(found.items(), corrected, strict=True)
+        ]
+
+
+def paired(first: System, second: System) -> Pairing:
+    """Pair two systems by problem.
 
     Raises:
-        StoreError: a folder is no graded run directory, or the runs share no graded problem.
-        ConfigError: statsmodels is absent.
+        StoreError: they share no problem that both have a scored attempt at.
     """
-    a, b = open_run(first), open_run(second)
-    passed_a, passed_b = first_samples(a), first_samples(b)
-    common = sorted(passed_a.keys() & passed_b.keys())
-    if not common:
-        raise StoreError(f"{first} and {second} share no graded problem: nothing can be paired")
-    sound = [i for i in common if a.problems[i].defect is None and b.problems[i].defect is None]
-    return Comparison(
-        first=str(first),
-        second=str(second),
-        raw=pairs_of(common, passed_a, passed_b),
-        sound=pairs_of(sound, passed_a, passed_b) if len(sound) < len(common) else None,
-        num_left_out=len(a.problems.keys() | b.problems.keys()) - len(common),
-        has_same_problems=a.header.problems_digest == b.header.problems_digest,
-        has_same_judge=a.examination.judge_version == b.examination.judge_version,
+    ours, theirs = first.scores(), second.scores()
+    common = [id for id in ours.attempts if id in theirs.attempts]
+    same = {
+        id: _with_defect(ours.problems[id], theirs.problems[id])
+        for id in common
+        if _facts(ours.problems[id]) == _facts(theirs.problems[id])
+    }
+    if not same:
+        raise StoreError(
+            f"{first.name} and {second.name} share no graded problem: nothing can be paired"
+        )
+    return Pairing(
+        first,
+        second,
+        same,
+        {id: [grade.is_passed for grade in ours.attempts[id]] for id in same},
+        {id: [grade.is_passed for grade in theirs.attempts[id]] for id in same},
+        num_left_out=len(ours.problems.keys() | theirs.problems.keys()) - len(common),
+        num_unlike=len(common) - len(same),
     )
 
 
@@ -94,7 +210,16 @@ def pairs_of(ids: Iterable[str], first: Mapping[str, bool], second: Mapping[str,
     Raises:
         ConfigError: statsmodels is absent.
     """
-    seen = Counter((first[i], second[i]) for i in ids)
+    return counted_pairs((first[i], second[i]) for i in ids)
+
+
+def counted_pairs(words: Iterable[tuple[bool, bool]]) -> Pairs:
+    """Count pairs of words, and test their difference.
+
+    Raises:
+        ConfigError: statsmodels is absent.
+    """
+    seen = Counter(words)
     return Pairs(
         num_both=seen[True, True],
         num_only_first=seen[True, False],
@@ -102,3 +227,71 @@ def pairs_of(ids: Iterable[str], first: Mapping[str, bool], second: Mapping[str,
         num_neither=seen[False, False],
         p=mcnemar(seen[True, False], seen[False, True]),
     )
+
+
+def _share(words: Sequence[bool]) -> float:
+    return sum(words) / len(words)
+
+
+def _scaled(rows: Sequence[tuple[Sequence[bool], Sequence[bool]]]) -> list[int]:
+    """The problems' differences of shares as whole numbers, as small as they can be."""
+    whole = lcm(*(len(words) for row in rows for words in row))
+    found = [whole * sum(b) // len(b) - whole * sum(a) // len(a) for a, b in rows]
+    divisor = gcd(*found) or 1
+    return [difference // divisor for difference in found]
+
+
+def _facts(problem: RunProblem) -> tuple[object, ...]:
+    """What must be alike for one id to mean one problem."""
+    return problem.title, problem.num_public_tests, problem.num_hidden_tests
+
+
+def _with_defect(first: RunProblem, second: RunProblem) -> RunProblem:
+    """The problem, defective if either run knows it to be."""
+    return first if first.defect else first.model_copy(update={"defect": second.defect})
+
+
+def _doubts(first: System, second: System) -> Iterator[str]:
+    for system in (first, second):
+        if differing := system.seed_differences():
+            yield f"the runs of {system.name} differ in more than the seed: {', '.join(differing)}"
+    a, b = first.runs[0], second.runs[0]
+    if a.header.problems_digest != b.header.problems_digest:
+        yield "the runs did not read the same files: problems are paired by id alone"
+    if a.examination.judge_version != b.examination.judge_version:
+        yield (
+            "the runs were judged by different versions of the judge: a difference may be the "
+            "judge's; `mapcoder grade RUN` judges a run again by today's"
+        )
+    tiers = a.examination.isolation.tier, b.examination.isolation.tier
+    if tiers[0] != tiers[1]:
+        yield f"the judges kept programs in differently: {tiers[0]} and {tiers[1]}"
+    numbers = _num_attempts(first), _num_attempts(second)
+    if numbers[0] != numbers[1]:
+        yield (
+            f"{numbers[0]} against {numbers[1]} attempts a problem: shares of attempts are compared"
+        )
+
+
+def _num_attempts(system: System) -> int:
+    return sum(run.header.config.run.samples for run in system.runs)
+
+
+def _settings(first: RunFiles, second: RunFiles) -> Iterator[Setting]:
+    a, b = first.header, second.header
+    for key, old, new in changed_settings(a.config, b.config):
+        yield Setting(key=key, first=_written(old), second=_written(new))
+    facts = {
+        "the engine": (a.engine_identity, b.engine_identity),
+        "adapters": (a.adapters, b.adapters),
+        "prompts": (a.prompts_digest, b.prompts_digest),
+        "version": (a.version, b.version),
+        "commit": (a.commit, b.commit),
+    }
+    for key, (old, new) in facts.items():
+        if old != new:
+            yield Setting(key=key, first=_written(old), second=_written(new))
+
+
+def _written(value: object) -> str:
+    return "-" if value is None else str(value)

@@ -5,31 +5,35 @@ Does not know: how each number comes about, how numbers are shown, how a run was
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Literal
 
+from pydantic import Field
+
 from mapcoder_lite.calls import StoredCall
 from mapcoder_lite.engine.prices import prices_of
 from mapcoder_lite.evaluation.costs import Costs, RoleFailures, Spent, Tally, spent
-from mapcoder_lite.evaluation.run_files import ALL_DAYS, Window, is_internal, open_run
+from mapcoder_lite.evaluation.run_files import ALL_DAYS, RunFiles, Window, is_internal, open_run
 from mapcoder_lite.evaluation.scores import (
     Flakes,
     LabelScore,
     PassAtK,
+    Scores,
     Suspects,
     rate_of,
-    scores_of,
+    scored,
 )
 from mapcoder_lite.examination import Examination
-from mapcoder_lite.jsonl import read_lines
+from mapcoder_lite.jsonl import num_torn_bytes, read_lines
 from mapcoder_lite.problem import Record
 from mapcoder_lite.statistics import Rate
 from mapcoder_lite.store import Unit
 from mapcoder_lite.trajectory import Grade, Role, Trajectory
 
 SCHEMA_VERSION = 2
+LINES = ("trajectories.jsonl", "grades.jsonl", "calls.jsonl", "errors.jsonl")
 
 
 class Metrics(Record):
@@ -66,6 +70,8 @@ class Metrics(Record):
     """Grades IE: the judge's fault, never counted as wrong."""
     num_ungraded: int
     """Units with a trajectory and no grade."""
+    num_torn_bytes: dict[str, int] = Field(default_factory=dict[str, int])
+    """Of files whose last line was not written whole; it is not counted, and owed again."""
     passed: Rate | None
     """pass@1 on the hidden tests, of the attempts made at every problem; None when the run does
     not grade."""
@@ -74,6 +80,8 @@ class Metrics(Record):
     num_defective: int
     pass_at_k: tuple[PassAtK, ...] = ()
     """For round k up to the number of samples; none when the run does not grade."""
+    num_problems_begun: int = 0
+    """Problems with a trajectory: the divisor of `costs_a_problem`."""
     num_problems_passed: int = 0
     """Problems with a scored attempt that passed: the divisor of `costs_a_pass`."""
     tags: tuple[LabelScore, ...] = ()
@@ -110,27 +118,43 @@ def measure(path: Path, *, window: Window = ALL_DAYS, has_intervals: bool = True
         InputError: no problem of the run came out within the window.
         ConfigError: intervals are asked for and statsmodels is absent.
     """
-    run = open_run(path, window)
+    return measure_opened(open_run(path, window), has_intervals=has_intervals)
+
+
+def measure_opened(
+    run: RunFiles,
+    *,
+    has_intervals: bool = True,
+    on_trajectory: Callable[[Trajectory], None] | None = None,
+) -> Metrics:
+    """Count the same of a run whose small files are read.
+
+    Trajectories are read once; `on_trajectory` is shown each, for who counts something else.
+    """
+    path = run.path
     settings = run.header.config.run
-    prices = prices_of(run.header.config, is_repair=run.header.source is not None)
+    prices = prices_of(run.header.config, is_repair=run.is_repair)
     tally = Tally(settings.samples, prices)
     for trajectory in run.trajectories():
         tally.add(trajectory)
+        if on_trajectory is not None:
+            on_trajectory(trajectory)
     grades = {unit: grade for unit, grade in run.grades.items() if unit in tally.units}
     scores = None
     if run.is_graded:
-        scores = scores_of(run.problems, grades, settings.samples, has_intervals)
+        scores = Scores(run.problems, scored(grades, settings.samples), has_intervals)
     num_extra = len(tally.units) - len(tally.on_samples)
     num_passed = scores.num_problems_passed if scores else 0
+    num_begun = len({unit.problem_id for unit in tally.units})
     return Metrics(
         run=path.name,
         engine=run.header.engine_identity,
         adapters=run.header.adapters,
         examination=run.examination,
-        since=window.since,
-        until=window.until,
-        num_outside=run.num_outside,
-        num_undated=run.num_undated,
+        since=run.window.since,
+        until=run.window.until,
+        num_outside=len(run.outside),
+        num_undated=len(run.undated),
         num_problems=len(run.problems),
         num_samples=settings.samples,
         num_extra=num_extra,
@@ -139,16 +163,18 @@ def measure(path: Path, *, window: Window = ALL_DAYS, has_intervals: bool = True
         num_errors=len(_failed(path, run.problems) - tally.units),
         num_internal=sum(map(is_internal, grades.values())),
         num_ungraded=len(tally.units - grades.keys()),
+        num_torn_bytes={name: n for name in LINES if (n := num_torn_bytes(path / name))},
         num_defective=sum(p.defect is not None for p in run.problems.values()),
         public=rate_of(_by_problem(tally.on_samples), has_intervals),
         costs=tally.costs.times(1 / max(1, len(tally.units))),
-        costs_a_problem=tally.costs.times(1 / max(1, len({u.problem_id for u in tally.units}))),
+        costs_a_problem=tally.costs.times(1 / max(1, num_begun)),
         costs_a_pass=tally.costs.times(1 / num_passed) if num_passed else None,
         spent=spent(read_lines(path / "calls.jsonl", StoredCall), prices),
         roles=tally.roles(has_intervals),
         num_unreadable=tally.num_unreadable,
         verdicts=_counted(_verdict(grade) for grade in grades.values()),
         stops=dict(tally.stops.most_common()),
+        num_problems_begun=num_begun,
         num_problems_passed=num_passed,
         passed=scores.rate() if scores else None,
         passed_sound=scores.rate(scores.sound()) if scores else None,

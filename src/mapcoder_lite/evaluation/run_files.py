@@ -49,16 +49,30 @@ class RunFiles:
     grades: Mapping[Unit, Grade]
     """Without the single tests' results, which would fill the memory."""
     window: Window = ALL_DAYS
-    num_outside: int = 0
+    outside: frozenset[str] = frozenset()
     """Problems that came out elsewhen; all that is here is of the others."""
-    num_undated: int = 0
+    undated: frozenset[str] = frozenset()
     """Problems left out because their day is not known."""
 
     def trajectories(self) -> Iterator[Trajectory]:
-        """Every trajectory, one at a time."""
+        """Every trajectory, one at a time.
+
+        Raises:
+            StoreError: a line is damaged, or of a problem that the run does not have.
+        """
         for trajectory in read_lines(self.path / "trajectories.jsonl", Trajectory):
-            if trajectory.problem_id in self.problems:
+            id = trajectory.problem_id
+            if id in self.problems:
                 yield trajectory
+            elif id not in self.outside and id not in self.undated:
+                raise StoreError(
+                    f"{self.path}: trajectories.jsonl names {id}, which problems.jsonl does not"
+                )
+
+    @property
+    def is_repair(self) -> bool:
+        """Whether failures of another run were repaired, whose calls are not asked again."""
+        return self.header.source is not None
 
     @property
     def is_graded(self) -> bool:
@@ -88,21 +102,21 @@ def open_run(path: Path, window: Window = ALL_DAYS) -> RunFiles:
 def _within(run: RunFiles, window: Window) -> RunFiles:
     days = {id: _day(problem, run.path) for id, problem in run.problems.items()}
     kept = {id for id, day in days.items() if day is not None and window.holds(day)}
-    num_undated = sum(day is None for day in days.values())
+    undated = frozenset(id for id, day in days.items() if day is None)
     if not kept:
         known = [day for day in days.values() if day is not None]
         told = f"theirs are {min(known)} to {max(known)}" if known else "it has no dates"
         raise InputError(
             f"{run.path} has no problem that came out in these days; of its {len(days)} problems "
-            f"{num_undated} have no date, {told}"
+            f"{len(undated)} have no date, {told}"
         )
     return replace(
         run,
         problems={id: problem for id, problem in run.problems.items() if id in kept},
         grades={unit: grade for unit, grade in run.grades.items() if unit.problem_id in kept},
         window=window,
-        num_outside=len(days) - len(kept) - num_undated,
-        num_undated=num_undated,
+        outside=frozenset(days.keys() - kept - undated),
+        undated=undated,
     )
 
 

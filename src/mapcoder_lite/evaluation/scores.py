@@ -69,18 +69,18 @@ class Scores:
     """The scored attempts of a run: those made at every problem whose judge did not fail."""
 
     problems: Mapping[str, RunProblem]
-    attempts: Mapping[str, Mapping[Unit, Grade]]
+    attempts: Mapping[str, Sequence[Grade]]
     """By problem; problems without a scored attempt are not there."""
     has_intervals: bool
 
     @property
     def num_problems_passed(self) -> int:
         """Problems with an attempt that passed."""
-        return sum(any(grade.is_passed for grade in of.values()) for of in self.attempts.values())
+        return sum(any(grade.is_passed for grade in of) for of in self.attempts.values())
 
     def rate(self, ids: Iterable[str] | None = None) -> Rate:
         """pass@1 over these problems, or all."""
-        return self._rate(ids, lambda id: [g.is_passed for g in self.attempts[id].values()])
+        return self._rate(ids, lambda id: [g.is_passed for g in self.attempts[id]])
 
     def sound(self, ids: Iterable[str] | None = None) -> list[str]:
         """Those of these problems whose hidden tests have no known defect."""
@@ -111,12 +111,12 @@ class Scores:
             return id in doubtful and is_wrong_answer(grade)
 
         def if_right(id: str) -> list[bool]:
-            return [g.is_passed or is_suspect(id, g) for g in self.attempts[id].values()]
+            return [g.is_passed or is_suspect(id, g) for g in self.attempts[id]]
 
         return Suspects(
             num_problems=len(doubtful),
             num_units=sum(
-                is_suspect(id, grade) for id, of in self.attempts.items() for grade in of.values()
+                is_suspect(id, grade) for id, of in self.attempts.items() for grade in of
             ),
             passed=self._rate(None, if_right),
             passed_sound=self._rate(self.sound(), if_right),
@@ -125,7 +125,7 @@ class Scores:
     def flakes(self) -> Flakes:
         """Count verdicts that a busy machine had caused until they were judged again."""
         judged = {
-            id: [g.judgement for g in of.values() if g.judgement is not None]
+            id: [g.judgement for g in of if g.judgement is not None]
             for id, of in self.attempts.items()
         }
         recorded = {id: [j for j in of if j.num_flipped is not None] for id, of in judged.items()}
@@ -142,7 +142,7 @@ class Scores:
 
     def _pass_at(self, k: int) -> PassAtK | None:
         values = {
-            id: pass_at(k, len(of), sum(grade.is_passed for grade in of.values()))
+            id: pass_at(k, len(of), sum(grade.is_passed for grade in of))
             for id, of in self.attempts.items()
             if len(of) >= k
         }
@@ -207,15 +207,10 @@ def is_wrong_answer(grade: Grade) -> bool:
     return grade.judgement is not None and grade.judgement.verdict is Verdict.WA
 
 
-def scores_of(
-    problems: Mapping[str, RunProblem],
-    grades: Mapping[Unit, Grade],
-    num_samples: int,
-    has_intervals: bool,
-) -> Scores:
-    """Return the attempts that count: not the further ones where passes lacked, not IE."""
-    attempts: defaultdict[str, dict[Unit, Grade]] = defaultdict(dict)
+def scored(grades: Mapping[Unit, Grade], num_samples: int) -> dict[str, list[Grade]]:
+    """Return the attempts that count, by problem: not further ones where passes lacked, not IE."""
+    attempts: defaultdict[str, list[Grade]] = defaultdict(list)
     for unit, grade in grades.items():
         if unit.sample < num_samples and not is_internal(grade):
-            attempts[unit.problem_id][unit] = grade
-    return Scores(problems, attempts, has_intervals)
+            attempts[unit.problem_id].append(grade)
+    return dict(attempts)

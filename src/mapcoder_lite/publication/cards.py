@@ -15,13 +15,13 @@ from typing import cast
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from mapcoder_lite.curation.audit_tables import escaped
 from mapcoder_lite.curation.examples import DatasetManifest
 from mapcoder_lite.errors import InputError
 from mapcoder_lite.evaluation.metrics import Metrics
 from mapcoder_lite.example import Example
 from mapcoder_lite.jsonl import file_digest, read_record
 from mapcoder_lite.problem import Record
+from mapcoder_lite.tables import escaped
 from mapcoder_lite.training.records import AdapterManifest
 from mapcoder_lite.trajectory import Role
 

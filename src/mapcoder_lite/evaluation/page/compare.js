@@ -1,0 +1,91 @@
+// Two runs against each other: who solved what, what differs in their settings, and their steps side
+// by side.
+
+const chosenPair = [0, Math.min(1, RUNS.length - 1)];
+
+const pairKey = (step) => step.step === "trial" ? `trial:${step.plan}:${step.round}` : `${step.kind}:${step.plan}:${step.round}:${step.attempt % 2}`;
+
+const alignedSteps = (first, second) => {
+  const [a, b] = [first, second].map((attempt) => (attempt ? attempt.steps.map((step, place) => ({ step, number: place + 1 })) : []));
+  const keys = (list) => list.map(({ step }) => pairKey(step));
+  return aligned(a, b, common(keys(a), keys(b)));
+};
+
+const bothView = (first, second, text) => {
+  const scenes = [first, second].map((attempt) => (attempt ? sceneOf(attempt, text) : null));
+  const names = chosenPair.map((run) => runName(run));
+  const heads = [first, second].map((attempt, n) => el("div", { class: "column" }, el("h3", { class: "stage" }, names[n]), attempt ? outcome(attempt, text) : el("p", { class: "note" }, "no attempt")));
+  const rows = alignedSteps(first, second).map(([a, b]) => bothRow(a, b, scenes, text, names));
+  const numSame = rows.filter(({ isSame }) => isSame).length;
+  return [
+    el("div", { class: "pair" }, heads),
+    el("p", { class: "note" }, `${plural(rows.length, "step")} in all, ${count(numSame)} of them alike: same question, same reply or program. Alike ones are folded.`),
+    rows.map(({ row }) => row),
+  ];
+};
+
+const bothRow = (a, b, scenes, text, names) => {
+  const name = stepName((a ?? b).step);
+  const isSame = a !== null && b !== null && sameContent(a.step, b.step);
+  const cells = [a, b].map((found, n) => el("div", { class: "column" }, found ? stepCard(found.step, found.number, scenes[n]) : el("p", { class: "absent" }, `not in ${names[n]}`)));
+  if (isSame) return { isSame, row: unfold([badge(a.step), ` ${name} `, el("span", { class: "dim" }, "alike")], () => el("div", { class: "pair" }, cells), { kind: "alike" }) };
+  const programs = a?.step.step === "trial" && b?.step.step === "trial"
+    && unfold(`Program of ${names[0]} against ${names[1]}`, () => diffView(text(a.step.program), text(b.step.program), `${names[0]} → ${names[1]}`, b.step.language), { kind: "quiet" });
+  return { isSame, row: el("section", { class: "both", "aria-label": name }, el("div", { class: "pair" }, cells), programs) };
+};
+
+const sameContent = (a, b) => a.step === "trial"
+  ? String(a.program) === String(b.program) && a.judgement.verdict === b.judgement.verdict
+  : String(a.reply) === String(b.reply) && String(a.messages) === String(b.messages);
+
+const pairCounts = (a, b) => {
+  const counts = { both: [], gained: [], lost: [], neither: [], apart: 0 };
+  ROWS.forEach((row, place) => {
+    const [first, second] = [passedOf(row, a), passedOf(row, b)];
+    if (first === null || second === null) counts.apart += 1;
+    else counts[first ? (second ? "both" : "lost") : second ? "gained" : "neither"].push(place);
+  });
+  return counts;
+};
+
+const fourFold = (a, b, counts) => {
+  const cell = (places, kind, wantA, wantB) => el("td", { class: kind }, el("button", { type: "button", class: "plain", title: "show these problems", onclick: () => { filterBy({ verdict: `pair:${a}:${b}:${wantA}:${wantB}` }); go("#problems"); } }, el("strong", {}, count(places.length))));
+  return el("table", { class: "fourfold" },
+    el("caption", {}, "First attempts on the hidden tests"),
+    el("thead", {}, el("tr", {}, el("td"), el("th", { scope: "col" }, `${LETTERS[b]} passed`), el("th", { scope: "col" }, `${LETTERS[b]} failed`))),
+    el("tbody", {},
+      el("tr", {}, el("th", { scope: "row" }, `${LETTERS[a]} passed`), cell(counts.both, "", true, true), cell(counts.lost, "lost", true, false)),
+      el("tr", {}, el("th", { scope: "row" }, `${LETTERS[a]} failed`), cell(counts.gained, "gained", false, true), cell(counts.neither, "", false, false))));
+};
+
+const problemList = (title, kind, places) => el("section", { class: `change ${kind}` },
+  el("h3", {}, `${title} `, el("span", { class: "dim" }, places.length)),
+  places.length ? el("ul", {}, places.map((place) => el("li", {},
+    ...chosenPair.map((run) => chip(firstOf(ROWS[place], run).verdict)), " ",
+    el("a", { href: problemLink(place, 0, "both") }, ROWS[place].title || ROWS[place].id), el("span", { class: "sub" }, ` ${ROWS[place].tags.join(", ")}`)))) : el("p", { class: "note" }, "none"));
+
+const pairFacts = (a, b) => {
+  const found = DATA.comparisons.find(({ first, second }) => first === a && second === b) ?? DATA.comparisons.find(({ first, second }) => first === b && second === a);
+  if (!found) return [el("p", { class: "note" }, "This pair was not tested.")];
+  const line = (name, of) => of && el("p", {}, `${name}: ${percent(of.first)} against ${percent(of.second)} of ${plural(of.num_problems, "problem")}, gained ${percent(of.gain.mean)} (${percent(of.gain.low)} to ${percent(of.gain.high)}), `, el("strong", {}, `p = ${of.p.toPrecision(3)}`), of.pairs ? " (exact McNemar test, two-sided)" : " (exact sign-flip test by problem)");
+  return [
+    line("All", found.raw), line("Sound subset", found.sound),
+    found.num_left_out ? el("p", { class: "warned" }, `${plural(found.num_left_out, "problem")} left out: not graded in both runs.`) : null,
+    found.num_unlike ? el("p", { class: "warned" }, `${plural(found.num_unlike, "problem")} left out: the runs mean different problems by its id.`) : null,
+    found.doubts.map((words) => el("p", { class: "warned" }, words)),
+    found.settings.length ? unfold(`Settings that differ: ${found.settings.length}`, () => el("ul", { class: "mono" }, found.settings.map((words) => el("li", {}, words))), { isOpen: true }) : el("p", { class: "note" }, "The settings are the same."),
+  ];
+};
+
+const compareView = () => {
+  const [a, b] = chosenPair;
+  const counts = pairCounts(a, b);
+  const choose = (n) => {
+    const box = el("select", { "aria-label": n ? "Second run" : "First run", onchange: () => { chosenPair[n] = Number(box.value); show(); } }, RUNS.map((_, run) => el("option", { value: run, selected: run === chosenPair[n] }, runName(run))));
+    return box;
+  };
+  return el("div", { class: "page" },
+    el("h2", {}, RUNS.length > 2 ? [choose(0), " against ", choose(1)] : `${runName(a)} against ${runName(b)}`),
+    el("div", { class: "compared" }, fourFold(a, b, counts), el("div", {}, pairFacts(a, b), counts.apart ? el("p", { class: "note" }, `${plural(counts.apart, "problem")} cannot be paired.`) : null)),
+    el("div", { class: "changes" }, problemList(`Gained: ${LETTERS[b]}, not ${LETTERS[a]}`, "gained", counts.gained), problemList(`Lost: ${LETTERS[a]}, not ${LETTERS[b]}`, "lost", counts.lost)));
+};

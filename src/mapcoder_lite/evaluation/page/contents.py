@@ -1,0 +1,150 @@
+"""What a page shows of runs: a row a problem, and behind each row its attempts.
+
+Knows: run directories, which attempt stands where on disk, the numbers of a row.
+Does not know: HTML, compression, statistics.
+"""
+
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Generic, TypeVar
+
+from mapcoder_lite.evaluation.page.packing import Packed, Texts, packed_attempt
+from mapcoder_lite.evaluation.page.redaction import redacted
+from mapcoder_lite.evaluation.run_files import RunFiles
+from mapcoder_lite.jsonl import read_at, read_placed
+from mapcoder_lite.problem import Record
+from mapcoder_lite.store import Unit, UnitLine
+from mapcoder_lite.trajectory import Grade, Trajectory
+
+RecordT = TypeVar("RecordT", bound=Record)
+
+
+class UnitsOnDisk(Generic[RecordT]):
+    """Records of units in a file, found by unit; only their places are held in memory."""
+
+    def __init__(self, path: Path, kind: type[RecordT], file: IO[bytes] | None) -> None:
+        self._path = path
+        self._kind = kind
+        self._file = file
+        self._places = {
+            Unit(line.problem_id, line.sample): place for place, line in read_placed(path, UnitLine)
+        }
+
+    def get(self, unit: Unit) -> RecordT | None:
+        """Return the unit's record, or None.
+
+        Raises:
+            StoreError: the line is damaged.
+        """
+        place = self._places.get(unit)
+        if place is None or self._file is None:
+            return None
+        return read_at(self._file.fileno(), place, self._path, self._kind, block_bytes=1 << 16)
+
+    @property
+    def units(self) -> list[Unit]:
+        """All units, in the order written."""
+        return list(self._places)
+
+
+@dataclass(frozen=True, slots=True)
+class RunOnDisk:
+    """One run, opened to be read problem by problem."""
+
+    files: RunFiles
+    samples: dict[str, list[int]]
+    """Of each problem that was worked on."""
+    trajectories: UnitsOnDisk[Trajectory]
+    grades: UnitsOnDisk[Grade]
+
+    def attempts(self, problem_id: str) -> Iterator[tuple[Trajectory, Grade | None]]:
+        """Every attempt at a problem with its grade, by sample."""
+        for sample in self.samples.get(problem_id, []):
+            unit = Unit(problem_id, sample)
+            trajectory = self.trajectories.get(unit)
+            if trajectory is not None:
+                yield trajectory, self.grades.get(unit)
+
+
+@contextmanager
+def opened_runs(runs: Sequence[RunFiles]) -> Generator[list[RunOnDisk]]:
+    """Open the trajectories and grades of runs, until the block ends.
+
+    Raises:
+        StoreError: a line is damaged.
+    """
+    with ExitStack() as files:
+        yield [_opened(run, files) for run in runs]
+
+
+def _opened(run: RunFiles, files: ExitStack) -> RunOnDisk:
+    trajectories = _units(run.path / "trajectories.jsonl", Trajectory, files)
+    samples: dict[str, list[int]] = {}
+    for unit in sorted(trajectories.units):
+        samples.setdefault(unit.problem_id, []).append(unit.sample)
+    return RunOnDisk(
+        files=run,
+        samples=samples,
+        trajectories=trajectories,
+        grades=_units(run.path / "grades.jsonl", Grade, files),
+    )
+
+
+def _units(path: Path, kind: type[RecordT], files: ExitStack) -> UnitsOnDisk[RecordT]:
+    file = files.enter_context(path.open("rb")) if path.exists() else None
+    return UnitsOnDisk(path, kind, file)
+
+
+def problem_ids(runs: Sequence[RunOnDisk]) -> list[str]:
+    """Return the problems of all runs, each once, in the order of the runs."""
+    return list(dict.fromkeys(problem_id for run in runs for problem_id in run.files.problems))
+
+
+def row_and_attempts(
+    problem_id: str, runs: Sequence[RunOnDisk], texts: Texts
+) -> tuple[Packed, list[list[Packed]]]:
+    """Return a problem's line of the list, and its attempts in every run."""
+    facts = next(r.files.problems[problem_id] for r in runs if problem_id in r.files.problems)
+    heads: list[list[Packed]] = []
+    attempts: list[list[Packed]] = []
+    for run in runs:
+        made = list(run.attempts(problem_id))
+        heads.append([_head(trajectory, grade) for trajectory, grade in made])
+        attempts.append([packed_attempt(trajectory, grade, texts) for trajectory, grade in made])
+    row = {
+        "id": problem_id,
+        "title": redacted(facts.title),
+        "tags": list(facts.tags),
+        "rating": facts.difficulty,
+        "defect": facts.defect,
+        "runs": heads,
+        "in": [problem_id in run.files.problems for run in runs],
+    }
+    return row, attempts
+
+
+def _head(trajectory: Trajectory, grade: Grade | None) -> Packed:
+    """What the list and the plots say of one attempt, without its texts."""
+    calls, trials = trajectory.calls, trajectory.trials
+    judgement = grade.judgement if grade else None
+    best = max((t.judgement.num_passed for t in trials), default=0)
+    verdict = None
+    if grade is not None:
+        verdict = judgement.verdict.value if judgement else "no program"
+    return {
+        "sample": trajectory.sample,
+        "verdict": verdict,
+        "hidden": None if judgement is None else [judgement.num_passed, judgement.num_total],
+        "public": [best, trials[0].judgement.num_total] if trials else None,
+        "stop": trajectory.stop.value,
+        "calls": len(calls),
+        "tokens": [
+            sum(call.completion.usage.prompt_tokens for call in calls),
+            sum(call.completion.usage.completion_tokens for call in calls),
+        ],
+        "seconds": round(trajectory.seconds, 2),
+        "failures": sum(call.failure is not None for call in calls),
+        "rounds": sum(trial.round > 0 for trial in trials),
+    }

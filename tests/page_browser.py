@@ -1,0 +1,54 @@
+"""The system's Chromium through Playwright, for pages that must do without a network.
+
+Knows: where Chromium lies, how a file is opened offline.
+Does not know: what is looked for in a page.
+"""
+
+import shutil
+from collections.abc import Generator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+def missing_browser() -> str | None:
+    """Why no browser can be had; None = one can."""
+    if find_spec("playwright") is None:
+        return "playwright is not installed (dependency group dev)"
+    if not any(map(shutil.which, NAMES)):
+        return "no Chromium is installed (Debian: apt-get install chromium)"
+    return None
+
+
+@contextmanager
+def chromium() -> Generator[Any]:
+    """A headless browser; nothing is downloaded."""
+    from playwright.sync_api import sync_playwright
+
+    executable = next(path for path in map(shutil.which, NAMES) if path)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def opened_page(browser: Any, **options: Any) -> Generator[Any]:
+    """A tab without a network; what goes wrong in it stands in `tab.faults`."""
+    context = browser.new_context(offline=True, **options)
+    tab = context.new_page()
+    tab.faults = []
+    tab.on("console", lambda message: tab.faults.append(message.text))
+    tab.on("pageerror", lambda error: tab.faults.append(str(error)))
+    tab.on("dialog", lambda dialog: (tab.faults.append("a dialog"), dialog.dismiss()))
+    tab.asked = []
+    tab.on("request", lambda request: tab.asked.append(request.url))
+    yield tab
+    context.close()
+
+
+def page_address(path: Path, place: str = "") -> str:
+    return path.resolve().as_uri() + place
