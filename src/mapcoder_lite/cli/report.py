@@ -15,7 +15,7 @@ from mapcoder_lite.cli import options, terminal
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mapcoder_lite.evaluation.run_files import Window
+    from mapcoder_lite.evaluation.run_files import RunFiles, Window
     from mapcoder_lite.evaluation.systems import System
     from mapcoder_lite.problem import Record
     from mapcoder_lite.tables import Block
@@ -28,6 +28,13 @@ Until = Annotated[
     datetime | None,
     typer.Option(formats=["%Y-%m-%d"], help="Only problems that came out on this day or earlier."),
 ]
+Html = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Write one page with plots and every trajectory, too; needs no network.",
+    ),
+]
 Markdown = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Write the report as a Markdown page, too.")
 ]
@@ -38,10 +45,6 @@ def report(
         list[str],
         typer.Argument(metavar="RUN...", help="Runs; RUN+RUN are the seeds of one system."),
     ],
-    html: Annotated[
-        Path | None,
-        typer.Option("--html", help="Also write one self-contained page with every trajectory."),
-    ] = None,
     against: Annotated[
         str | None,
         typer.Option(metavar="RUN", help="Which of several is compared with; else the first."),
@@ -49,6 +52,7 @@ def report(
     since: Since = None,
     until: Until = None,
     markdown: Markdown = None,
+    html: Html = None,
     json: options.Json = False,
 ) -> None:
     """Report pass rates with intervals, costs and failures; of several runs, a table with tests.
@@ -68,11 +72,18 @@ def report(
     else:
         record, blocks = _several(systems, against)
     if html is not None:
-        from mapcoder_lite.evaluation.page.writing import write_page
-
-        write_page([run for system in systems for run in system.runs], html)
-        terminal.say(f"wrote {html}: open it in a browser, it needs no network")
+        write_html([run for system in systems for run in system.runs], html)
     show(record, blocks, "Report", markdown, json=json)
+
+
+def write_html(runs: "Sequence[RunFiles]", page: Path) -> None:
+    """Write runs as one self-contained page."""
+    from mapcoder_lite.agents import parse
+    from mapcoder_lite.evaluation.page.writing import write_page
+
+    with terminal.waiting("the page is being written"):
+        write_page(runs, page, parse.confidence)
+    terminal.say(f"written: {page}; open it in a browser")
 
 
 def window_of(since: datetime | None, until: datetime | None) -> "Window":

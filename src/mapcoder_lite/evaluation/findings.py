@@ -10,6 +10,7 @@ from pathlib import Path
 
 from mapcoder_lite.errors import InputError
 from mapcoder_lite.evaluation.calibration import Calibration, CalibrationCount
+from mapcoder_lite.evaluation.diagnosis import Diagnosis
 from mapcoder_lite.evaluation.failures import FailureCount, Failures
 from mapcoder_lite.evaluation.run_files import ALL_DAYS, RunFiles, Window, open_run
 from mapcoder_lite.store import Unit
@@ -31,12 +32,16 @@ class FindingsCount:
         self._run = run
         self._failures, self._plans = FailureCount(), CalibrationCount(confidence)
 
-    def add(self, trajectory: Trajectory) -> None:
-        """Count one trajectory; without a grade nobody knows whether it failed."""
+    def add(self, trajectory: Trajectory) -> Diagnosis | None:
+        """Count one trajectory and return what it shows.
+
+        None: without a grade, or where the judge failed, nobody knows whether it failed.
+        """
         grade = self._run.grades.get(Unit(trajectory.problem_id, trajectory.sample))
-        if grade is not None:
-            self._failures.add(trajectory, grade)
-            self._plans.add(trajectory, grade)
+        if grade is None:
+            return None
+        self._plans.add(trajectory, grade)
+        return self._failures.add(trajectory, grade)
 
     def result(self, *, has_intervals: bool) -> Findings:
         """Return what was found."""

@@ -53,7 +53,7 @@ const STOPS = {
   no_recall: "the retrieval replies could not be read",
   no_plan: "no plan came back",
   no_program: "no reply held a program",
-  lost: "a reply could not be read",
+  lost: "a reply that could not be read ended it",
   too_long: "a prompt did not fit the model's context",
   error: "the house failed",
 };
