@@ -91,7 +91,7 @@ def test_the_cheap_sets_say_that_their_shares_are_partial():
 
 def test_a_tag_is_no_markup_on_the_page():
     hostile = attribution_table([BY_CODING], {"a": ["<b>|x"]}, num_failed=1, **WHO)
-    assert "\\<b\\>\\|x" in markdown("r", attribution_blocks(hostile))
+    assert "&lt;b\\>\\|x" in markdown("r", attribution_blocks(hostile))
 
 
 def test_without_failures_nothing_is_told():
