@@ -52,3 +52,19 @@ def opened_page(browser: Any, **options: Any) -> Generator[Any]:
 
 def page_address(path: Path, place: str = "") -> str:
     return path.resolve().as_uri() + place
+
+
+class TabClock:
+    """The processor time of a tab's main thread, which the machine's other work cannot lengthen."""
+
+    def __init__(self, tab: Any) -> None:
+        self._tab = tab
+        self._session = tab.context.new_cdp_session(tab)
+        self._session.send("Performance.enable", {"timeDomain": "threadTicks"})
+
+    def seconds(self) -> float:
+        """Spent so far, all that is waiting to be drawn included."""
+        drawn = "new Promise((r) => requestAnimationFrame(() => requestAnimationFrame(r)))"
+        self._tab.evaluate(drawn)
+        found = self._session.send("Performance.getMetrics")["metrics"]
+        return next(metric["value"] for metric in found if metric["name"] == "TaskDuration")

@@ -8,12 +8,14 @@ from collections.abc import Callable, Sequence
 from itertools import cycle
 from pathlib import Path
 
+from mapcoder_lite.attribution import Lattice, attribute, sets_of
 from mapcoder_lite.config import Config
+from mapcoder_lite.evaluation.attribution import AttributionTable, attribution_table
 from mapcoder_lite.examination import examination_of
-from mapcoder_lite.jsonl import write_lines, write_record
+from mapcoder_lite.jsonl import file_digest, write_lines, write_record
 from mapcoder_lite.problem import Language
 from mapcoder_lite.run_problem import RunProblem
-from mapcoder_lite.store import RunHeader
+from mapcoder_lite.store import RunHeader, Unit
 from mapcoder_lite.trajectory import (
     Call,
     CallKind,
@@ -22,6 +24,7 @@ from mapcoder_lite.trajectory import (
     Grade,
     Message,
     Request,
+    Role,
     StopReason,
     Trajectory,
     Trial,
@@ -89,8 +92,10 @@ def judged(verdict: Verdict, got: str | None = None, num_tests: int = 3) -> Judg
     )
 
 
-def attempt(problem_id: str, verdict: Verdict | None, speak: Speak, sample: int = 0) -> Trajectory:
-    """Two plans, one debug round; None = no retrieval reply could be read."""
+def attempt(
+    problem_id: str, verdict: Verdict | None, speak: Speak, sample: int = 0, plans: int = 2
+) -> Trajectory:
+    """Some plans, one debug round; None = no retrieval reply could be read."""
     statement = f"# Problem {problem_id}\n\nSay what follows n."
     unread = FormatFailure(kind="no_root", detail="there is no <root>")
     recall = speak(CallKind.RETRIEVAL, problem_id)
@@ -102,7 +107,7 @@ def attempt(problem_id: str, verdict: Verdict | None, speak: Speak, sample: int 
     steps: list[Call | Trial] = [call(CallKind.RETRIEVAL, recall, statement)]
     for kind in (CallKind.PLAN, CallKind.CONFIDENCE):
         text = speak(kind, problem_id)
-        steps += [call(kind, text, statement, plan_index=n) for n in range(2)]
+        steps += [call(kind, text, statement, plan_index=n) for n in range(plans)]
     coding = speak(CallKind.CODING, problem_id)
     steps += [
         call(CallKind.CODING, coding, statement, plan_index=1),
@@ -142,7 +147,9 @@ def written_run(
     *,
     speak: Speak = say,
     titles: Sequence[str] = ("Problem {n}",),
+    dates: Sequence[str | None] = (None,),
     samples: int = 1,
+    plans: int = 2,
     is_trusted: bool = True,
     **settings: object,
 ) -> Path:
@@ -168,14 +175,19 @@ def written_run(
                 title=title.replace("{n}", str(n)),
                 tags=(TAGS[n % len(TAGS)], "all"),
                 difficulty=800 + 100 * (n % 12),
+                date=day,
                 num_public_tests=3,
                 num_hidden_tests=3,
             )
-            for n, (id, title) in enumerate(zip(ids, cycle(titles), strict=False))
+            for n, (id, title, day) in enumerate(
+                zip(ids, cycle(titles), cycle(dates), strict=False)
+            )
         ],
     )
     units = [(id, v, s) for id, v in zip(ids, verdicts, strict=True) for s in range(samples)]
-    write_lines(path / "trajectories.jsonl", (attempt(id, v, speak, s) for id, v, s in units))
+    write_lines(
+        path / "trajectories.jsonl", (attempt(id, v, speak, s, plans) for id, v, s in units)
+    )
     write_lines(
         path / "grades.jsonl",
         (
@@ -184,3 +196,19 @@ def written_run(
         ),
     )
     return path
+
+
+def attributed(run: Path) -> AttributionTable:
+    """Write, and return, what replays of its first failure say: coding alone mends it."""
+    replays = {roles: (5 * (Role.CODING in roles), 6) for roles in sets_of(Lattice.CHEAP)}
+    table = attribution_table(
+        [attribute(Unit("p1", 0), replays)],
+        {"p1": ["graphs"]},
+        run="r",
+        trajectories=file_digest(run / "trajectories.jsonl"),
+        student="double",
+        teacher="key sk-abcdefghijklmnopqrst",
+        num_failed=1,
+    )
+    write_record(run / "attribution.json", table)
+    return table

@@ -26,7 +26,7 @@ def test_later_layers_win_over_files_and_defaults(tmp_path: Path):
 
 
 def test_the_defaults_follow_the_kind_of_engine_and_the_user_wins():
-    assert config.load().traversal.max_tokens == 768
+    assert config.load().traversal.max_tokens == 1024
     assert config.load([], ["engine.kind=openai"]).traversal.max_tokens == 4096
     assert config.load([], ["traversal.max_tokens=64"]).traversal.max_tokens == 64
 

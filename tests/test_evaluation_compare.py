@@ -9,7 +9,12 @@ from made_runs import AC, IE, SK, WA, made_run, problem_of
 from mapcoder_lite.errors import ConfigError, StoreError
 from mapcoder_lite.evaluation.compare import Pairs, paired
 from mapcoder_lite.evaluation.compare_report import comparison_blocks, standings_blocks
-from mapcoder_lite.evaluation.standings import Comparison, comparison, standings
+from mapcoder_lite.evaluation.standings import (
+    Comparison,
+    Standings,
+    comparison,
+    standings,
+)
 from mapcoder_lite.evaluation.systems import open_systems
 from mapcoder_lite.problem import Problem
 from mapcoder_lite.statistics import holm, mcnemar, sign_flip
@@ -20,6 +25,10 @@ from test_cli_main import mapcoder
 def compared(*names: Path | str) -> Comparison:
     first, second = open_systems([str(name) for name in names])
     return comparison(first, second)
+
+
+def standing(names: list[str], against: int = 0) -> Standings:
+    return standings(open_systems(names), against)
 
 
 def said(found: Comparison) -> str:
@@ -91,8 +100,7 @@ def test_seeds_are_pooled_by_problem(tmp_path: Path):
     base = made_run(tmp_path / "base", [WA, WA, WA, AC])
     one = made_run(tmp_path / "one", [AC, AC, WA, AC])
     two = made_run(tmp_path / "two", [AC, WA, WA, AC], overrides=["traversal.seed=1"])
-    systems = open_systems([str(base), f"{one}+{two}"])
-    found = standings(systems)
+    found = standing([str(base), f"{one}+{two}"])
     pooled = found.systems[1]
     assert (pooled.runs, pooled.num_attempts) == (("one", "two"), 2)
     assert (pooled.passed.num_passed, pooled.passed.num_total) == (5, 8)
@@ -118,13 +126,13 @@ def test_seeds_that_differ_in_more_are_said(tmp_path: Path):
 
 def test_every_system_is_tested_against_one_of_them(tmp_path: Path):
     names = [str(made_run(tmp_path / f"r{n}", [AC] * n + [WA] * (7 - n))) for n in (0, 6, 7)]
-    found = standings(open_systems(names))
+    found = standing(names)
     assert [test.duel.second for test in found.tests] == names[1:]
     ps = [mcnemar(0, 6), mcnemar(0, 7)]
     assert [test.duel.raw.p for test in found.tests] == ps
     assert [test.p_holm for test in found.tests] == holm(ps)
     assert [test.p_holm_sound for test in found.tests] == [None, None]
-    last = standings(open_systems(names), against=2)
+    last = standing(names, against=2)
     assert [test.duel.raw.gain.mean for test in last.tests] == [-1, pytest.approx(-1 / 7)]
 
 
@@ -133,7 +141,7 @@ def test_sound_problems_are_tested_apart(tmp_path: Path):
         str(made_run(tmp_path / name, of, defective=2))
         for name, of in {"a": [AC, AC, WA, WA], "b": [WA, WA, AC, AC]}.items()
     ]
-    (test,) = standings(open_systems(names)).tests
+    (test,) = standing(names).tests
     assert test.duel.raw.gain.mean == 0
     assert test.duel.sound is not None and test.duel.sound.gain.mean == 1
     assert test.p_holm_sound == mcnemar(0, 2)
@@ -192,7 +200,7 @@ def test_a_run_that_was_not_graded_is_refused(tmp_path: Path):
     facts = run / "problems.jsonl"
     facts.write_text(facts.read_text().replace('"num_hidden_tests":1', '"num_hidden_tests":null'))
     with pytest.raises(StoreError, match="was not graded"):
-        standings(open_systems([str(run), str(made_run(tmp_path / "b", [AC]))]))
+        standing([str(run), str(made_run(tmp_path / "b", [AC]))])
 
 
 def test_a_plus_may_be_part_of_a_name(tmp_path: Path):

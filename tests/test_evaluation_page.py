@@ -3,6 +3,8 @@ import hashlib
 import json
 import re
 import zlib
+from datetime import date
+from enum import Enum
 from html.parser import HTMLParser
 from importlib.resources import files
 from pathlib import Path
@@ -12,20 +14,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mapcoder_lite.agents import parse
 from mapcoder_lite.errors import StoreError
+from mapcoder_lite.evaluation.diagnosis import FailureClass
 from mapcoder_lite.evaluation.page.packing import BREAK, SharedTexts, Texts
 from mapcoder_lite.evaluation.page.redaction import HIDDEN, redacted
 from mapcoder_lite.evaluation.page.writing import SCRIPTS, STYLES, write_page
-from mapcoder_lite.evaluation.run_files import open_run
-from mapcoder_lite.jsonl import read_lines
-from mapcoder_lite.trajectory import Call, CallKind, Trajectory
+from mapcoder_lite.evaluation.run_files import Window, open_run
+from mapcoder_lite.jsonl import read_lines, write_record
+from mapcoder_lite.trajectory import Call, CallKind, StopReason, Trajectory
 from mapcoder_lite.verdict import Verdict
-from page_run import INSTRUCTION, say, written_run
+from page_run import INSTRUCTION, attributed, say, written_run
 from test_cli_main import mapcoder
 
 AC, WA, TLE, IE = Verdict.AC, Verdict.WA, Verdict.TLE, Verdict.IE
 HOSTILE = '</script><script>globalThis.pwned = 1</script><img src=x onerror="globalThis.pwned = 2">'
 KEY = "sk-abcdefghijklmnopqrstuvwx"
+
+
+TITLES = [HOSTILE, "Two"]
 
 
 class Page(HTMLParser):
@@ -76,8 +83,12 @@ class Page(HTMLParser):
 
 
 def page_of(path: Path, *runs: Path) -> Page:
-    write_page([open_run(run) for run in runs], path)
+    write_page([open_run(run) for run in runs], path, parse.confidence)
     return Page(path)
+
+
+def asset(name: str) -> str:
+    return files("mapcoder_lite.evaluation.page").joinpath(name).read_text(encoding="utf-8")
 
 
 def hostile(kind: CallKind, problem_id: str) -> str:
@@ -92,9 +103,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def runs(folder: Path) -> tuple[Path, Path]:
     first = written_run(
-        folder / "first", [AC, WA, TLE, None, AC], speak=hostile, titles=[HOSTILE, "Two"], samples=2
+        folder / "first", [AC, WA, TLE, None, AC], speak=hostile, titles=TITLES, samples=2
     )
-    return first, written_run(folder / "second", [AC, AC, WA, IE, WA, AC], samples=2)
+    return first, written_run(folder / "second", [AC, AC, WA, IE, WA, AC], titles=TITLES, samples=2)
 
 
 @pytest.fixture(scope="module")
@@ -156,8 +167,7 @@ def test_the_policy_lets_run_what_is_in_the_file_and_nothing_else(page: Page):
 
 def test_nothing_is_fetched_and_no_text_is_parsed_as_markup():
     for name in (*SCRIPTS, *STYLES, "page.html"):
-        source = files("mapcoder_lite.evaluation.page").joinpath(name).read_text(encoding="utf-8")
-        source = source.replace("http://www.w3.org/2000/svg", "")
+        source = asset(name).replace("http://www.w3.org/2000/svg", "")
         assert not re.findall(
             r"https?:|//cdn|url\(|@import|\bimport\(|\bfetch\(|XMLHttpRequest|WebSocket|EventSource"
             r"|sendBeacon|innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\("
@@ -234,7 +244,7 @@ def test_settings_that_differ_are_said(tmp_path: Path):
     first = written_run(tmp_path / "a", [AC])
     second = written_run(tmp_path / "b", [AC], traversal={"k": 1})
     page = page_of(tmp_path / "page.html", first, second)
-    assert page.overview["comparisons"][0]["settings"] == ["traversal.k: 3 -> 1"]
+    assert page.overview["pairs"][0]["duel"]["settings"] == ["traversal.k: 3 → 1"]
 
 
 def test_a_funnel_is_drawn_where_an_audit_lies(tmp_path: Path):
@@ -250,6 +260,49 @@ def test_a_funnel_is_drawn_where_an_audit_lies(tmp_path: Path):
     }
 
 
+def test_an_attribution_is_drawn_where_it_lies_and_told_from_an_older_one(tmp_path: Path):
+    run = written_run(tmp_path / "r", [AC, WA])
+    table = attributed(run)
+    found = page_of(tmp_path / "page.html", run).overview["runs"][0]["attribution"]
+    shares = {role["role"]: role["share"]["mean"] for role in found["roles"]}
+    assert shares == {"retrieval": 0, "planning": 0, "coding": 5 / 6, "debugging": 0}
+    assert found["isCurrent"] and found["teacher"] == f"key {HIDDEN}"
+    write_record(run / "attribution.json", table.model_copy(update={"trajectories": "older"}))
+    found = page_of(tmp_path / "page.html", run).overview["runs"][0]["attribution"]
+    assert not found["isCurrent"]
+
+
+def test_failures_and_confidences_are_counted_as_attempts_are_packed(page: Page):
+    first = page.overview["runs"][0]
+    assert (first["failures"]["num_graded"], first["failures"]["num_failed"]) == (10, 6)
+    assert first["calibration"]["hidden"]["num_plans"] == 8
+    classes = [row["runs"][0][0]["class"] for row in page.overview["rows"][:5]]
+    assert classes == [None, "overfitted", "over_limits", "unreadable", None]
+
+
+def test_a_pair_that_cannot_be_tested_says_why(tmp_path: Path):
+    first = written_run(tmp_path / "a", [AC, WA])
+    second = written_run(tmp_path / "b", [AC, WA], titles=["Another {n}"])
+    page = page_of(tmp_path / "page.html", first, second)
+    assert page.overview["pairs"][0]["duel"] is None
+    assert "share no graded problem" in page.overview["pairs"][0]["reason"]
+    assert not any(row["isOne"] for row in page.overview["rows"])
+
+
+def test_days_that_were_not_asked_for_are_not_in_the_page(tmp_path: Path):
+    run = written_run(tmp_path / "r", [AC, WA, AC], dates=["2024-01-01", "2025-01-01", None])
+    opened = open_run(run, Window(since=date(2024, 6, 1)))
+    write_page([opened], tmp_path / "page.html", parse.confidence)
+    assert [row["id"] for row in Page(tmp_path / "page.html").overview["rows"]] == ["p1"]
+
+
+@pytest.mark.parametrize("words", [Verdict, StopReason, FailureClass, CallKind])
+def test_the_script_has_words_for_everything(words: type[Enum]):
+    source = "".join(map(asset, SCRIPTS))
+    missing = [word for word in words if not re.search(rf"^  {word.value}: ", source, re.M)]
+    assert missing == []
+
+
 def test_a_damaged_line_leaves_the_old_page(tmp_path: Path):
     run = written_run(tmp_path / "r", [AC, WA])
     page = tmp_path / "page.html"
@@ -259,7 +312,7 @@ def test_a_damaged_line_leaves_the_old_page(tmp_path: Path):
     damaged = lines[1].replace('"kind":"coding"', '"kind":"singing"')
     (run / "trajectories.jsonl").write_text(f"{lines[0]}\n{damaged}\n")
     with pytest.raises(StoreError, match="not a Trajectory"):
-        write_page([opened], page)
+        write_page([opened], page, parse.confidence)
     assert page.read_text() == "old"
     assert [path.name for path in tmp_path.glob("page*")] == ["page.html"]
 
@@ -268,7 +321,7 @@ def test_the_command_writes_the_page(tmp_path: Path):
     written_run(tmp_path / "r", [AC, WA])
     done = mapcoder(tmp_path, "report", "r", "--html", "page.html")
     assert done.code == 0, done.stderr
-    assert "wrote page.html" in done.stderr
+    assert "written: page.html" in done.stderr
     assert len(Page(tmp_path / "page.html").overview["rows"]) == 2
 
 

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
+from mapcoder_lite.agents import parse
 from mapcoder_lite.evaluation.page.writing import write_page
 from mapcoder_lite.evaluation.run_files import open_run
 from mapcoder_lite.trajectory import CallKind
 from mapcoder_lite.verdict import Verdict
-from page_browser import chromium, missing_browser, opened_page, page_address
-from page_run import say, written_run
+from page_browser import TabClock, chromium, missing_browser, opened_page, page_address
+from page_run import attributed, say, written_run
 
 pytestmark = [
     pytest.mark.browser,
@@ -52,6 +53,9 @@ CONTRAST = """
 """
 
 
+TITLES = [HOSTILE + "{n}", "Two {n}"]
+
+
 def hostile(kind: CallKind, problem_id: str) -> str:
     return f"{say(kind, problem_id)}\n\n{HOSTILE}"
 
@@ -66,10 +70,11 @@ def browser() -> Generator[Any]:
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("page")
     runs = [
-        written_run(folder / "first", FIRST, speak=hostile, titles=[HOSTILE + "{n}", "Two {n}"]),
-        written_run(folder / "second", SECOND),
+        written_run(folder / "first", FIRST, speak=hostile, titles=TITLES),
+        written_run(folder / "second", SECOND, titles=TITLES),
     ]
-    write_page([open_run(run) for run in runs], folder / "page.html")
+    attributed(runs[0])
+    write_page([open_run(run) for run in runs], folder / "page.html", parse.confidence)
     return folder / "page.html"
 
 
@@ -97,6 +102,22 @@ def test_the_page_opens_from_the_disk_without_a_network(tab: Any, page: Path):
     assert tab.locator(".tile .big").all_text_contents() == ["40.0 %", "60.0 %"]
     assert tab.locator(".plot svg.drawing").count() >= 6
     assert tab.title() == "first · second – MapCoder-Lite report"
+
+
+def test_what_was_found_is_drawn_and_only_that(tab: Any, page: Path):
+    tab.goto(page_address(page))
+    tab.wait_for_selector(".heat")
+    titles = tab.locator(".plot h3").all_text_contents()
+    assert {"Passed by tag", "Passed by rating", "Failed attempts by class"} <= set(titles)
+    assert {"Confidence of submitted plans", "Which role mends the failures"} <= set(titles)
+    assert "From problems to training rows" not in titles, "no audit lies in the folders"
+    assert tab.locator(".heat").all_text_contents()[:4] == ["0.00", "0.00", "0.83", "0.00"]
+    tab.locator(".plot", has_text="Passed by rating").locator("summary").click()
+    cells = tab.locator(".plot", has_text="Passed by rating").locator("tbody tr").first
+    assert cells.text_content().startswith("800-999 · A first1250.0 %")
+    tab.goto(page_address(page, "#problems"))
+    tab.select_option("#verdict", "0:class:overfitted")
+    assert rows(tab) == ["Two 1"]
 
 
 def test_what_a_model_wrote_stays_text(tab: Any, page: Path):
@@ -253,26 +274,17 @@ def test_2000_problems_are_filtered_in_less_than_a_second(browser: Any, tmp_path
     """By the processor time of the tab, which the machine's other work does not lengthen."""
     verdicts = list(islice(cycle([AC, WA, None, TLE]), 2000))
     run = written_run(tmp_path / "run", verdicts)
-    write_page([open_run(run)], tmp_path / "page.html")
+    write_page([open_run(run)], tmp_path / "page.html", parse.confidence)
     with opened_page(browser) as tab:
-        session = tab.context.new_cdp_session(tab)
-        session.send("Performance.enable", {"timeDomain": "threadTicks"})
-
-        def seconds() -> float:
-            tab.evaluate(
-                "new Promise((r) => requestAnimationFrame(() => requestAnimationFrame(r)))"
-            )
-            found = session.send("Performance.getMetrics")["metrics"]
-            return next(m["value"] for m in found if m["name"] == "TaskDuration")
-
+        watch = TabClock(tab)
         tab.goto(page_address(tmp_path / "page.html", "#problems"))
         tab.wait_for_selector(".row")
         assert tab.locator("#number").text_content() == "2,000 problems"
         assert tab.locator(".row").count() < 60, "only what is in sight is in the document"
-        before = seconds()
+        before = watch.seconds()
         tab.fill("#filter", "problem 77")
         tab.select_option("#verdict", "0:WA")
         wanted = [f"Problem {n}" for n in range(2000) if "77" in str(n) and verdicts[n] is WA]
         assert tab.locator("#number").text_content() == f"{len(wanted)} of 2,000 problems"
         assert rows(tab) == wanted[: tab.locator(".row").count()]
-        assert seconds() - before < 1.0
+        assert watch.seconds() - before < 1.0

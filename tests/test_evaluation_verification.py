@@ -127,6 +127,15 @@ def test_settings_that_were_changed_afterwards_are_noticed(tmp_path: Path):
     assert "config.json: its settings do not have the digest" in verify(run).faults[0]
 
 
+def test_a_run_that_is_older_than_a_setting_is_not_blamed_for_it(tmp_path: Path):
+    run = reported(tmp_path / "r")
+    saved = json.loads((run / "config.json").read_text())
+    del saved["config"]["repair"]
+    saved["config_digest"] = "of the settings that there were"
+    (run / "config.json").write_text(json.dumps(saved))
+    assert verify(run).faults == ("manifest.json is of other settings than config.json",)
+
+
 def test_what_holds_no_report_or_an_older_one_is_told_how_to_get_one(tmp_path: Path):
     run = reported(tmp_path / "r")
     saved = (run / "metrics.json").read_text()

@@ -46,7 +46,10 @@ DOORS = {
             "os.killpg",
         ),
         open_to=("judge/",),
-        exceptions={"pocket/backbone.py": "trains the backbone on every core"},
+        exceptions={
+            "pocket/backbone.py": "trains the backbone on every core",
+            "cli/clipboard.py": "asks the desktop's own tool for the clipboard, when told to",
+        },
     ),
     "sockets": Door(
         names=(
@@ -68,6 +71,8 @@ DOORS = {
         ),
         open_to=("engine/connection.py", "engine/openai.py", "engine/probe.py"),
         exceptions={
+            "practice/receiver.py": "listens on the loopback for the browser's extension; asks "
+            "only its own port, whether another listener has it",
             "publication/hub.py": "uploads what the user publishes, when told to",
             "judge/descriptors.py": "a socket pair between two processes of the sandbox",
             "judge/zygote.py": "a socket pair to the worker; nothing leaves the machine",

@@ -22,6 +22,7 @@ DRAWERS = {"util", "utils", "common", "helper", "helpers", "base", "manager", "f
 CATCHES_ALL = {
     "engine/batching.py": "a dead thread would leave callers waiting; each gets the fault",
     "runner.py": "a unit that fails through the house's fault is counted, not the end of the run",
+    "training/backbone.py": "libraries raise Exception itself over a broken file; it is refused",
     "judge/inside/template.py": "a judged program may raise anything",
     "judge/inside/program.py": "a judged program may raise anything",
     "judge/inside/calls.py": "a judged program's function may raise anything",

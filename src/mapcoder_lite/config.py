@@ -95,7 +95,7 @@ _WITHOUT_EFFECT = frozenset(
 
 # The pocket backbone's context is short, so its replies must be.
 _KIND_DEFAULTS: dict[str, Tree] = {
-    EngineKind.POCKET: {"traversal": {"max_tokens": 768}},
+    EngineKind.POCKET: {"traversal": {"max_tokens": 1024}},
     EngineKind.TEACHER: {"traversal": {"max_tokens": 512}},
 }
 

@@ -12,6 +12,7 @@ MapCoderError                 exit 70   a fault of ours, with cause and remedy
 │   ├── ReplayMiss            exit 3    the recording holds no answer to this request
 │   └── Cancelled             exit 130  the caller called its requests off
 ├── TrainingError             exit 8    a training that cannot go on; what was good is kept
+├── ContestError              exit 8    a contest's problem, with which no model is to help
 ├── SandboxError              exit 5    programs cannot be isolated, or the judge broke
 └── FormatError               (data)    a reply that cannot be parsed; recorded, never fatal
 
@@ -80,6 +81,12 @@ class Cancelled(EngineError):
 
 class TrainingError(MapCoderError):
     """A training whose loss or gradient is no number any more; the last checkpoint is kept."""
+
+    exit_code = 8
+
+
+class ContestError(MapCoderError):
+    """A problem of a contest, with which the user's guard lets no model help."""
 
     exit_code = 8
 

@@ -70,8 +70,12 @@ def opened(
     problems: "Sequence[Problem]",
     folder: Path,
     kept: "Callable[[Engine], Engine]" = lambda engine: engine,
+    *,
+    is_live: bool = True,
 ) -> "Bench":
     """Open student and judge; `kept` bounds what the student may be asked.
+
+    When nobody is asked, no student is opened.
 
     Raises:
         StoreError: the student is another one than the run's.
@@ -80,11 +84,14 @@ def opened(
     """
     from mapcoder_lite.cli import engines
     from mapcoder_lite.curation.bench import Bench, self_tested
+    from mapcoder_lite.engine.replay import ReplayEngine
     from mapcoder_lite.errors import StoreError
 
     judge = stack.enter_context(engines.opened_judge(settings))
-    student = stack.enter_context(opened_engine(settings, problems))
-    if student.identity != graded.header.engine_identity:
+    student: Engine = ReplayEngine({})
+    if is_live:
+        student = stack.enter_context(opened_engine(settings, problems))
+    if is_live and student.identity != graded.header.engine_identity:
         raise StoreError(
             f"{graded.path} was made by {graded.header.engine_identity}, and its settings now "
             f"give {student.identity}: its attempts cannot be made again by that"

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from mapcoder_lite.cli import options
-from mapcoder_lite.cli.report import Markdown, Since, Until, show, window_of
+from mapcoder_lite.cli.report import Html, Markdown, Since, Until, show, window_of, write_html
 
 
 def compare(
@@ -24,6 +24,7 @@ def compare(
     since: Since = None,
     until: Until = None,
     markdown: Markdown = None,
+    html: Html = None,
     json: options.Json = False,
 ) -> None:
     """Pair two runs by problem: who solved what, whether it is chance, what differs, what it took.
@@ -37,8 +38,11 @@ def compare(
     from mapcoder_lite.evaluation.standings import comparison
     from mapcoder_lite.evaluation.systems import open_systems
 
-    found = comparison(*open_systems([first, second], window_of(since, until)))
+    systems = open_systems([first, second], window_of(since, until))
+    found = comparison(*systems)
     title = f"{found.first.name} and {found.second.name}"
+    if html is not None:
+        write_html([run for system in systems for run in system.runs], html)
     show(found, comparison_blocks(found), title, markdown, json=json)
     if fail_on_regression and found.is_regression:
         sys.exit(1)

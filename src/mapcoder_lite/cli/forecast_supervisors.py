@@ -17,11 +17,12 @@ from mapcoder_lite.config import Config
 from mapcoder_lite.curation.baselines import always_coder, at_random, majority
 from mapcoder_lite.curation.bench import Graded
 from mapcoder_lite.curation.counterfactual import replay_of, replay_units
+from mapcoder_lite.curation.discarded import OF_FAILED, OF_PASSED, dropped_programs, plans_left
 from mapcoder_lite.curation.injection import Faults, injection_of, injection_units
 from mapcoder_lite.curation.label import Label
 from mapcoder_lite.engine.prices import prices_of
 from mapcoder_lite.evaluation.forecast import Engines, Owing, seen_in
-from mapcoder_lite.evaluation.forecast_repair import Supervising, supervising
+from mapcoder_lite.evaluation.forecast_repair import Supervising, blame_assumptions, supervising
 from mapcoder_lite.evaluation.forecast_supervisors import (
     Attempts,
     Stage,
@@ -31,6 +32,7 @@ from mapcoder_lite.evaluation.forecast_supervisors import (
     injected,
     replayed,
     supervisors_forecast,
+    tried_first,
 )
 from mapcoder_lite.jsonl import read_lines
 from mapcoder_lite.settings import EngineConfig
@@ -121,7 +123,35 @@ def foreseen_attribution(
     """
     truth, labelling = _replays(bill, teacher, lattice, num_replays)
     said = [labelling, "an unreadable reply is asked for once more, which is not counted"]
-    return supervisors_forecast([truth], [], bill.engines(bill.settings), bill.shape, said)
+    return supervisors_forecast([truth], [], bill.engines(bill.settings), said)
+
+
+def foreseen_plans(bill: Bill, *, is_live: bool, passed_too: bool) -> SupervisorsForecast:
+    """Return what judging dropped programs and trying plans will take; nothing is written.
+
+    Raises:
+        StoreError: a line of the run or of a stage is damaged.
+    """
+    failed = bill.run.failed
+    num_programs = len({*dropped_programs(failed)} - bill.done("programs"))
+    wanted = {OF_FAILED: failed} if is_live else {}
+    if passed_too:
+        wanted[OF_PASSED] = bill.run.passing
+    student = bill.engines(bill.settings)
+    stages = [
+        tried_first(name, bill.attempts([*({*plans_left(attempts)} - bill.done(name))]), student)
+        for name, attempts in wanted.items()
+    ]
+    return supervisors_forecast(
+        stages,
+        [],
+        student,
+        [
+            f"{num_programs} programs are judged, for which nobody is asked",
+            "a plan: one program and up to t patches; an unreadable reply is asked for once more, "
+            "which is not counted",
+        ],
+    )
 
 
 def _replays(bill: Bill, teacher: Config, lattice: Lattice, num_replays: int) -> tuple[Stage, str]:
@@ -182,7 +212,8 @@ def _whole(
         *(corrected_once(name, failures(name), student, who) for name, who in asked.items()),
         *(corrected_once(rule, failures(_folder(rule)), student, None) for rule in RULES),
     ]
-    return supervisors_forecast(stages, [*asked.values()], student, bill.shape, [labelling])
+    said = [labelling, *blame_assumptions(bill.shape)]
+    return supervisors_forecast(stages, [*asked.values()], student, said)
 
 
 def _failures(bill: Bill, stage: str, candidates: Sequence[Unit], *, is_labelled: bool) -> Attempts:

@@ -1,6 +1,6 @@
 """Options that several verbs share, the configuration they resolve to, and how a value is written.
 
-Knows: -c, -s, --json and their help.
+Knows: -c, -s, --guard, --json and their help.
 Does not know: what settings do.
 """
 
@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from mapcoder_lite.practice.guard import Guard
 
 if TYPE_CHECKING:
     from mapcoder_lite.config import Config
@@ -20,6 +22,13 @@ Files = Annotated[
 Overrides = Annotated[
     list[str] | None,
     typer.Option("-s", "--set", help="section.key=value over all files; may be repeated."),
+]
+Guarded = Annotated[
+    Guard,
+    typer.Option(
+        "--guard",
+        help="Before a model helps with a contest's problem: say its rules, refuse, or neither.",
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 

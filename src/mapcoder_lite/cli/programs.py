@@ -81,6 +81,17 @@ def read_programs(path: Path) -> Programs:
     return Programs((_read_file(path, path.name),))
 
 
+def read_program(path: Path) -> ProgramRow:
+    """Read one program; its id is the name of its file.
+
+    Raises:
+        InputError: it is none, or in no language that is known.
+    """
+    if path.is_dir():
+        raise InputError(f"{path} is a folder: expected one program")
+    return _read_file(path, path.name)
+
+
 def _read_file(path: Path, name: str) -> ProgramRow:
     language = language_of(path)
     num_bytes = _refuse_special(path)

@@ -15,7 +15,7 @@ from mapcoder_lite.cli import options, terminal
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mapcoder_lite.evaluation.run_files import Window
+    from mapcoder_lite.evaluation.run_files import RunFiles, Window
     from mapcoder_lite.evaluation.systems import System
     from mapcoder_lite.problem import Record
     from mapcoder_lite.tables import Block
@@ -28,6 +28,13 @@ Until = Annotated[
     datetime | None,
     typer.Option(formats=["%Y-%m-%d"], help="Only problems that came out on this day or earlier."),
 ]
+Html = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Write one page with plots and every trajectory, too; needs no network.",
+    ),
+]
 Markdown = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Write the report as a Markdown page, too.")
 ]
@@ -38,10 +45,6 @@ def report(
         list[str],
         typer.Argument(metavar="RUN...", help="Runs; RUN+RUN are the seeds of one system."),
     ],
-    html: Annotated[
-        Path | None,
-        typer.Option("--html", help="Also write one self-contained page with every trajectory."),
-    ] = None,
     against: Annotated[
         str | None,
         typer.Option(metavar="RUN", help="Which of several is compared with; else the first."),
@@ -49,6 +52,7 @@ def report(
     since: Since = None,
     until: Until = None,
     markdown: Markdown = None,
+    html: Html = None,
     json: options.Json = False,
 ) -> None:
     """Report pass rates with intervals, costs and failures; of several runs, a table with tests.
@@ -68,11 +72,18 @@ def report(
     else:
         record, blocks = _several(systems, against)
     if html is not None:
-        from mapcoder_lite.evaluation.page.writing import write_page
-
-        write_page([run for system in systems for run in system.runs], html)
-        terminal.say(f"wrote {html}: open it in a browser, it needs no network")
+        write_html([run for system in systems for run in system.runs], html)
     show(record, blocks, "Report", markdown, json=json)
+
+
+def write_html(runs: "Sequence[RunFiles]", page: Path) -> None:
+    """Write runs as one self-contained page."""
+    from mapcoder_lite.agents import parse
+    from mapcoder_lite.evaluation.page.writing import write_page
+
+    with terminal.waiting("the page is being written"):
+        write_page(runs, page, parse.confidence)
+    terminal.say(f"written: {page}; open it in a browser")
 
 
 def window_of(since: datetime | None, until: datetime | None) -> "Window":
@@ -103,29 +114,32 @@ def show(
 
 
 def _one(system: "System", *, is_saved: bool) -> "tuple[Record, list[Block]]":
+    from mapcoder_lite.agents import parse
+    from mapcoder_lite.evaluation.findings import FindingsCount
+    from mapcoder_lite.evaluation.findings_tables import findings_tables
     from mapcoder_lite.evaluation.metrics import measure_opened
     from mapcoder_lite.evaluation.report import run_blocks
     from mapcoder_lite.jsonl import write_record
     from mapcoder_lite.statistics import has_statistics
 
     (run,) = system.runs
-    metrics = measure_opened(run, has_intervals=has_statistics())
+    count = FindingsCount(run, parse.confidence)
+    metrics = measure_opened(run, has_intervals=has_statistics(), on_trajectory=count.add)
+    findings = count.result(has_intervals=has_statistics()) if run.is_graded else None
     if is_saved:
         write_record(run.path / "metrics.json", metrics)
     if not has_statistics():
         terminal.say(
             "intervals need statsmodels: pip install 'mapcoder-lite[evaluation]'", "yellow"
         )
-    return metrics, run_blocks(metrics)
+    return metrics, [*run_blocks(metrics), *(findings_tables(findings) if findings else ())]
 
 
 def _several(systems: "Sequence[System]", against: str | None) -> "tuple[Record, list[Block]]":
-    from mapcoder_lite.errors import ConfigError
     from mapcoder_lite.evaluation.compare_report import standings_blocks
     from mapcoder_lite.evaluation.standings import standings
+    from mapcoder_lite.evaluation.systems import place_of
 
-    names = [system.name for system in systems]
-    if against is not None and against not in names:
-        raise ConfigError(f"--against {against} is none of the runs: {', '.join(names)}")
-    found = standings(systems, names.index(against) if against is not None else 0)
+    place = place_of(against, systems) if against is not None else 0
+    found = standings(systems, place)
     return found, standings_blocks(found)

@@ -110,6 +110,18 @@ def visible(text: str) -> str:
     return _CONTROL.sub(_picture, text)
 
 
+def is_interactive() -> bool:
+    """Whether a person can be asked: questions go to stderr, answers come from stdin."""
+    return _is_terminal(sys.stdin) and _is_terminal(sys.stderr)
+
+
+def ask(question: str) -> str | None:
+    """Ask a person for one line; None at the end of the input."""
+    typer.echo(visible(question), err=True, nl=False)
+    line = sys.stdin.readline()
+    return line.rstrip("\r\n") if line else None
+
+
 def is_lively() -> bool:
     """Whether progress goes to a terminal that takes colours and moving lines."""
     from mapcoder_lite.config import wants_plain_output

@@ -107,8 +107,8 @@ class Bench:
             return injection.replay_units(units, grades, num_replays)
 
         who = f"injection into {self._student}; faults {source}; {num_faults} a call; "
-        stage = _Stage("truth", f"{who}{num_replays} replays", tuple(units), replays)
-        with self._carried_out(stage, solver) as directory:
+        stage = Stage("truth", f"{who}{num_replays} replays", tuple(units), replays)
+        with self.carried_out(stage, solver) as directory:
             trajectories = list(directory.trajectories.read())
             grades = list(directory.grades.read())
         labels = injection.labels(trajectories, grades, passing, num_replays)
@@ -139,8 +139,8 @@ class Bench:
 
         units = counterfactual.replay_units(self.run.failed, lattice, num_replays)
         who = f"replay of {self._student} by {teacher.identity}; {lattice} lattice; "
-        stage = _Stage("truth", f"{who}{num_replays} replays", tuple(units))
-        with self._carried_out(stage, solver) as directory:
+        stage = Stage("truth", f"{who}{num_replays} replays", tuple(units))
+        with self.carried_out(stage, solver) as directory:
             found = counterfactual.attributions(directory.grades.read(), lattice)
         labels = [label for a in found if (label := counterfactual.label(a)) is not None]
         return labels, found, replay_tally(found, lattice, num_replays, len(labels))
@@ -168,8 +168,8 @@ class Bench:
 
             return solve
 
-        stage = _Stage("resampling", f"drawn again by {self._student}", tuple(failures))
-        with self._carried_out(stage, solver) as directory:
+        stage = Stage("resampling", f"drawn again by {self._student}", tuple(failures))
+        with self.carried_out(stage, solver) as directory:
             return _passed(directory.grades.read())
 
     def corrections(
@@ -200,8 +200,8 @@ class Bench:
 
             return solve
 
-        stage = _Stage(name, f"{identity} corrects {self._student}", tuple(failures))
-        with self._carried_out(stage, solver) as directory:
+        stage = Stage(name, f"{identity} corrects {self._student}", tuple(failures))
+        with self.carried_out(stage, solver) as directory:
             passed = _passed(directory.grades.read())
             # Answered out of the directory: every reply was stored before it was used.
             who = supervisor(lambda engine: StoredEngine(engine, directory.calls))
@@ -251,7 +251,7 @@ class Bench:
             is_passed=is_passed,
         )
 
-    def _carried_out(self, stage: "_Stage", solver: Callable[[Stored], SolveUnit]) -> RunDirectory:
+    def carried_out(self, stage: "Stage", solver: Callable[[Stored], SolveUnit]) -> RunDirectory:
         """Do all that a stage owes and return its directory, still open.
 
         Raises:
@@ -292,14 +292,14 @@ class Bench:
         directory.examined(self.judge.isolation, languages, len(self.examined.rows), wrong)
         refuse_untrusted(self.examined)
 
-    def _header(self, stage: "_Stage", work: Work) -> RunHeader:
+    def _header(self, stage: "Stage", work: Work) -> RunHeader:
         return self.run.header.model_copy(
             update={"engine_identity": stage.identity, "problems_digest": work.digest}
         )
 
 
 @dataclass(frozen=True, slots=True)
-class _Stage:
+class Stage:
     """One run directory of the bench."""
 
     name: str

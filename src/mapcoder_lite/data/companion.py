@@ -6,10 +6,11 @@ milliseconds and `tests` of `input` and `output`; Companion adds `input` and `ou
 
 Sources: the README of jmerle/competitive-companion ("The format"); src/types.ts of agrawal-d/cph.
 
-Knows: both forms, read; CPH's, written.
+Knows: both forms, read; CPH's, written, and its place.
 Does not know: where the statement is.
 """
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Annotated, Any  # the file as JSON
@@ -56,6 +57,15 @@ def read_companion(fields: dict[str, Any], wording: Wording) -> Problem:
     Raises:
         InputError: a field is wrong, or the problem is interactive or uses files.
     """
+    return wording.put_on(parse_companion(fields))
+
+
+def parse_companion(fields: dict[str, Any]) -> Problem:
+    """Return a problem of either form; the statement, which it lacks, is its name.
+
+    Raises:
+        InputError: a field is wrong, or the problem is interactive or uses files.
+    """
     found = checked(fields, _File)
     if found.interactive:
         raise InputError("an interactive problem: only problems with fixed inputs can be judged")
@@ -64,19 +74,28 @@ def read_companion(fields: dict[str, Any], wording: Wording) -> Problem:
             f"it reads {found.input.type} and writes {found.output.type}: "
             "only standard input and output are judged"
         )
-    return wording.put_on(
-        Problem(
-            id=identifier(found.name),
-            title=found.name,
-            statement=found.name,
-            public_tests=tuple(Test(input=t.input, outputs=(t.output,)) for t in found.tests),
-            limits=Limits(
-                cpu_seconds=found.time_milliseconds / 1000,
-                memory_bytes=round(found.memory_mebibytes * MEBIBYTE),
-            ),
-            source=Source(name="competitive-companion", url=found.url or None),
-        )
+    return Problem(
+        id=identifier(found.name),
+        title=found.name,
+        statement=found.name,
+        public_tests=tuple(Test(input=t.input, outputs=(t.output,)) for t in found.tests),
+        limits=Limits(
+            cpu_seconds=found.time_milliseconds / 1000,
+            memory_bytes=round(found.memory_mebibytes * MEBIBYTE),
+        ),
+        source=Source(name="competitive-companion", url=found.url or None),
     )
+
+
+def cph_path(program: Path) -> Path:
+    """Return where CPH looks for a program's .prob file, by its whole path.
+
+    The name begins with a dot, as its older versions want it and the newer ones read it too.
+
+    Source: src/parser.ts of agrawal-d/cph.
+    """
+    digest = hashlib.md5(str(program).encode(), usedforsecurity=False).hexdigest()
+    return program.parent / ".cph" / f".{program.name}_{digest}.prob"
 
 
 def cph_text(problem: Problem, program: Path) -> str:

@@ -10,10 +10,11 @@ from pathlib import Path
 
 from mapcoder_lite.errors import InputError
 from mapcoder_lite.evaluation.calibration import Calibration, CalibrationCount
+from mapcoder_lite.evaluation.diagnosis import Diagnosis
 from mapcoder_lite.evaluation.failures import FailureCount, Failures
-from mapcoder_lite.evaluation.run_files import ALL_DAYS, Window, open_run
+from mapcoder_lite.evaluation.run_files import ALL_DAYS, RunFiles, Window, open_run
 from mapcoder_lite.store import Unit
-from mapcoder_lite.trajectory import Completion
+from mapcoder_lite.trajectory import Completion, Trajectory
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,33 @@ class Findings:
 
     failures: Failures
     calibration: Calibration
+
+
+class FindingsCount:
+    """Counts while trajectories pass by, for whoever reads them."""
+
+    def __init__(self, run: RunFiles, confidence: Callable[[Completion], int]) -> None:
+        self._run = run
+        self._failures, self._plans = FailureCount(), CalibrationCount(confidence)
+
+    def add(self, trajectory: Trajectory) -> Diagnosis | None:
+        """Count one trajectory and return what it shows.
+
+        None: without a grade, or where the judge failed, nobody knows whether it failed.
+        """
+        grade = self._run.grades.get(Unit(trajectory.problem_id, trajectory.sample))
+        if grade is None:
+            return None
+        self._plans.add(trajectory, grade)
+        return self._failures.add(trajectory, grade)
+
+    def result(self, *, has_intervals: bool) -> Findings:
+        """Return what was found."""
+        name = self._run.path.resolve().name
+        return Findings(
+            self._failures.result(name, has_intervals=has_intervals),
+            self._plans.result(name, has_intervals=has_intervals),
+        )
 
 
 def read_findings(
@@ -43,14 +71,7 @@ def read_findings(
         raise InputError(
             f"{path} is not graded, so nobody knows what failed: run it with run.hidden_tests set"
         )
-    failures, plans = FailureCount(), CalibrationCount(confidence)
+    count = FindingsCount(run, confidence)
     for trajectory in run.trajectories():
-        grade = run.grades.get(Unit(trajectory.problem_id, trajectory.sample))
-        if grade is not None:
-            failures.add(trajectory, grade)
-            plans.add(trajectory, grade)
-    name = path.resolve().name
-    return Findings(
-        failures.result(name, has_intervals=has_intervals),
-        plans.result(name, has_intervals=has_intervals),
-    )
+        count.add(trajectory)
+    return count.result(has_intervals=has_intervals)

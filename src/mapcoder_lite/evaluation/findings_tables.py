@@ -5,23 +5,13 @@ Does not know: where numbers come from, terminals, markup.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from mapcoder_lite.evaluation.calibration import Calibration, Estimate, Reliability
 from mapcoder_lite.evaluation.diagnosis import MEANINGS
 from mapcoder_lite.evaluation.failures import Failures
 from mapcoder_lite.evaluation.findings import Findings
 from mapcoder_lite.statistics import Rate
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A heading, cells, and what a reader must know of them."""
-
-    title: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    notes: tuple[str, ...] = ()
+from mapcoder_lite.tables import Table
 
 
 def findings_tables(findings: Findings) -> tuple[Table, ...]:

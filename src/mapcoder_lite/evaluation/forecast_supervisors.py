@@ -23,7 +23,6 @@ from mapcoder_lite.evaluation.forecast import (
 from mapcoder_lite.evaluation.forecast_repair import (
     Supervising,
     answered_anew,
-    blame_assumptions,
 )
 from mapcoder_lite.trajectory import CallKind, Role
 
@@ -145,14 +144,24 @@ def corrected_once(
     return Stage(name, failures.number, demands)
 
 
+def tried_first(name: str, plans: Owing, student: Engines) -> Stage:
+    """Return the stage that codes plans, each of which takes an attempt of its own."""
+    num = plans.num_tested + plans.num_untested
+    rounds = Range(low=0, high=plans.t * plans.num_tested)
+    demands = [
+        student.of(Role.CODING, Range(low=num, high=num)),
+        student.of(Role.DEBUGGING, rounds),
+    ]
+    return Stage(name, Range(low=num, high=num), demands)
+
+
 def supervisors_forecast(
     stages: Sequence[Stage],
     supervisors: Sequence[Supervising],
     student: Engines,
-    shape: Owing,
     assumptions: Iterable[str],
 ) -> SupervisorsForecast:
-    """Add the stages up; `shape` says k and t, `assumptions` what the first one rests on."""
+    """Add the stages up; `assumptions` say what their calls rest on."""
     demands = [demand for stage in stages for demand in stage.demands]
     in_hours = hours(demands)
     return SupervisorsForecast(
@@ -162,7 +171,6 @@ def supervisors_forecast(
         roles=by_role(demands),
         assumptions=(
             *assumptions,
-            *(blame_assumptions(shape) if len(stages) > 1 else ()),
             *_tokens(student),
             *dict.fromkeys(said for one in supervisors for said in one.assumptions),
             *_money_and_time(demands, student, has_hours=in_hours is not None),

@@ -25,7 +25,7 @@ SEED_SETTINGS = frozenset({"traversal.seed"})
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """One run, or several runs that are seeds of one system; all were graded."""
+    """One run, or several runs that are seeds of one system."""
 
     name: str
     runs: tuple[RunFiles, ...]
@@ -41,9 +41,17 @@ class System:
         return len(self.runs) == 1 and self.runs[0].header.config.run.samples == 1
 
     def scores(self) -> Scores:
-        """Its runs' scored attempts together."""
+        """Its runs' scored attempts together.
+
+        Raises:
+            StoreError: a run was not graded.
+        """
         pooled: defaultdict[str, list[Grade]] = defaultdict(list)
         for run in self.runs:
+            if not run.is_graded:
+                raise StoreError(
+                    f"{run.path} was not graded: give run.hidden_tests and run it anew"
+                )
             for id, grades in scored(run.grades, run.header.config.run.samples).items():
                 pooled[id] += grades
         return Scores(self.problems, dict(pooled), has_intervals=True)
@@ -69,16 +77,29 @@ def open_systems(names: Sequence[str], window: Window = ALL_DAYS) -> list[System
 
     Raises:
         ConfigError: a run is named twice.
-        StoreError: a folder is no graded run, or a line of it is damaged.
+        StoreError: a folder is no run, or a line of it is damaged.
         SandboxError: the judge of one failed its self-test, or was never examined.
         InputError: a run has no problem within the window.
     """
     paths = [_paths(name) for name in names]
     _refuse_twice([path for of in paths for path in of])
     return [
-        System(name, tuple(_open(path, window) for path in of))
-        for name, of in zip(names, paths, strict=True)
+        System(SEEDS.join(map(str, of)), tuple(open_run(path, window) for path in of))
+        for of in paths
     ]
+
+
+def place_of(name: str, systems: Sequence[System]) -> int:
+    """Return which of the systems is meant.
+
+    Raises:
+        ConfigError: none is.
+    """
+    names = [system.name for system in systems]
+    wanted = SEEDS.join(map(str, _paths(name)))
+    if wanted not in names:
+        raise ConfigError(f"{name} is none of the runs: {', '.join(names)}")
+    return names.index(wanted)
 
 
 def _paths(name: str) -> list[Path]:
@@ -92,10 +113,3 @@ def _refuse_twice(paths: Sequence[Path]) -> None:
         if path.resolve() in seen:
             raise ConfigError(f"{path} is given twice: a run says nothing against itself")
         seen.add(path.resolve())
-
-
-def _open(path: Path, window: Window) -> RunFiles:
-    run = open_run(path, window)
-    if not run.is_graded:
-        raise StoreError(f"{path} was not graded: give run.hidden_tests and run it anew")
-    return run

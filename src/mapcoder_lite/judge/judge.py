@@ -6,20 +6,20 @@ Does not know: how a worker is locked in, how outputs are compared.
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from mapcoder_lite.errors import SandboxError
-from mapcoder_lite.judge import execeval, functions
+from mapcoder_lite.judge import functions
+from mapcoder_lite.judge.case import Case, execeval_case
 from mapcoder_lite.judge.checker import check
 from mapcoder_lite.judge.compiler import Compiler, default_cache
 from mapcoder_lite.judge.languages import TOOLCHAINS, Toolchain, missing_tools
 from mapcoder_lite.judge.outcome import (
     Outcome,
     Retries,
-    first_failure,
     is_killed_from_outside,
     limits_of_run,
     outcome_of,
@@ -44,6 +44,16 @@ from mapcoder_lite.verdict import Compilation, Isolation, Judgement, Verdict
 
 MAX_RETRIES = 2
 """How often a fault of the judge is retried before it is reported as IE."""
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What a program printed on one input."""
+
+    verdict: Verdict
+    """AC = it ended well; whether the output is right was not asked."""
+    text: str
+    reason: str = ""
 
 
 class SandboxJudge:
@@ -108,10 +118,36 @@ class SandboxJudge:
         with self._pool.lend() as slot:
             return Sitting(self._pool, slot, self._compiler, case, self._speed_factor).judge()
 
+    def outputs(
+        self, program: str, language: Language, inputs: Sequence[str], *, limits: Limits
+    ) -> list[Output]:
+        """Run a program on inputs and return what it printed on each, whole; nothing is compared.
+
+        Raises:
+            SandboxError: the language is unavailable, or no worker could be started.
+        """
+        toolchain = self._toolchains[language]
+        if missing := missing_tools(toolchain):
+            raise SandboxError(self._missing(toolchain, missing))
+        tests = tuple(Test(input=text, outputs=("",)) for text in inputs)
+        plain = Checker()
+        case = Case(program, toolchain, tests, limits, plain, False, True, is_compared=False)
+        with self._pool.lend() as slot:
+            sitting = Sitting(self._pool, slot, self._compiler, case, self._speed_factor)
+            compilation = sitting.judge().compilation
+        if not compilation.is_ok:
+            return [Output(Verdict.CE, "", compilation.log)] * len(tests)
+        return [
+            Output(outcome.verdict, outcome.printed, outcome.reason) for outcome in sitting.outcomes
+        ]
+
+    @staticmethod
+    def _missing(toolchain: Toolchain, missing: tuple[str, ...]) -> str:
+        packages = " ".join(toolchain.packages)
+        return f"{toolchain.language.value}: {' '.join(missing)} not found; install {packages}"
+
     def _without_toolchain(self, case: "Case", missing: tuple[str, ...]) -> Judgement:
-        packages = " ".join(case.toolchain.packages)
-        log = f"{case.toolchain.language.value}: {' '.join(missing)} not found; install {packages}"
-        compilation = Compilation(is_ok=False, log=log)
+        compilation = Compilation(is_ok=False, log=self._missing(case.toolchain, missing))
         found = case.judgement(self.isolation, compilation, [], Retries(), self._speed_factor)
         return found.model_copy(update={"verdict": Verdict.IE})
 
@@ -143,62 +179,6 @@ class SandboxJudge:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """One question to the judge."""
-
-    program: str
-    toolchain: Toolchain
-    tests: tuple[Test, ...]
-    limits: Limits
-    checker: Checker
-    stop_early: bool
-    show_tests: bool
-    io: Io = Io()
-
-    @property
-    def is_execeval(self) -> bool:
-        """Whether published verdicts are being reproduced."""
-        return self.checker.kind is CheckerKind.EXECEVAL
-
-    def judgement(
-        self,
-        isolation: Isolation,
-        compilation: Compilation,
-        outcomes: list[Outcome],
-        retries: Retries,
-        speed_factor: float,
-    ) -> Judgement:
-        """Put the answer together; a definite failure outranks a fault of the judge."""
-        failed = [i for i, outcome in enumerate(outcomes) if outcome.verdict is not Verdict.AC]
-        definite = [i for i in failed if outcomes[i].verdict is not Verdict.IE]
-        worst = next(iter(definite or failed), None)
-        if not compilation.is_ok:
-            verdict = Verdict.CE
-        elif worst is not None:
-            verdict = outcomes[worst].verdict
-        else:
-            verdict = Verdict.AC if self.tests else Verdict.SK
-        failure = None
-        if worst is not None:
-            failure = first_failure(worst, self.tests[worst], outcomes[worst], self.show_tests)
-        return Judgement(
-            verdict=verdict,
-            num_run=len(outcomes),
-            num_total=len(self.tests),
-            num_passed=len(outcomes) - len(failed),
-            results=tuple(outcome.result(self.show_tests) for outcome in outcomes),
-            first_failure=failure,
-            compilation=compilation,
-            isolation=isolation,
-            language=self.toolchain.language,
-            limits=self.limits,
-            checker=self.checker.kind.value,
-            speed_factor=speed_factor,
-            **asdict(retries),
-        )
 
 
 @dataclass(slots=True)
@@ -342,7 +322,7 @@ class Sitting:
     def checked(self, outcome: Outcome, test: Test, output: bytes) -> Outcome:
         """Return the outcome after the checker's word, if the program did not already fail."""
         checker = self.case.checker
-        if outcome.verdict is not Verdict.AC:
+        if outcome.verdict is not Verdict.AC or not self.case.is_compared:
             return outcome
         if checker.kind is not CheckerKind.CUSTOM:
             return outcome.compared(check(checker, output, test.outputs))
@@ -382,14 +362,3 @@ class Sitting:
         if self.checker is not None:
             self.checker.close()
             self.checker = None
-
-
-def execeval_case(case: Case) -> Case:
-    """Return the case as the published judge ran it: its limits, no carriage returns."""
-    tests = tuple(
-        test.model_copy(update={"input": test.input.replace("\r", "")}) for test in case.tests
-    )
-    program = case.program.replace("\r", "")
-    limits = execeval.limits_of(case.toolchain.published_cpu_seconds)
-    toolchain = case.toolchain.as_published()
-    return replace(case, program=program, toolchain=toolchain, tests=tests, limits=limits)

@@ -52,6 +52,11 @@ class Outcome:
         """Whether the run was ended for the time on the clock, not for its CPU time."""
         return self.run is not None and self.run.ended is Ended.BY_DEADLINE
 
+    @property
+    def printed(self) -> str:
+        """All that the program printed, as text; bytes that are no UTF-8 become the mark for it."""
+        return self.run.stdout.decode("utf-8", "replace") if self.run else ""
+
     def compared(self, mismatch: Mismatch | None) -> "Outcome":
         """Return the outcome after the checker's word."""
         if mismatch is None:

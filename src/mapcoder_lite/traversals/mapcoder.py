@@ -22,7 +22,7 @@ def traverse(attempt: Attempt) -> StopReason:
     recall = attempt.ask(retrieval.recall(attempt.problem, attempt.dials.k))
     if recall is None:
         return StopReason.NO_RECALL
-    return try_plans(attempt, recall.algorithm, _ranked(attempt, written_plans(attempt, recall)))
+    return try_plans(attempt, recall.algorithm, ranked(attempt, written_plans(attempt, recall)))
 
 
 def written_plans(attempt: Attempt, recall: Recall) -> list[Plan]:
@@ -61,12 +61,12 @@ def try_plans(attempt: Attempt, algorithm: str, plans: Sequence[Plan]) -> StopRe
     return StopReason.EXHAUSTED if attempt.best else StopReason.NO_PROGRAM
 
 
-def _ranked(attempt: Attempt, plans: Sequence[Plan]) -> list[Plan]:
+def ranked(attempt: Attempt, plans: Sequence[Plan]) -> list[Plan]:
     """Return the plans, the surest first, ties in recalled order."""
     asked = [planning.confidence(attempt.problem, text, index) for index, text in plans]
     sureness = attempt.ask_all(asked)
-    ranked = sorted(
+    in_order = sorted(
         zip(plans, sureness, strict=True),
         key=lambda pair: -(pair[1] or 0),  # unparsable: ranked last, not dropped
     )
-    return [plan for plan, _ in ranked]
+    return [plan for plan, _ in in_order]

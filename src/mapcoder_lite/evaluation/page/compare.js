@@ -11,10 +11,10 @@ const alignedSteps = (first, second) => {
   return aligned(a, b, common(keys(a), keys(b)));
 };
 
-const bothView = (first, second, text) => {
+const bothView = (first, second, text, place) => {
   const scenes = [first, second].map((attempt) => (attempt ? sceneOf(attempt, text) : null));
   const names = chosenPair.map((run) => runName(run));
-  const heads = [first, second].map((attempt, n) => el("div", { class: "column" }, el("h3", { class: "stage" }, names[n]), attempt ? outcome(attempt, text) : el("p", { class: "note" }, "no attempt")));
+  const heads = [first, second].map((attempt, n) => el("div", { class: "column" }, el("h3", { class: "stage" }, names[n]), attempt ? outcome(attempt, text, place, chosenPair[n]) : el("p", { class: "note" }, "no attempt")));
   const rows = alignedSteps(first, second).map(([a, b]) => bothRow(a, b, scenes, text, names));
   const numSame = rows.filter(({ isSame }) => isSame).length;
   return [
@@ -65,17 +65,24 @@ const problemList = (title, kind, places) => el("section", { class: `change ${ki
     el("a", { href: problemLink(place, 0, "both") }, ROWS[place].title || ROWS[place].id), el("span", { class: "sub" }, ` ${ROWS[place].tags.join(", ")}`)))) : el("p", { class: "note" }, "none"));
 
 const pairFacts = (a, b) => {
-  const found = DATA.comparisons.find(({ first, second }) => first === a && second === b) ?? DATA.comparisons.find(({ first, second }) => first === b && second === a);
-  if (!found) return [el("p", { class: "note" }, "This pair was not tested.")];
-  const line = (name, of) => of && el("p", {}, `${name}: ${percent(of.first)} against ${percent(of.second)} of ${plural(of.num_problems, "problem")}, gained ${percent(of.gain.mean)} (${percent(of.gain.low)} to ${percent(of.gain.high)}), `, el("strong", {}, `p = ${of.p.toPrecision(3)}`), of.pairs ? " (exact McNemar test, two-sided)" : " (exact sign-flip test by problem)");
+  const found = DATA.pairs.find(({ first, second }) => (first === a && second === b) || (first === b && second === a));
+  if (!found) return [el("p", { class: "note" }, "Tests need statsmodels, which was not there when this page was written.")];
+  if (found.duel === null) return [el("p", { class: "warned" }, found.reason)];
+  const { duel } = found;
+  const sign = found.first === a ? 1 : -1;
+  const line = (name, told) => told && el("p", {}, `${name}, ${plural(told.num_problems, "problem")}: ${percent(sign > 0 ? told.first : told.second)} against ${percent(sign > 0 ? told.second : told.first)}, difference `,
+    el("strong", {}, points(sign * told.gain.mean)), told.gain.low === null ? "" : ` [${[told.gain.low, told.gain.high].map((bound) => points(sign * bound)).sort((x, y) => parseFloat(x.replace("−", "-")) - parseFloat(y.replace("−", "-"))).join(" to ")}]`,
+    ", ", el("strong", {}, `p = ${told.p < 0.0001 ? told.p.toExponential(1) : told.p.toPrecision(2)}`), ` (${told.pairs ? "exact McNemar test" : "sign-flip test of problems"}, two-sided)`);
   return [
-    line("All", found.raw), line("Sound subset", found.sound),
-    found.num_left_out ? el("p", { class: "warned" }, `${plural(found.num_left_out, "problem")} left out: not graded in both runs.`) : null,
-    found.num_unlike ? el("p", { class: "warned" }, `${plural(found.num_unlike, "problem")} left out: the runs mean different problems by its id.`) : null,
-    found.doubts.map((words) => el("p", { class: "warned" }, words)),
-    found.settings.length ? unfold(`Settings that differ: ${found.settings.length}`, () => el("ul", { class: "mono" }, found.settings.map((words) => el("li", {}, words))), { isOpen: true }) : el("p", { class: "note" }, "The settings are the same."),
+    line("All", duel.raw), line("Sound subset", duel.sound),
+    duel.num_left_out ? el("p", { class: "warned" }, `${plural(duel.num_left_out, "problem")} left out: not graded in both runs.`) : null,
+    duel.num_unlike ? el("p", { class: "warned" }, `${plural(duel.num_unlike, "problem")} left out: one id means two problems.`) : null,
+    duel.doubts.map((words) => el("p", { class: "warned" }, `${words[0].toUpperCase()}${words.slice(1)}.`)),
+    duel.settings.length ? unfold(`What differs between them: ${duel.settings.length}`, () => el("ul", { class: "mono wrap" }, duel.settings.map((words) => el("li", {}, words))), { isOpen: true }) : el("p", { class: "note" }, "Their settings are the same."),
   ];
 };
+
+const points = (share) => `${share < 0 ? "−" : "+"}${Math.abs(100 * share).toFixed(1)} points`;
 
 const compareView = () => {
   const [a, b] = chosenPair;

@@ -4,19 +4,22 @@ Knows: run directories, which attempt stands where on disk, the numbers of a row
 Does not know: HTML, compression, statistics.
 """
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Generic, TypeVar
 
+from mapcoder_lite.evaluation.diagnosis import Diagnosis
+from mapcoder_lite.evaluation.findings import FindingsCount
 from mapcoder_lite.evaluation.page.packing import Packed, Texts, packed_attempt
 from mapcoder_lite.evaluation.page.redaction import redacted
 from mapcoder_lite.evaluation.run_files import RunFiles
 from mapcoder_lite.jsonl import read_at, read_placed
 from mapcoder_lite.problem import Record
+from mapcoder_lite.run_problem import RunProblem
 from mapcoder_lite.store import Unit, UnitLine
-from mapcoder_lite.trajectory import Grade, Trajectory
+from mapcoder_lite.trajectory import Completion, Grade, Trajectory
 
 RecordT = TypeVar("RecordT", bound=Record)
 
@@ -58,28 +61,40 @@ class RunOnDisk:
     """Of each problem that was worked on."""
     trajectories: UnitsOnDisk[Trajectory]
     grades: UnitsOnDisk[Grade]
+    findings: FindingsCount
+    """Counts every graded attempt that was read."""
 
-    def attempts(self, problem_id: str) -> Iterator[tuple[Trajectory, Grade | None]]:
-        """Every attempt at a problem with its grade, by sample."""
+    def attempts(
+        self, problem_id: str
+    ) -> Iterator[tuple[Trajectory, Grade | None, Diagnosis | None]]:
+        """Every attempt at a problem with its grade and what it shows, by sample.
+
+        Read each once: what is read is counted.
+        """
         for sample in self.samples.get(problem_id, []):
             unit = Unit(problem_id, sample)
             trajectory = self.trajectories.get(unit)
+            grade = self.grades.get(unit)
             if trajectory is not None:
-                yield trajectory, self.grades.get(unit)
+                yield trajectory, grade, self.findings.add(trajectory)
 
 
 @contextmanager
-def opened_runs(runs: Sequence[RunFiles]) -> Generator[list[RunOnDisk]]:
+def opened_runs(
+    runs: Sequence[RunFiles], confidence: Callable[[Completion], int]
+) -> Generator[list[RunOnDisk]]:
     """Open the trajectories and grades of runs, until the block ends.
+
+    `confidence` reads a confidence's reply.
 
     Raises:
         StoreError: a line is damaged.
     """
     with ExitStack() as files:
-        yield [_opened(run, files) for run in runs]
+        yield [_opened(run, FindingsCount(run, confidence), files) for run in runs]
 
 
-def _opened(run: RunFiles, files: ExitStack) -> RunOnDisk:
+def _opened(run: RunFiles, findings: FindingsCount, files: ExitStack) -> RunOnDisk:
     trajectories = _units(run.path / "trajectories.jsonl", Trajectory, files)
     samples: dict[str, list[int]] = {}
     for unit in sorted(trajectories.units):
@@ -89,6 +104,7 @@ def _opened(run: RunFiles, files: ExitStack) -> RunOnDisk:
         samples=samples,
         trajectories=trajectories,
         grades=_units(run.path / "grades.jsonl", Grade, files),
+        findings=findings,
     )
 
 
@@ -106,13 +122,14 @@ def row_and_attempts(
     problem_id: str, runs: Sequence[RunOnDisk], texts: Texts
 ) -> tuple[Packed, list[list[Packed]]]:
     """Return a problem's line of the list, and its attempts in every run."""
-    facts = next(r.files.problems[problem_id] for r in runs if problem_id in r.files.problems)
+    having = [run for run in runs if problem_id in run.files.problems]
+    facts = having[0].files.problems[problem_id]
     heads: list[list[Packed]] = []
     attempts: list[list[Packed]] = []
     for run in runs:
         made = list(run.attempts(problem_id))
-        heads.append([_head(trajectory, grade) for trajectory, grade in made])
-        attempts.append([packed_attempt(trajectory, grade, texts) for trajectory, grade in made])
+        heads.append([_head(*attempt) for attempt in made])
+        attempts.append([packed_attempt(one, grade, texts) for one, grade, _ in made])
     row = {
         "id": problem_id,
         "title": redacted(facts.title),
@@ -120,12 +137,18 @@ def row_and_attempts(
         "rating": facts.difficulty,
         "defect": facts.defect,
         "runs": heads,
+        "isOne": len({_meaning(r.files.problems[problem_id]) for r in having}) == 1,
         "in": [problem_id in run.files.problems for run in runs],
     }
     return row, attempts
 
 
-def _head(trajectory: Trajectory, grade: Grade | None) -> Packed:
+def _meaning(problem: RunProblem) -> tuple[object, ...]:
+    """What must be alike for one id to mean one problem, as in comparisons."""
+    return problem.title, problem.num_public_tests, problem.num_hidden_tests
+
+
+def _head(trajectory: Trajectory, grade: Grade | None, found: Diagnosis | None) -> Packed:
     """What the list and the plots say of one attempt, without its texts."""
     calls, trials = trajectory.calls, trajectory.trials
     judgement = grade.judgement if grade else None
@@ -146,5 +169,6 @@ def _head(trajectory: Trajectory, grade: Grade | None) -> Packed:
         ],
         "seconds": round(trajectory.seconds, 2),
         "failures": sum(call.failure is not None for call in calls),
-        "rounds": sum(trial.round > 0 for trial in trials),
+        "class": found.failure.value if found and found.failure else None,
+        "marks": [mark.value for mark in found.marks] if found else [],
     }

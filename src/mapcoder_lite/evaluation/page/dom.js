@@ -48,11 +48,12 @@ const chip = (verdict, title) => {
 
 const STOPS = {
   solved: "a program passed all public tests",
-  exhausted: "all plans and debug rounds were used",
+  exhausted: "all plans and debug rounds, or the only program, were used",
   untested: "no public tests: the first program was taken",
   no_recall: "the retrieval replies could not be read",
   no_plan: "no plan came back",
   no_program: "no reply held a program",
+  lost: "a reply that could not be read ended it",
   too_long: "a prompt did not fit the model's context",
   error: "the house failed",
 };

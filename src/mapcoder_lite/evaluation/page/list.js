@@ -36,7 +36,9 @@ const verdictGroups = RUNS.map((_, run) => {
   VERDICT_TESTS.set(`${run}:failed`, (row) => row.runs[run].some((attempt) => attempt.verdict !== null && attempt.verdict !== "AC" && attempt.verdict !== "IE"));
   VERDICT_TESTS.set(`${run}:unreadable`, (row) => row.runs[run].some((attempt) => attempt.failures));
   VERDICT_TESTS.set(`${run}:samples`, (row) => row.runs[run].some((attempt) => attempt.stop === "solved" && attempt.verdict !== "AC" && attempt.verdict !== null));
-  options.push([`${run}:failed`, "any that is not AC"], [`${run}:samples`, "passed the samples, failed hidden tests"], [`${run}:unreadable`, "with an unreadable reply"]);
+  const classes = Object.keys(CLASSES).filter((name) => ROWS.some((row) => row.runs[run].some((attempt) => attempt.class === name)));
+  for (const name of classes) VERDICT_TESTS.set(`${run}:class:${name}`, (row) => row.runs[run].some((attempt) => attempt.class === name));
+  options.push([`${run}:failed`, "any that is not AC"], [`${run}:samples`, "passed the samples, failed hidden tests"], [`${run}:unreadable`, "with an unreadable reply"], ...classes.map((name) => [`${run}:class:${name}`, `class: ${name.replaceAll("_", " ")}`]));
   return [runName(run), options];
 });
 const pairOptions = RUNS.flatMap((_, a) => RUNS.slice(a + 1).flatMap((_, gap) => {

@@ -1,23 +1,30 @@
-"""What the first sight of a page is made of: metrics, comparisons, settings, curation's funnel.
+"""What the first sight of a page is made of: metrics, failures, confidences, tests of pairs.
 
-Knows: metrics and comparisons as records, what lies in a run's folder beside its results.
+Knows: numbers as records, what lies in a run's folder beside its results.
 Does not know: how numbers are made or drawn, trajectories.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import combinations
 from pathlib import Path
 
 from pydantic import ConfigDict
 
-from mapcoder_lite.evaluation.compare import Duel
+from mapcoder_lite.errors import StoreError
+from mapcoder_lite.evaluation.attribution import AttributionTable
+from mapcoder_lite.evaluation.compare import Duel, paired
+from mapcoder_lite.evaluation.diagnosis import MEANINGS
 from mapcoder_lite.evaluation.metrics import Metrics
+from mapcoder_lite.evaluation.page.contents import RunOnDisk
 from mapcoder_lite.evaluation.page.packing import Packed
 from mapcoder_lite.evaluation.page.redaction import redacted
 from mapcoder_lite.evaluation.run_files import RunFiles
+from mapcoder_lite.evaluation.systems import System
 from mapcoder_lite.examination import rules_of
-from mapcoder_lite.jsonl import read_record
+from mapcoder_lite.jsonl import file_digest, read_record
 from mapcoder_lite.problem import Record
+from mapcoder_lite.statistics import has_statistics
 from mapcoder_lite.verdict import JUDGE_VERSION
 
 
@@ -46,24 +53,19 @@ class AuditFile(Record):
     funnel: AuditFunnel
 
 
-def overview(runs: Sequence[RunFiles], metrics: Sequence[Metrics], duels: Sequence[Duel]) -> Packed:
-    """Return everything that the page says of whole runs.
+def overview(runs: Sequence[RunOnDisk], metrics: Sequence[Metrics]) -> Packed:
+    """Return everything that the page says of whole runs, every attempt of which was read.
 
     Raises:
-        StoreError: a run's audit.json is damaged.
+        StoreError: a run's audit.json or attribution.json is damaged.
     """
-    places = {str(run.path): place for place, run in enumerate(runs)}
+    files = [run.files for run in runs]
+    names = _names(files)
     return {
         "written": datetime.now(UTC).isoformat(timespec="minutes"),
-        "runs": [
-            _run(name, run, numbers)
-            for name, run, numbers in zip(_names(runs), runs, metrics, strict=True)
-        ],
-        "comparisons": [
-            _comparison(duel, places)
-            for duel in duels
-            if duel.first in places and duel.second in places
-        ],
+        "runs": [_run(*one) for one in zip(names, runs, metrics, strict=True)],
+        "pairs": list(_pairs(names, files)) if has_statistics() else [],
+        "marks": {mark.value: list(meaning) for mark, meaning in MEANINGS.items()},
     }
 
 
@@ -72,21 +74,43 @@ def _names(runs: Sequence[RunFiles]) -> list[str]:
     paths = [run.path.resolve() for run in runs]
     names = [path.name for path in paths]
     return [
-        f"{path.parent.name}/{path.name}" if names.count(path.name) > 1 else path.name
+        redacted(f"{path.parent.name}/{path.name}" if names.count(path.name) > 1 else path.name)
         for path in paths
     ]
 
 
-def _run(name: str, run: RunFiles, metrics: Metrics) -> Packed:
-    rules = metrics.examination.judge_version
+def _run(name: str, run: RunOnDisk, metrics: Metrics) -> Packed:
+    files, rules = run.files, metrics.examination.judge_version
     return {
-        "name": redacted(name),
+        "name": name,
         "metrics": metrics.model_dump(mode="json") | {"engine": redacted(metrics.engine)},
         "rules": "" if rules == JUDGE_VERSION else rules_of(rules),
-        "settings": redacted(run.header.config.model_dump_json(exclude_defaults=True, indent=2)),
-        "version": run.header.version,
-        "commit": run.header.commit,
-        "funnel": _funnel(run.path / "audit.json"),
+        "settings": redacted(files.header.config.model_dump_json(exclude_defaults=True, indent=2)),
+        "version": files.header.version,
+        "commit": files.header.commit,
+        **(_findings(run) if files.is_graded else {"failures": None, "calibration": None}),
+        "attribution": _attribution(files.path),
+        "funnel": _funnel(files.path / "audit.json"),
+    }
+
+
+def _findings(run: RunOnDisk) -> Packed:
+    found = run.findings.result(has_intervals=has_statistics())
+    return {
+        "failures": found.failures.model_dump(mode="json"),
+        "calibration": found.calibration.model_dump(mode="json"),
+    }
+
+
+def _attribution(path: Path) -> Packed | None:
+    """What `mapcoder attribute` found, and whether it speaks of the run as it is now."""
+    if not (path / "attribution.json").exists():
+        return None
+    table = read_record(path / "attribution.json", AttributionTable)
+    return table.model_dump(mode="json", exclude={"run"}) | {
+        "student": redacted(table.student),
+        "teacher": redacted(table.teacher),
+        "isCurrent": table.trajectories == file_digest(path / "trajectories.jsonl"),
     }
 
 
@@ -98,10 +122,20 @@ def _funnel(path: Path) -> Packed | None:
     return {"dataset": redacted(audit.dataset), "stages": stages}
 
 
-def _comparison(duel: Duel, places: dict[str, int]) -> Packed:
-    changed = [f"{one.key}: {one.first} -> {one.second}" for one in duel.settings]
-    return duel.model_dump(mode="json") | {
-        "first": places[duel.first],
-        "second": places[duel.second],
-        "settings": [redacted(line) for line in changed],
-    }
+def _pairs(names: Sequence[str], runs: Sequence[RunFiles]) -> Iterator[Packed]:
+    """Every pair of runs tested, or why it cannot be."""
+    systems = [System(name, (run,)) for name, run in zip(names, runs, strict=True)]
+    for first, second in combinations(range(len(runs)), 2):
+        places: Packed = {"first": first, "second": second}
+        try:
+            duel = paired(systems[first], systems[second]).duel()
+        except StoreError as error:  # nothing in common: the page says so in place of a test
+            yield places | {"duel": None, "reason": str(error)}
+        else:
+            yield places | {"duel": _shown(duel), "reason": ""}
+
+
+def _shown(duel: Duel) -> Packed:
+    shown = duel.model_dump(mode="json", exclude={"first", "second", "settings"})
+    settings = [f"{s.key}: {s.first} → {s.second}" for s in duel.settings]
+    return shown | {"settings": [redacted(line) for line in settings]}

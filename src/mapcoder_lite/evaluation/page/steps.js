@@ -4,6 +4,7 @@ const ASKED_FOR = {
   retrieval: "recall similar problems",
   plan: "write a plan",
   confidence: "how sure of the plan",
+  trace: "follow the plan on the samples",
   coding: "write the program",
   debugging: "mend the program",
 };

@@ -4,7 +4,7 @@ const problemLink = (place, sample = 0, mode = null) => `#problem/${encodeURICom
 
 const stageOf = (step) => {
   if (step.kind === "retrieval") return "Retrieval";
-  if (step.kind === "plan" || step.kind === "confidence") return "Planning";
+  if (step.kind === "plan" || step.kind === "confidence" || step.kind === "trace") return "Planning";
   return `Coding and debugging${step.plan === null || step.plan === undefined ? "" : `, plan ${step.plan + 1}`}`;
 };
 
@@ -17,7 +17,7 @@ const problemView = async (place, sample, mode) => {
   const run = mode === "both" ? null : Number(mode ?? runs.findIndex((attempts) => attempts.length)) || 0;
   return el("div", { class: "problem" },
     problemHead(place, samples, shown, mode === "both" ? "both" : run),
-    mode === "both" ? bothView(at(chosenPair[0]), at(chosenPair[1]), text) : attemptView(at(run), text, run));
+    mode === "both" ? bothView(at(chosenPair[0]), at(chosenPair[1]), text, place) : attemptView(at(run), text, place, run));
 };
 
 const problemHead = (place, samples, sample, mode) => {
@@ -56,7 +56,16 @@ const plansView = (attempt, text) => {
   }), { kind: "numbers", caption: "Plans" });
 };
 
-const outcome = (attempt, text) => {
+// What the record shows of a failed attempt, said with what it may mean.
+const diagnosis = (place, run, sample) => {
+  const head = ROWS[place].runs[run].find((one) => one.sample === sample);
+  if (!head || (!head.class && !head.marks.length)) return null;
+  return el("p", { class: "note" },
+    head.class && [el("strong", {}, head.class.replaceAll("_", " ")), ` – ${CLASSES[head.class]}. `],
+    head.marks.length > 0 && ["On the record: ", head.marks.flatMap((name, n) => [n ? "; " : "", el("span", { class: "mark-of", title: `perhaps: ${DATA.marks[name][1]}` }, DATA.marks[name][0])]), "."]);
+};
+
+const outcome = (attempt, text, place, run) => {
   const calls = attempt.steps.filter((step) => step.step === "call");
   const tokens = calls.reduce((sum, step) => [sum[0] + step.tokens[0], sum[1] + step.tokens[2]], [0, 0]);
   const { judgement } = attempt;
@@ -66,20 +75,21 @@ const outcome = (attempt, text) => {
       el("strong", {}, judgement ? `${judgement.passed} of ${judgement.total} hidden tests` : attempt.isGraded ? "no program to judge" : "not graded"),
       el("span", { class: "facts" }, [plural(calls.length, "call"), `${count(tokens[0])} → ${count(tokens[1])} tokens`, seconds(attempt.seconds)].join(" · "))),
     el("p", { class: "note" }, `End: ${attempt.stop} – ${STOPS[attempt.stop] ?? ""}${attempt.detail ? `. ${attempt.detail}` : ""}`),
+    diagnosis(place, run, attempt.sample),
     judgement && testStrip(judgement, "hidden", text),
     judgement && failureView(judgement, text),
     plansView(attempt, text),
     attempt.program === null ? el("p", { class: "note" }, "No program was submitted.") : unfold("Submitted program", () => codeView(text(attempt.program), attempt.language)));
 };
 
-const attemptView = (attempt, text, run) => {
-  if (attempt === null) return el("p", { class: "note" }, ROWS[chosen.current]?.in[run] === false ? "This run did not have the problem." : "No attempt here: it is owed.");
+const attemptView = (attempt, text, place, run) => {
+  if (attempt === null) return el("p", { class: "note" }, ROWS[place].in[run] === false ? "This run did not have the problem." : "No attempt here: it is owed.");
   const scene = sceneOf(attempt, text);
-  const parts = [outcome(attempt, text)];
+  const parts = [outcome(attempt, text, place, run)];
   let stage = null;
-  attempt.steps.forEach((step, place) => {
+  attempt.steps.forEach((step, index) => {
     if (stageOf(step) !== stage) parts.push(el("h3", { class: "stage" }, (stage = stageOf(step))));
-    parts.push(stepCard(step, place + 1, scene));
+    parts.push(stepCard(step, index + 1, scene));
   });
   if (!attempt.steps.length) parts.push(el("p", { class: "note" }, "No step was taken."));
   return parts;

@@ -32,6 +32,7 @@ const openProblem = async (place) => {
 // The first sample is what runs are compared by; a grade that is the judge's fault tells nothing.
 const firstOf = (row, run) => row.runs[run].find((attempt) => attempt.sample === 0) ?? null;
 const passedOf = (row, run) => {
+  if (!row.isOne) return null; // one id, two problems
   const attempt = firstOf(row, run);
   return attempt === null || attempt.verdict === null || attempt.verdict === "IE" ? null : attempt.verdict === "AC";
 };

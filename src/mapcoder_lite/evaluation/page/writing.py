@@ -7,20 +7,19 @@ Does not know: what numbers mean, how a browser draws them.
 import base64
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.resources import files as package_files
 from pathlib import Path
 from typing import TextIO
 
-from mapcoder_lite.evaluation.compare import Duel, paired
 from mapcoder_lite.evaluation.metrics import measure_opened
 from mapcoder_lite.evaluation.page.contents import opened_runs, problem_ids, row_and_attempts
 from mapcoder_lite.evaluation.page.overview import overview
 from mapcoder_lite.evaluation.page.packing import Packed, SharedTexts, Texts, deflated
 from mapcoder_lite.evaluation.run_files import RunFiles
-from mapcoder_lite.evaluation.systems import System
 from mapcoder_lite.jsonl import replaced
 from mapcoder_lite.statistics import has_statistics
+from mapcoder_lite.trajectory import Completion
 
 STYLES = ("page.css", "trajectory.css")
 SCRIPTS = (
@@ -29,6 +28,7 @@ SCRIPTS = (
     "diff.js",
     "code.js",
     "plots.js",
+    "findings.js",
     "overview.js",
     "list.js",
     "steps.js",
@@ -41,18 +41,21 @@ _HERE = "<!-- here -->"
 """Where page.html is cut: before it the shell, after it the end of the document."""
 
 
-def write_page(runs: Sequence[RunFiles], path: Path) -> None:
-    """Write the page of runs, whole or not at all; the first is compared with each other one.
+def write_page(
+    runs: Sequence[RunFiles], path: Path, confidence: Callable[[Completion], int]
+) -> None:
+    """Write the page of opened runs, whole or not at all; `confidence` reads a confidence's reply.
+
+    Without statsmodels there are no intervals, and runs are not tested against each other.
 
     Raises:
-        StoreError: a line of a run is damaged, or two runs share no graded problem.
+        StoreError: a line of a run is damaged.
     """
     before, after = _asset("page.html").split(_HERE)
     style, script = "".join(map(_asset, STYLES)), _script()
-    policy = _policy(style, script)
     metrics = [measure_opened(run, has_intervals=has_statistics()) for run in runs]
-    with opened_runs(runs) as opened, replaced(path) as file:
-        file.write(before.replace("{policy}", policy).replace("{style}", style))
+    with opened_runs(runs, confidence) as opened, replaced(path) as file:
+        file.write(before.replace("{policy}", _policy(style, script)).replace("{style}", style))
         rows: list[Packed] = []
         shared = SharedTexts()
         for problem_id in problem_ids(opened):
@@ -62,16 +65,9 @@ def write_page(runs: Sequence[RunFiles], path: Path) -> None:
             shared.leave(texts.paragraphs)
             rows.append(row)
         _block(file, "shared", deflated(shared.paragraphs))
-        shown = overview(runs, metrics, _duels(runs)) | {"rows": rows}
+        shown = overview(opened, metrics) | {"rows": rows}
         _block(file, "overview", json.dumps(shown, ensure_ascii=False).replace("<", "\\u003c"))
         file.write(after.replace("{script}", script))
-
-
-def _duels(runs: Sequence[RunFiles]) -> list[Duel]:
-    if not has_statistics() or not all(run.is_graded for run in runs):
-        return []
-    first, *others = [System(str(run.path), (run,)) for run in runs]
-    return [paired(first, other).duel() for other in others]
 
 
 def _block(file: TextIO, name: str, text: str) -> None:
