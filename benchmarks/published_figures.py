@@ -49,8 +49,8 @@ COSTS = {
 NOTES = (
     "Typed APPS rows: MapCoder was steered by the judge that could not compare them. It debugged "
     "right programs until its calls were spent, so these rows say less of it than of the others.",
-    "The PHP program that passes only here calls `bcpow` of an extension, bcmath, which the published "
-    "judge must have lacked.",
+    "The PHP program that passes only here calls `bcpow` of an extension, bcmath, which the "
+    "published judge must have lacked.",
     "HumanEval-ET, ChatGPT CoT: 12 more here than printed. The released result file of the same "
     "164 programs (final-results/ChatGPT/HumanEvalET of MapCoder's repository, not in the folder) "
     "calls all 20 unsolved that call `sum`, of which 11 pass here: as on MBPP, a function `sum` of "
