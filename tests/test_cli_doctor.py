@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from mapcoder_lite.cli import listeners
 from mapcoder_lite.cli.doctor import (
     Findings,
     LanguageFinding,
@@ -112,3 +113,21 @@ def test_a_warning_is_no_version():
     assert not is_version("OpenJDK 64-Bit Server VM warning: deprecated in JDK 13")
     assert not is_version("usage: tool")
     assert is_version("go version go1.19.8 linux/amd64")
+
+
+def test_what_listens_is_read_from_the_kernels_table():
+    head = "  sl  local_address rem_address   st tx_queue rx_queue\n"
+    rows = [
+        "   0: 0100007F:1E6C 00000000:0000 0A 00000000:00000000",
+        "   1: 00000000:273B 00000000:0000 0A 00000000:00000000",
+        "   2: 0100007F:1E6C 0100007F:A000 01 00000000:00000000",
+        "   3: 00000000000000000000000001000000:1E6C 0:0 0A 0:0",
+    ]
+    found = list(listeners.read(head + "\n".join(rows)))
+    assert [(one.address, one.port) for one in found] == [
+        ("127.0.0.1", 7788),
+        ("0.0.0.0", 10043),
+        ("::1", 7788),
+    ]
+    assert "this machine alone" in found[0].text
+    assert "OTHER MACHINES" in found[1].text

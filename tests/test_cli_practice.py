@@ -9,10 +9,12 @@ from random import Random
 import pytest
 
 from mapcoder_lite.cli.engines import has_pocket_weights
+from mapcoder_lite.events import Teller
+from mapcoder_lite.pipeline import debug_task, work_on
 from mapcoder_lite.pocket.problems import Puzzle
 from mapcoder_lite.pocket.words import Wording
 from mapcoder_lite.pocket.world import problem_set
-from mapcoder_lite.practice import debugger, guard, hints
+from mapcoder_lite.practice import guard, hints
 from mapcoder_lite.practice.guard import Guard
 from mapcoder_lite.problem import Problem, Source
 from mapcoder_lite.trajectory import Completion, Request, StopReason, Watch
@@ -98,7 +100,7 @@ def test_whoever_takes_no_more_pays_for_no_more(puzzle: Puzzle):
         def close(self) -> None:
             pass
 
-    rungs = hints.climb(puzzle.problem, Telling(), _NoJudge(), Dials(k=1), lambda step: None)
+    rungs = hints.climb(puzzle.problem, Telling(), _NoJudge(), Dials(k=1), Teller(lambda *_: None))
     assert (next(rungs).text, len(asked)) == ("greedy", 1)
     assert (next(rungs).text, len(asked)) == ("greedy: take the best\n\nA similar problem: d", 1)
     assert (next(rungs).text, len(asked)) == ("1. Print 1.", 3)
@@ -170,9 +172,7 @@ def test_only_the_debugging_agent_is_asked(puzzle: Puzzle):
     from mapcoder_lite.judge.judge import SandboxJudge
 
     with SandboxJudge(1) as judge:
-        found = debugger.debug(
-            puzzle.problem, "print(0)", Idle(), judge, Dials(), lambda step: None
-        )
+        found = work_on(debug_task("print(0)"), puzzle.problem, Idle(), judge, Dials())
     assert roles == ["debugging", "debugging"]
     assert (found.stop, found.program) == (StopReason.EXHAUSTED, "print(0)")
 

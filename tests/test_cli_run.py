@@ -13,6 +13,7 @@ from mapcoder_lite.calls import CallStore
 from mapcoder_lite.cli import engines
 from mapcoder_lite.engine.replay import ReplayEngine, StoredEngine
 from mapcoder_lite.errors import ConfigError, EngineError
+from mapcoder_lite.events import EVENT
 from mapcoder_lite.jsonl import read_lines, write_lines
 from mapcoder_lite.problem import HiddenTests, Language, Problem, Test
 from mapcoder_lite.trajectory import (
@@ -116,6 +117,17 @@ def test_solve_prints_the_program_and_says_solved_on_samples(world: Path):
     assert "scripted [red]model" in done.stderr
     assert "\x1b" not in done.stderr
     assert "\x07" not in done.stderr
+
+
+def test_solve_prints_its_events_as_lines_of_json(world: Path):
+    done = mapcoder(world, "solve", "sum.json", "--jsonl", *with_settings(world))
+    assert done.code == 0, done.stderr
+    events = [EVENT.validate_json(line) for line in done.stdout.splitlines()]
+    assert [event.n for event in events] == list(range(1, len(events) + 1))
+    assert events[-1].kind == "run.finished"
+    assert events[-1].program == GOOD.rstrip("\n") or events[-1].program == GOOD
+    both = mapcoder(world, "solve", "sum.json", "--jsonl", "--json", *with_settings(world))
+    assert both.code == 2
 
 
 def test_solve_says_when_nothing_was_solved(world: Path):

@@ -21,11 +21,13 @@ from mapcoder_lite.evaluation.forgetting import ChatLosses
 from mapcoder_lite.evaluation.ladder import Ladder
 from mapcoder_lite.evaluation.metrics import Metrics
 from mapcoder_lite.evaluation.readability import Readability
+from mapcoder_lite.events import CodeVersion, RunFinished
 from mapcoder_lite.examination import Examination
 from mapcoder_lite.example import Correction, Example, Labelled, Pair
 from mapcoder_lite.problem import HiddenTests, Problem, Record
 from mapcoder_lite.regrade import Beginning, Regrading
 from mapcoder_lite.run_problem import RunProblem
+from mapcoder_lite.server.records import Asked
 from mapcoder_lite.store import Manifest, RunHeader
 from mapcoder_lite.training.records import (
     AdapterManifest,
@@ -42,6 +44,9 @@ BLOCKS = dict(re.findall(r"^```json (\w+)\n(.*?)^```$", PAGE, re.MULTILINE | re.
 KINDS: tuple[type[Record], ...] = (
     Problem,
     HiddenTests,
+    Asked,
+    CodeVersion,
+    RunFinished,
     RunHeader,
     RunProblem,
     Trajectory,

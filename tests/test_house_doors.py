@@ -74,6 +74,8 @@ DOORS = {
             "practice/receiver.py": "listens on the loopback for the browser's extension; asks "
             "only its own port, whether another listener has it",
             "publication/hub.py": "uploads what the user publishes, when told to",
+            "server/listening.py": "binds the address of `mapcoder serve`",
+            "server/faults.py": "the names of HTTP's statuses; no socket",
             "judge/descriptors.py": "a socket pair between two processes of the sandbox",
             "judge/zygote.py": "a socket pair to the worker; nothing leaves the machine",
             "judge/inside/worker.py": "the worker's end of that pair",
@@ -107,6 +109,11 @@ DOORS = {
             "pocket/",
         ),
         exceptions={"curation/lengths.py": "a tokenizer counts; nothing is computed"},
+    ),
+    "service": Door(
+        names=("fastapi", "starlette", "uvicorn", "sse_starlette"),
+        open_to=("server/",),
+        exceptions={},
     ),
     "machines": Door(names=("ray",), open_to=("cluster/",), exceptions={}),
     "environment": Door(

@@ -3,6 +3,7 @@
 import pytest
 
 from mapcoder_lite.errors import EngineError, PromptTooLong, SandboxError
+from mapcoder_lite.events import Teller
 from mapcoder_lite.pipeline import solve
 from mapcoder_lite.trajectory import (
     CallKind,
@@ -11,7 +12,6 @@ from mapcoder_lite.trajectory import (
     Step,
     StopReason,
     Trajectory,
-    Trial,
 )
 from mapcoder_lite.traversals.attempt import Dials
 from mapcoder_lite.verdict import Verdict
@@ -172,7 +172,7 @@ def test_retry_temperature_never_cools():
     assert [c.request.sampling.temperature for c in trajectory.calls[:2]] == [1.2, 1.2]
 
 
-def test_trajectory_replays_to_itself_and_every_step_is_shown():
+def test_trajectory_replays_to_itself_and_every_step_is_told():
     engine = script(
         retrieval=["", recall(4)],
         confidence=[sure(1), "High", sure(2), sure(3)],
@@ -180,9 +180,10 @@ def test_trajectory_replays_to_itself_and_every_step_is_shown():
         debugging=[fixed(1, "D"), "", fixed(2, "E"), fixed(2, "E"), fixed(3, "F")],
     )
     shown: list[Step] = []
-    first = solve(PROBLEM, engine, CountingJudge(), Dials(), on_step=shown.append)
+    teller = Teller(lambda _, step: shown.append(step) if step else None)
+    first = solve(PROBLEM, engine, CountingJudge(), Dials(), teller=teller)
     assert list(first.steps) == shown
-    assert any(isinstance(step, Trial) for step in shown)
+    assert first.trials
     replay = Replay({call.request.key: call.completion for call in first.calls})
     second = solve(PROBLEM, replay, CountingJudge(), Dials())
     assert second.model_copy(update={"seconds": first.seconds}) == first

@@ -25,6 +25,7 @@ from mapcoder_lite.settings import (
     JudgeConfig,
     RepairConfig,
     RunConfig,
+    ServeConfig,
     TrainConfig,
     TraversalConfig,
 )
@@ -54,6 +55,7 @@ class Config(Record):
     repair: RepairConfig = RepairConfig()
     dataset: DatasetConfig = DatasetConfig()
     train: TrainConfig = TrainConfig()
+    serve: ServeConfig = ServeConfig()
 
     @property
     def digest(self) -> str:
@@ -67,7 +69,7 @@ class Config(Record):
 
 
 # Of sections without a part in a run.
-_NO_PART_IN_A_RUN = ("train.", "dataset.", "budget.", "cluster.")
+_NO_PART_IN_A_RUN = ("train.", "dataset.", "budget.", "cluster.", "serve.")
 # Of any engine; set or not, they are leaves of different names.
 _PRICE = re.compile(r"^engine\.price\b")
 # The settings of any engine are named after the one in [engine].
@@ -192,6 +194,16 @@ def hub_token() -> str | None:
     """
     token = os.environ.get("HF_TOKEN")
     return _sound_key("HF_TOKEN", token) if token else None
+
+
+def service_token() -> str | None:
+    """Return MAPCODER_TOKEN, which whoever asks `mapcoder serve` must know; None: nobody must.
+
+    Raises:
+        ConfigError: it holds what no header can carry.
+    """
+    token = os.environ.get("MAPCODER_TOKEN")
+    return _sound_key("MAPCODER_TOKEN", token) if token else None
 
 
 def prepare_ray(*, stays_here: bool) -> None:

@@ -102,7 +102,9 @@ class FormatError(MapCoderError, ValueError):
 
     exit_code = 4
 
-    def __init__(self, detail: str, *, kind: str = "bad_format"):
+    def __init__(self, detail: str, *, kind: str = "bad_format", position: int | None = None):
         super().__init__(detail)
+        self.position = position
+        """Character of the reply at which reading failed, where that is known."""
         self.kind = kind
         """Stable short name, such as `no_root`, `no_program`, `bad_confidence`, `cut_off`."""

@@ -229,6 +229,26 @@ class BudgetConfig(Record):
     """Of one sitting, by the clock."""
 
 
+class ServeConfig(Record):
+    """What `mapcoder serve` allows, and where it keeps what it did."""
+
+    folder: str = "runs/served"
+    """A directory a run."""
+    evaluations: str = "runs"
+    """Run directories of `mapcoder run`, which are shown."""
+    max_running: Annotated[int, Field(gt=0)] = 4
+    """Solves at a time."""
+    max_waiting: Annotated[int, Field(ge=0)] = 64
+    """Further ones that wait; beyond them a request is refused for now."""
+    max_seconds: Annotated[float, Field(gt=0)] = 1800.0
+    """Of one solve, after which it is called off."""
+    max_tests: Annotated[int, Field(gt=0)] = 2000
+    """Samples of a problem."""
+    max_statement_chars: Annotated[int, Field(gt=0)] = 100_000
+    hosts: tuple[str, ...] = ()
+    """Names under which it may be reached, beside the loopback ones and the address it binds."""
+
+
 class RepairConfig(Record):
     """How failed trajectories are corrected under a supervisor (MapCoder-Lite 2509.17489)."""
 

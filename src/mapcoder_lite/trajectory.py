@@ -147,6 +147,8 @@ class FormatFailure(Record):
     kind: str
     """Stable short name, such as `no_root`, `no_program`, `bad_confidence`, `cut_off`."""
     detail: str
+    position: int | None = None
+    """Character of the reply at which reading failed, where that is known."""
 
 
 class Call(Record):
@@ -200,6 +202,8 @@ class StopReason(StrEnum):
     """No plan came back."""
     NO_PROGRAM = "no_program"
     """No reply held a program."""
+    ANSWERED = "answered"
+    """What was asked for was no program, and it came: a hint, plans."""
     LOST = "lost"
     """A reply that could not be read ended the attempt: a defect of the original traversal."""
     TOO_LONG = "too_long"
@@ -294,6 +298,14 @@ class Cancellation:
 
 
 @dataclass(frozen=True, slots=True)
+class Retry:
+    """A question that is asked again after a fault on the way."""
+
+    reason: str
+    wait_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Watch:
     """What a caller sees of its requests while they are answered, and how it calls them off."""
 
@@ -304,6 +316,8 @@ class Watch:
     on_completion: Callable[[int, Completion], None] | None = None
     """Gets a request's index and its completion as soon as it is there; called by the thread that
     called `complete`, and what it raises ends that call."""
+    on_retry: Callable[[int, Retry], None] | None = None
+    """Gets a request's index and why it is asked again; called by the engine's own threads."""
 
     def of(self, places: Sequence[int]) -> "Watch":
         """Return the watch of some of the requests, which an inner engine counts from 0."""
@@ -312,6 +326,7 @@ class Watch:
             self.cancellation,
             _moved(self.on_text, places),
             _moved(self.on_completion, places),
+            _moved(self.on_retry, places),
         )
 
     def answer(self, index: int, completion: Completion) -> None:

@@ -80,7 +80,7 @@ def read(text: str, tags: Tags) -> Iterator[Event]:
     tokens = _tokens(text, tags)
     if not tokens:
         detail = f"the reply holds no <{tags.root}>; it begins {text[:60]!r}"
-        raise FormatError(detail, kind="no_root")
+        raise FormatError(detail, kind="no_root", position=0)
     position = next((i for i, t in enumerate(tokens) if _is_root_start(t, tags)), 0)
     while position < len(tokens):
         token = tokens[position]
@@ -133,7 +133,7 @@ def _leaf_end(tokens: Sequence[_Token], start: int, tags: Tags) -> tuple[int, in
 
 def _mismatch(name: str, token: _Token) -> FormatError:
     detail = f"</{token.name}> stands inside <{name}>, which ends later"
-    return FormatError(detail, kind="mismatched_tag")
+    return FormatError(detail, kind="mismatched_tag", position=token.start)
 
 
 def _tokens(text: str, tags: Tags) -> list[_Token]:

@@ -231,7 +231,7 @@ def _whole(completion: Completion) -> str:
 def _cut_off(completion: Completion) -> FormatError:
     num_tokens = completion.usage.completion_tokens
     detail = f"the reply reached its limit of tokens ({num_tokens} written)"
-    return FormatError(detail, kind="cut_off")
+    return FormatError(detail, kind="cut_off", position=len(completion.text))
 
 
 def _program(completion: Completion, language: Language) -> fences.Block:
@@ -242,7 +242,7 @@ def _program(completion: Completion, language: Language) -> fences.Block:
     if is_cut:
         raise _cut_off(completion)
     detail = f"no {language.value} program; the reply begins {completion.text[:60]!r}"
-    raise FormatError(detail, kind="no_program")
+    raise FormatError(detail, kind="no_program", position=0)
 
 
 def _without_headings(text: str) -> str:

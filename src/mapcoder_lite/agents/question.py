@@ -1,25 +1,28 @@
 """Put questions to an engine: one batch, each reply parsed, what cannot be parsed asked once more.
 
-Knows: requests, replies, the second ask.
+Knows: requests, replies, the second ask, when each is told of.
 Does not know: what the questions are about, how prompts read.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from mapcoder_lite.agents.stages import Stages
 from mapcoder_lite.errors import FormatError
 from mapcoder_lite.grammar import Grammar
 from mapcoder_lite.trajectory import (
     NUM_ASKS,
     Call,
     CallKind,
+    Cancellation,
     Completion,
     Engine,
     FormatFailure,
     Message,
     Request,
     Sampling,
+    Watch,
 )
 
 T = TypeVar("T")
@@ -52,6 +55,10 @@ class Manner:
     """Whether replies are held to their layouts."""
     num_asks: int = NUM_ASKS
     """How often a question is asked at most."""
+    stages: Stages = field(default_factory=Stages)
+    """Who is told of every question."""
+    cancellation: Cancellation | None = None
+    """Calls off what is being asked."""
 
 
 def ask(
@@ -68,16 +75,37 @@ def ask(
     values: list[T | None] = [None] * len(questions)
     unanswered = list(range(len(questions)))
     for re_ask in range(manner.num_asks):
-        requests = [request(questions[i], manner, re_ask) for i in unanswered]
-        completions = manner.engine.complete(requests) if requests else []
+        read = _answered([questions[i] for i in unanswered], manner, re_ask)
         failed: list[int] = []
-        for i, sent, completion in zip(unanswered, requests, completions, strict=True):
-            values[i], call = _read(questions[i], sent, completion)
+        for i, (value, call) in zip(unanswered, read, strict=True):
+            values[i] = value
             record(call)
             if call.failure is not None:
                 failed.append(i)
         unanswered = failed
     return values
+
+
+def _answered(
+    questions: Sequence[Question[T]], manner: Manner, re_ask: int
+) -> list[tuple[T | None, Call]]:
+    """Ask together; each reply is read, and told of, as soon as it is there."""
+    if not questions:
+        return []
+    requests = [request(question, manner, re_ask) for question in questions]
+    asked = [(question.kind, question.plan_index, question.round) for question in questions]
+    batch = manner.stages.begin(asked, re_ask + 1)
+    read: dict[int, tuple[T | None, Call]] = {}
+
+    def take(place: int, completion: Completion) -> None:
+        if place not in read:
+            value, call = read[place] = _read(questions[place], requests[place], completion)
+            batch.finish(place, call, value, is_final=re_ask + 1 == manner.num_asks)
+
+    watch = batch.watch(Watch(manner.cancellation, on_completion=take))
+    for place, completion in enumerate(manner.engine.complete(requests, watch)):
+        take(place, completion)  # of an engine that shows nothing as it comes
+    return [read[place] for place in range(len(requests))]
 
 
 def request(question: Question[T], manner: Manner, re_ask: int = 0) -> Request:
@@ -102,7 +130,7 @@ def _read(question: Question[T], sent: Request, completion: Completion) -> tuple
         value = question.parse(completion)
         note = question.note(value)
     except FormatError as error:
-        failure = FormatFailure(kind=error.kind, detail=str(error))
+        failure = FormatFailure(kind=error.kind, detail=str(error), position=error.position)
     call = Call(
         kind=question.kind,
         request=sent,

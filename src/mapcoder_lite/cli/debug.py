@@ -16,6 +16,7 @@ from mapcoder_lite.cli import options, terminal
 from mapcoder_lite.practice.guard import Guard, heed
 
 if TYPE_CHECKING:
+    from mapcoder_lite.events import Event
     from mapcoder_lite.trajectory import Call, Step, Trajectory, Trial
 
 
@@ -42,10 +43,11 @@ def debug(
 
     Example: mapcoder debug mine.py problem.md > mended.py
     """
+    from mapcoder_lite import pipeline
     from mapcoder_lite.cli import engines, preflight
     from mapcoder_lite.cli.programs import read_program
     from mapcoder_lite.data.load import load_problem
-    from mapcoder_lite.practice import debugger
+    from mapcoder_lite.events import Teller
 
     settings = options.resolve(config, overrides)
     own = read_program(program)
@@ -64,7 +66,8 @@ def debug(
         preflight.say(ready, width=11)
         view = _View()
         with terminal.waiting("the debugging agent is at work"):
-            trajectory = debugger.debug(wanted, own.program, engine, judge, dials, view.show)
+            task, teller = pipeline.debug_task(own.program), Teller(view.hear)
+            trajectory = pipeline.work_on(task, wanted, engine, judge, dials, teller=teller)
     _conclude(trajectory, own.program)
     if json:
         terminal.result(trajectory.model_dump_json(indent=2))
@@ -79,8 +82,10 @@ class _View:
 
     program: str | None = None
 
-    def show(self, step: "Step") -> None:
+    def hear(self, _: "Event", step: "Step | None") -> None:
         """Show a program's changes and verdicts, or a call."""
+        if step is None:
+            return
         if step.step == "call":
             _show_call(step)
             return

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mapcoder_lite.cli import options, terminal
-from mapcoder_lite.cli.solve import show_step
 
 if TYPE_CHECKING:
     from mapcoder_lite.trajectory import Grade, Trajectory
@@ -29,6 +28,8 @@ def demo(
     """
     from mapcoder_lite import pipeline, runner
     from mapcoder_lite.cli import engines
+    from mapcoder_lite.cli.live import following
+    from mapcoder_lite.events import Teller
     from mapcoder_lite.judge.selftest import refuse_untrusted
     from mapcoder_lite.pocket.world import problem_set
 
@@ -41,10 +42,9 @@ def demo(
         for puzzle in islice(problem_set("test"), number):
             problem = puzzle.problem
             terminal.say(f"\n{problem.title} ({problem.id})\n{problem.statement}")
-            with terminal.waiting("the agents are at work"):
-                trajectory = pipeline.solve(
-                    problem, engine, judge, engines.dials(settings), on_step=show_step
-                )
+            with following() as show:
+                dials = engines.dials(settings)
+                trajectory = pipeline.solve(problem, engine, judge, dials, teller=Teller(show))
             grade = runner.grade(trajectory, problem, puzzle.hidden, judge)
             _conclude(trajectory, grade)
             grades.append(grade)

@@ -1,6 +1,6 @@
 """`mapcoder doctor`: what is here, and can the judge be trusted.
 
-Knows: versions, languages and what brings them, isolation, the self-test, the speed of the machine.
+Knows: versions, languages and what brings them, isolation, the self-test, speed, what listens.
 Does not know: how the judge works.
 """
 
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mapcoder_lite.cli import options, terminal
+from mapcoder_lite.cli.listeners import Listener, listeners
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from mapcoder_lite.problem import Language
     from mapcoder_lite.verdict import Isolation
 
-EXTRAS = ("torch", "transformers", "peft", "openai", "trl", "statsmodels")
+EXTRAS = ("torch", "transformers", "peft", "openai", "fastapi", "trl", "statsmodels")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,8 @@ class Findings:
     """The one in use."""
     languages: tuple[LanguageFinding, ...]
     selftest: "SelftestReport"
+    listeners: tuple[Listener, ...] | None = None
+    """None: the system does not tell."""
 
 
 def doctor(
@@ -122,6 +125,7 @@ def _examine(settings: "Config", wanted: "Sequence[Language]") -> Findings:
         calibration.speed_factor if factor == "auto" else factor,
         found,
         examined,
+        listeners(),
     )
 
 
@@ -178,6 +182,7 @@ def _version(name: str) -> str:
 def as_text(found: Findings) -> str:
     """Return what was found, for people."""
     pocket = "here" if found.has_pocket_weights else "missing: make pocket"
+    listening = "unknown here" if found.listeners is None else "nothing of ours"
     isolation, examined = found.isolation, found.selftest
     num_right = len(examined.rows) - len(examined.wrong_rows)
     facts = {
@@ -187,6 +192,7 @@ def as_text(found: Findings) -> str:
         "isolation": f"{isolation.tier} (Landlock ABI {isolation.landlock_abi})",
         "escape canary": isolation.canary or "not run",
         "speed": _speed(found),
+        "listening": "; ".join(one.text for one in found.listeners or ()) or listening,
         "self-test": f"{num_right} of {len(examined.rows)} verdicts right",
     }
     lines = [f"{name:16}{fact}" for name, fact in facts.items()]
@@ -269,5 +275,6 @@ def as_json(found: Findings) -> str:
             for row in found.selftest.rows
         ],
         "is_trusted": found.selftest.is_trusted,
+        "listening": None if found.listeners is None else [one.text for one in found.listeners],
     }
     return dumps(dumped, indent=2)

@@ -140,17 +140,7 @@ def measured_speed(tier: Tier | None, unsafe: bool) -> Calibration:
 
 def dials(settings: Config) -> Dials:
     """Return the traversal's budget and manner."""
-    traversal = settings.traversal
-    return Dials(
-        k=traversal.k,
-        t=traversal.t,
-        sampling=traversal.sampling,
-        retry_temperature=traversal.retry_temperature,
-        structured=traversal.structured,
-        language=settings.run.language,
-        traversal=traversal.name,
-        defects=traversal.active_defects,
-    )
+    return Dials.of(settings.traversal, settings.run.language)
 
 
 def describe(settings: EngineConfig, engine: Engine) -> str:

@@ -54,7 +54,9 @@ def hint(
     """
     from mapcoder_lite.cli import engines, preflight
     from mapcoder_lite.data.load import load_problem
+    from mapcoder_lite.events import Teller
     from mapcoder_lite.practice import hints
+    from mapcoder_lite.trajectory import Call
 
     settings = options.resolve(config, overrides)
     wanted = load_problem(problem)
@@ -69,10 +71,11 @@ def hint(
     ):
         terminal.say(f"backbone   {engines.describe(settings.engine, engine)}")
         preflight.say(ready, width=11)
-        steps: list[Step] = []
-        rungs = hints.climb(wanted, engine, judge, engines.dials(settings), steps.append)
+        calls: list[Step] = []
+        teller = Teller(lambda _, step: calls.append(step) if isinstance(step, Call) else None)
+        rungs = hints.climb(wanted, engine, judge, engines.dials(settings), teller)
         given = _give(rungs, level, json)
-    terminal.say(f"{sum(step.step == 'call' for step in steps)} calls")
+    terminal.say(f"{len(calls)} calls")
     if json:
         terminal.result(dumps([_outcome(one) for one in given]))
     sys.exit(_exit_code(given[-1]))

@@ -1,10 +1,11 @@
 """`mapcoder solve`: the four agents at work on one problem, live.
 
-Knows: how steps are shown, what is called solved.
-Does not know: how a problem is solved.
+Knows: what goes to which stream, what is called solved.
+Does not know: how a problem is solved, how events are shown.
 """
 
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,8 +14,11 @@ import typer
 from mapcoder_lite.cli import options, terminal
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from mapcoder_lite.events import Listener
     from mapcoder_lite.problem import Problem
-    from mapcoder_lite.trajectory import Call, Step, Trajectory, Trial
+    from mapcoder_lite.trajectory import Trajectory
 
 
 def solve(
@@ -29,6 +33,9 @@ def solve(
     overrides: options.Overrides = None,
     replies: Annotated[bool, typer.Option("--replies", help="Show the models' replies.")] = False,
     json: options.Json = False,
+    jsonl: Annotated[
+        bool, typer.Option("--jsonl", help="Print every event as a line of JSON.")
+    ] = False,
 ) -> None:
     """Solve one problem: live view on stderr, the program on stdout.
 
@@ -39,7 +46,11 @@ def solve(
     from mapcoder_lite import pipeline
     from mapcoder_lite.cli import engines, preflight
     from mapcoder_lite.data.load import load_problem
+    from mapcoder_lite.errors import ConfigError
+    from mapcoder_lite.events import Teller
 
+    if json and jsonl:
+        raise ConfigError("--json is one document, --jsonl a line an event: give one of them")
     settings = options.resolve(config, overrides)
     wanted = load_problem(problem)
     _introduce(wanted)
@@ -52,20 +63,29 @@ def solve(
     ):
         terminal.say(f"backbone   {engines.describe(settings.engine, engine)}")
         preflight.say(ready, width=11)
-        with terminal.waiting("the agents are at work"):
-            trajectory = pipeline.solve(
-                wanted,
-                engine,
-                judge,
-                engines.dials(settings),
-                on_step=lambda step: show_step(step, replies),
-            )
+        with _shown(replies, jsonl) as show:
+            dials = engines.dials(settings)
+            trajectory = pipeline.solve(wanted, engine, judge, dials, teller=Teller(show))
     _conclude(trajectory)
     if json:
         terminal.result(trajectory.model_dump_json(indent=2))
+    elif jsonl:
+        pass  # all was told
     elif trajectory.program is not None:
         terminal.result(trajectory.program.rstrip("\n"))
     sys.exit(_exit_code(trajectory))
+
+
+@contextmanager
+def _shown(with_replies: bool, is_jsonl: bool) -> "Generator[Listener]":
+    """Show the events to a person, or print them for a program."""
+    if is_jsonl:
+        yield lambda event, _: terminal.result(event.model_dump_json())
+        return
+    from mapcoder_lite.cli.live import following
+
+    with following(with_replies=with_replies) as show:
+        yield show
 
 
 def _introduce(problem: "Problem") -> None:
@@ -78,42 +98,6 @@ def _introduce(problem: "Problem") -> None:
             "give examples under the headings Input and Output",
             "yellow",
         )
-
-
-def show_step(step: "Step", with_reply: bool = False) -> None:
-    """Show a step as it happens: the cost of a call, the verdict of a trial."""
-    if step.step == "trial":
-        _show_trial(step)
-        return
-    _show_call(step)
-    if with_reply:
-        terminal.say("\n".join(f"    | {line}" for line in step.completion.text.split("\n")))
-
-
-def _show_call(call: "Call") -> None:
-    place = "" if call.plan_index is None else f" {call.plan_index + 1}"
-    round = f", round {call.round}" if call.round else ""
-    answer = call.completion
-    tokens = f"{answer.usage.prompt_tokens:6d} + {answer.usage.completion_tokens} tokens"
-    cost = f"{answer.seconds:6.1f} s {tokens}"
-    name = f"{call.kind.value}{place}{round}"
-    if call.failure is None:
-        terminal.say(f"{name:24}{cost}   {call.note or ''}".rstrip())
-    else:
-        unread = f"unreadable ({call.failure.kind}): {call.failure.detail}"
-        terminal.say(f"{name:24}{cost}   {unread}", "yellow")
-
-
-def _show_trial(trial: "Trial") -> None:
-    judgement = trial.judgement
-    line = (
-        f"{'  judged':24}{judgement.verdict.value:>8}   "
-        f"{judgement.num_passed} of {judgement.num_total} samples passed"
-    )
-    failure = judgement.first_failure
-    if failure is not None:
-        line += f"; sample {failure.index + 1}: {failure.verdict.value} {failure.reason}".rstrip()
-    terminal.say(line, "green" if judgement.is_accepted else "red")
 
 
 def _conclude(trajectory: "Trajectory") -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TextIO
 import typer
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
     from rich.progress import Progress, TaskID
 
 # Control characters, tab and newline excepted: model text must not move the cursor or ring.
@@ -142,6 +142,27 @@ def waiting(text: str) -> Generator[None]:
     _moving.append(console)
     try:
         with console.status(Text(text)):
+            yield
+    finally:
+        _moving.pop()
+
+
+@contextmanager
+def moving(draw: "Callable[[], RenderableType]") -> Generator[None]:
+    """Show a view that is drawn anew all the time, on a lively terminal; its end stays."""
+    from rich.console import Console
+    from rich.live import Live
+
+    console = Console(stderr=True)
+    _moving.append(console)
+    try:
+        with Live(
+            get_renderable=draw,
+            console=console,
+            refresh_per_second=8,
+            redirect_stdout=False,  # results go where they belong
+            redirect_stderr=False,
+        ):
             yield
     finally:
         _moving.pop()

@@ -19,6 +19,9 @@ from mapcoder_lite.data.wording import identifier, wording_beside
 from mapcoder_lite.errors import InputError
 from mapcoder_lite.problem import Problem
 
+PASTED = "pasted"
+"""Id of a statement that no file names."""
+
 FOLDERS = (
     "a Kattis or ICPC package (problem.yaml), or tests as oj writes them (test/*.in and *.out)"
 )
@@ -33,6 +36,22 @@ def load_problem(path: Path) -> Problem:
         InputError: it cannot be understood; one line says why and what was expected.
     """
     return load_with_tests(path).problem
+
+
+def parse_problem_text(text: str) -> Problem:
+    """Read a pasted problem: a statement or problem.json.
+
+    Raises:
+        InputError: it cannot be understood; one line says why and what was expected.
+    """
+    if not text.lstrip().startswith(("{", "[")):
+        return parse_statement(text, PASTED)
+    fields = _fields(text)
+    if fields is not None and is_companion(fields):
+        raise InputError(
+            "Competitive Companion's JSON holds samples but no statement: paste the statement"
+        )
+    return parse_problem(text, PASTED)
 
 
 def load_with_tests(path: Path) -> Loaded:

@@ -35,7 +35,7 @@ from mapcoder_lite.engine.loop import LoopThread, closed, each_as_it_ends
 from mapcoder_lite.engine.truncation import check_after, check_before, likely_tokens
 from mapcoder_lite.errors import Cancelled, EngineError
 from mapcoder_lite.settings import ServerKind
-from mapcoder_lite.trajectory import Cancellation, Completion, Request, Watch
+from mapcoder_lite.trajectory import Cancellation, Completion, Request, Retry, Watch
 
 _log = logging.getLogger(__name__)
 
@@ -111,7 +111,7 @@ class OpenAIEngine:
         if cancellation.is_cancelled:
             raise _cancelled()
         futures = self._loop.start(
-            [partial(self._ask, request, _text_of(watch, i)) for i, request in enumerate(requests)]
+            [partial(self._ask, request, watch.of([i])) for i, request in enumerate(requests)]
         )
         try:
             with cancellation.heard_by(lambda: _cancel(futures)):
@@ -126,16 +126,16 @@ class OpenAIEngine:
         """Call everything off and end the connections."""
         self._loop.close(self._connection.close)
 
-    async def _ask(self, request: Request, on_text: Callable[[str], None] | None) -> Completion:
+    async def _ask(self, request: Request, watch: Watch) -> Completion:
         """Send one request until it is answered or fails for good; no failure tells the key."""
         try:
-            completion = await self._answer(request, Shown(on_text))
+            completion = await self._answer(request, Shown(_text_of(watch)), watch)
         except EngineError as error:
             raise type(error)(self._connection.hidden(str(error))) from None
         check_after(request, completion, self._served.context_tokens)
         return completion
 
-    async def _answer(self, request: Request, shown: Shown) -> Completion:
+    async def _answer(self, request: Request, shown: Shown, watch: Watch) -> Completion:
         check_before(request, self._served.context_tokens)
         started = monotonic()
         num_tries = 1
@@ -144,7 +144,7 @@ class OpenAIEngine:
                 async with self._admitted(likely_tokens(request)):
                     return await self._try(request, shown, started)
             except Trouble as trouble:
-                await self._wait(trouble, num_tries)
+                await self._wait(trouble, num_tries, watch)
                 num_tries += 1
 
     @asynccontextmanager
@@ -280,7 +280,7 @@ class OpenAIEngine:
             raise self._fault(complaint, {}) from None
         return servers.read_loras(text)
 
-    async def _wait(self, trouble: Trouble, num_tries: int) -> None:
+    async def _wait(self, trouble: Trouble, num_tries: int, watch: Watch) -> None:
         """Wait as the server asks, else ever longer; raise when tries or patience are used up."""
         base_url, reason = self._served.base_url, self._connection.hidden(str(trouble))
         most_tries = self._patience.max_retries + 1
@@ -300,11 +300,13 @@ class OpenAIEngine:
         _log.warning(
             "try %d of %d failed, next in %.1f s: %s", num_tries, most_tries, seconds, reason
         )
+        if watch.on_retry is not None:
+            watch.on_retry(0, Retry(reason, seconds))
         await asyncio.sleep(seconds)
 
 
-def _text_of(watch: Watch, index: int) -> Callable[[str], None] | None:
-    return None if watch.on_text is None else partial(watch.on_text, index)
+def _text_of(watch: Watch) -> Callable[[str], None] | None:
+    return None if watch.on_text is None else partial(watch.on_text, 0)
 
 
 def _await(futures: Sequence[Future[Completion]], watch: Watch) -> None:

@@ -13,7 +13,7 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from threading import Lock
 
@@ -125,7 +125,8 @@ class ReplicatedEngine:
         beginnings = _beginnings(request)
         faults: dict[str, str] = {}
         while (replica := self._chosen(beginnings, faults)) is not None:
-            tried = Watch(watch.cancellation, None if on_text is None else _retold(shown))
+            retold = None if on_text is None else _retold(shown)
+            tried = replace(watch, on_text=retold, on_completion=None)
             shown.restart()
             try:
                 completion = replica.engine.complete([request], tried)[0]

@@ -92,7 +92,8 @@ def _answers(
     def post(place: int, completion: Completion) -> None:
         news.put((place, completion))
 
-    inner = Watch(calling_off, watch.on_text, post if watch.on_completion else None)
+    heard = post if watch.on_completion else None
+    inner = replace(watch, cancellation=calling_off, on_completion=heard)
     futures: list[Future[list[Completion]]] = []
     for errand in errands:
         future = threads.submit(errand.ask, inner.of(errand.places))

@@ -6,12 +6,13 @@ Does not know: how a worker is locked in, how outputs are compared.
 
 import time
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from mapcoder_lite.errors import SandboxError
+from mapcoder_lite.errors import Cancelled, SandboxError
 from mapcoder_lite.judge import functions
 from mapcoder_lite.judge.case import Case, execeval_case
 from mapcoder_lite.judge.checker import check
@@ -40,6 +41,7 @@ from mapcoder_lite.judge.zygote import (
     WorkerLost,
 )
 from mapcoder_lite.problem import Checker, CheckerKind, Io, Language, Limits, Test
+from mapcoder_lite.trajectory import Cancellation
 from mapcoder_lite.verdict import Compilation, Isolation, Judgement, Verdict
 
 MAX_RETRIES = 2
@@ -84,6 +86,16 @@ class SandboxJudge:
         self._compiler = Compiler(self._pool, cache or default_cache(), speed_factor)
         self._toolchains = toolchains
         self._speed_factor = speed_factor
+        self._cancellation: Cancellation | None = None
+
+    def until(self, cancellation: Cancellation) -> Self:
+        """Return this judge, same workers, for a caller whose judgings end at once when called off.
+
+        They raise Cancelled then; any other caller's go on.
+        """
+        lent = copy(self)
+        lent._cancellation = cancellation
+        return lent
 
     def judge(
         self,
@@ -115,8 +127,10 @@ class SandboxJudge:
             return self._without_toolchain(case, missing)
         if not tests:
             return case.judgement(self.isolation, Compilation(), [], Retries(), self._speed_factor)
-        with self._pool.lend() as slot:
-            return Sitting(self._pool, slot, self._compiler, case, self._speed_factor).judge()
+        with self._pool.lend(self._cancellation) as slot:
+            sitting = Sitting(self._pool, slot, self._compiler, case, self._speed_factor)
+            sitting.cancellation = self._cancellation
+            return sitting.judge()
 
     def outputs(
         self, program: str, language: Language, inputs: Sequence[str], *, limits: Limits
@@ -190,6 +204,7 @@ class Sitting:
     compiler: Compiler
     case: Case
     speed_factor: float
+    cancellation: Cancellation | None = None
     ready: Ready | None = None
     checker: CheckerProgram | None = None
     has_patience: bool = True
@@ -247,6 +262,7 @@ class Sitting:
 
     def open_program(self) -> CompileFailure | None:
         """Make the program ready to run unless it is."""
+        self.refuse_cancelled()
         if self.ready is not None:
             return None
         case = self.case
@@ -257,6 +273,15 @@ class Sitting:
             return found
         self.ready = found
         return None
+
+    def refuse_cancelled(self) -> None:
+        """Begin and repeat nothing that was called off: a worker may be lost because of that.
+
+        Raises:
+            Cancelled: it was.
+        """
+        if self.cancellation is not None and self.cancellation.is_cancelled:
+            raise Cancelled("the judging was called off")
 
     def run_tests(self) -> None:
         """Run the tests in order, to the first failure when asked to stop there."""
@@ -304,6 +329,7 @@ class Sitting:
             except WorkerLost as error:
                 reason = str(error)
                 self.lose_worker()
+        self.refuse_cancelled()
         return Outcome(Verdict.IE, reason=reason)
 
     def run_once(

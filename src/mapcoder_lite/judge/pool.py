@@ -12,10 +12,11 @@ from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-from mapcoder_lite.errors import SandboxError
+from mapcoder_lite.errors import Cancelled, SandboxError
 from mapcoder_lite.judge.packages import numpy_folder
 from mapcoder_lite.judge.sandbox import Box, Launch, Tier, plan_launch
 from mapcoder_lite.judge.zygote import Worker
+from mapcoder_lite.trajectory import Cancellation
 from mapcoder_lite.verdict import Isolation
 
 REMEDIES = """\
@@ -63,6 +64,13 @@ class Slot:
         self.worker: Worker | None = None
         self.numpy_worker: Worker | None = None
         """Another one with numpy loaded, for the programs that import it."""
+        self.started: weakref.WeakSet[Worker] = weakref.WeakSet()
+        """All that were started for it and are still in use, those of boxes too."""
+
+    def kill(self) -> None:
+        """End at once what runs here, from any thread; the pool starts other workers."""
+        for worker in list(self.started):
+            worker.kill()
 
 
 class Pool:
@@ -120,6 +128,7 @@ class Pool:
         slot.worker = self._starter.submit(
             self._begin, launch.of_slot(slot.number), slot.core
         ).result()
+        slot.started.add(slot.worker)
         return slot.worker
 
     def launch_of(self, slot: Slot) -> Launch:
@@ -173,9 +182,11 @@ class Pool:
         """Start a worker where others have served; one that died meanwhile was ended from outside,
         so another is tried."""
         try:
-            return self._starter.submit(self._begin, launch, slot.core).result()
+            worker = self._starter.submit(self._begin, launch, slot.core).result()
         except SandboxError:
-            return self._starter.submit(self._begin, launch, slot.core).result()
+            worker = self._starter.submit(self._begin, launch, slot.core).result()
+        slot.started.add(worker)
+        return worker
 
     def discard(self, slot: Slot) -> None:
         """End the slot's workers; the next use starts others."""
@@ -185,24 +196,39 @@ class Pool:
         slot.worker = slot.numpy_worker = None
 
     @contextlib.contextmanager
-    def lend(self) -> Generator[Slot]:
-        """Hold a slot; waits until one is idle.
+    def lend(self, cancellation: Cancellation | None = None) -> Generator[Slot]:
+        """Hold a slot; waits until one is idle. What runs there ends when it is called off.
 
         Raises:
             SandboxError: the pool is closed or cancelled.
+            Cancelled: the cancellation was used before a slot was idle.
         """
-        with self._changed:
-            self._changed.wait_for(lambda: self._idle or self._is_closed or self._is_cancelled)
+        called_off = cancellation or Cancellation()
+        with called_off.heard_by(self._wake), self._changed:
+            self._changed.wait_for(
+                lambda: (
+                    self._idle or self._is_closed or self._is_cancelled or called_off.is_cancelled
+                )
+            )
             self._refuse_cancelled()
+            if called_off.is_cancelled:
+                raise Cancelled("the judging was called off before it began")
             if self._is_closed:
                 raise SandboxError("the judge is closed; make a new one")
             slot = self._idle.pop()
         try:
-            yield slot
+            with called_off.heard_by(slot.kill):
+                yield slot
         finally:
+            if called_off.is_cancelled:
+                self.discard(slot)
             with self._changed:
                 self._idle.append(slot)
                 self._changed.notify()
+
+    def _wake(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
 
     def cancel(self) -> None:
         """Kill all workers at once and start no more; whoever needs one gets a SandboxError."""

@@ -7,18 +7,21 @@ Knows: the rungs, what of a reply each of them shows.
 Does not know: prompts, reply formats, the terminal.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
 from mapcoder_lite import pipeline
 from mapcoder_lite.agents import retrieval
 from mapcoder_lite.agents.question import Manner
+from mapcoder_lite.agents.stages import Stages
 from mapcoder_lite.engine.replay import StoredEngine
+from mapcoder_lite.events import Teller
 from mapcoder_lite.problem import Problem
-from mapcoder_lite.trajectory import Completion, Engine, Recall, Request, Step, Trajectory
+from mapcoder_lite.trajectory import Completion, Engine, Recall, Request, Trajectory
 from mapcoder_lite.traversals import mapcoder
 from mapcoder_lite.traversals.attempt import Attempt, Dials
+from mapcoder_lite.traversals.telling import Telling
 from mapcoder_lite.verdict import Judge
 
 
@@ -47,7 +50,7 @@ def climb(
     engine: Engine,
     judge: Judge,
     dials: Dials,
-    on_step: Callable[[Step], None],
+    teller: Teller,
 ) -> Iterator[Hint]:
     """Yield hints from the least telling on; whoever takes no more pays for no more.
 
@@ -57,9 +60,14 @@ def climb(
     """
     remembering = StoredEngine(engine, _Memory())
     manner = Manner(
-        remembering, dials.sampling, dials.retry_temperature, 0, is_structured=dials.structured
+        remembering,
+        dials.sampling,
+        dials.retry_temperature,
+        0,
+        is_structured=dials.structured,
+        stages=Stages(teller),
     )
-    attempt = Attempt(problem, judge, dials, manner, on_step)
+    attempt = Attempt(problem, judge, dials, manner, Telling(teller, dials.language))
     recall = attempt.ask(retrieval.recall(problem, dials.k))
     if recall is None:
         yield Hint(Rung.KIND, "")
@@ -69,7 +77,7 @@ def climb(
     plans = mapcoder.ranked(attempt, mapcoder.written_plans(attempt, recall))
     yield Hint(Rung.PLAN, plans[0][1] if plans else "")
     if plans:
-        trajectory = pipeline.solve(problem, remembering, judge, dials, on_step=on_step)
+        trajectory = pipeline.solve(problem, remembering, judge, dials, teller=teller)
         yield Hint(Rung.PROGRAM, trajectory.program or "", trajectory)
 
 

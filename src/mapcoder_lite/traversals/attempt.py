@@ -1,18 +1,20 @@
-"""One attempt at a problem as it grows: what is asked and judged is recorded at once.
+"""One attempt at a problem as it grows: what is asked and judged is recorded, and told of, at once.
 
 Knows: budgets, public tests, which program would be submitted by now.
 Does not know: the order of questions, prompts, hidden tests.
 """
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Self
 
 from mapcoder_lite.agents.question import Manner, Question, T, ask
-from mapcoder_lite.errors import SandboxError
+from mapcoder_lite.errors import Cancelled, SandboxError
 from mapcoder_lite.problem import Language, Problem
-from mapcoder_lite.trajectory import Sampling, Step, StopReason, Trajectory, Trial
+from mapcoder_lite.settings import TraversalConfig
+from mapcoder_lite.trajectory import CallKind, Sampling, Step, StopReason, Trajectory, Trial
 from mapcoder_lite.traversal import Defect, TraversalName
+from mapcoder_lite.traversals.telling import Telling
 from mapcoder_lite.verdict import Judge, Judgement, Verdict
 
 
@@ -34,6 +36,20 @@ class Dials:
     defects: frozenset[Defect] = frozenset()
     """Of the original traversal: what it does as its released code."""
 
+    @classmethod
+    def of(cls, settings: TraversalConfig, language: Language) -> Self:
+        """Return the dials that settings ask for."""
+        return cls(
+            k=settings.k,
+            t=settings.t,
+            sampling=settings.sampling,
+            retry_temperature=settings.retry_temperature,
+            language=language,
+            structured=settings.structured,
+            traversal=settings.name,
+            defects=settings.active_defects,
+        )
+
 
 @dataclass(slots=True)
 class Attempt:
@@ -43,7 +59,7 @@ class Attempt:
     judge: Judge
     dials: Dials
     manner: Manner
-    on_step: Callable[[Step], None]
+    telling: Telling
     steps: list[Step] = field(default_factory=list[Step])
     judged: dict[str, Judgement] = field(default_factory=dict[str, Judgement])
     best: Trial | None = None
@@ -55,6 +71,9 @@ class Attempt:
 
     def ask_all(self, questions: list[Question[T]]) -> list[T | None]:
         """Ask together; None stands where no reply could be parsed."""
+        for question in questions:
+            if question.kind is CallKind.DEBUGGING:
+                self.telling.debug(question.plan_index, question.round)
         return ask(questions, self.manner, self.record)
 
     def ask(self, question: Question[T]) -> T | None:
@@ -76,6 +95,7 @@ class Attempt:
 
     def judge_publicly(self, program: str, plan_index: int | None, round: int = 0) -> Trial:
         """Judge a program on the public tests; the same program is run only once."""
+        self.telling.write(program, plan_index, round)
         if program not in self.judged:
             self.judged[program] = self._judgement(program)
         trial = Trial(
@@ -86,14 +106,14 @@ class Attempt:
             round=round,
         )
         self.record(trial)
+        self.telling.judge(trial)
         if self.best is None or trial.judgement.num_passed > self.best.judgement.num_passed:
             self.best, self.submitted = trial, program
         return trial
 
     def record(self, step: Step) -> None:
-        """Append a step and show it."""
+        """Append a step."""
         self.steps.append(step)
-        self.on_step(step)
 
     def end(self, stop: StopReason, detail: str | None = None) -> Trajectory:
         """Return the trajectory with the program to be submitted."""
@@ -109,7 +129,9 @@ class Attempt:
         )
 
     def _judgement(self, program: str) -> Judgement:
-        problem = self.problem
+        problem, cancellation = self.problem, self.manner.cancellation
+        if cancellation is not None and cancellation.is_cancelled:
+            raise Cancelled("the attempt was called off before its program was judged")
         judgement = self.judge.judge(
             program,
             self.dials.language,

@@ -65,8 +65,9 @@ def ranked(attempt: Attempt, plans: Sequence[Plan]) -> list[Plan]:
     """Return the plans, the surest first, ties in recalled order."""
     asked = [planning.confidence(attempt.problem, text, index) for index, text in plans]
     sureness = attempt.ask_all(asked)
-    in_order = sorted(
+    pairs = sorted(
         zip(plans, sureness, strict=True),
         key=lambda pair: -(pair[1] or 0),  # unparsable: ranked last, not dropped
     )
-    return [plan for plan, _ in in_order]
+    attempt.telling.rank([(*plan, confidence) for plan, confidence in pairs])
+    return [plan for plan, _ in pairs]

@@ -70,7 +70,9 @@ class _Traversal:
             for index, text in plans
         ]
         pairs = zip(plans, self._ask_all(asked), strict=True)
-        return [plan for plan, _ in sorted(pairs, key=lambda pair: -(pair[1] or 0))]
+        ranked = sorted(pairs, key=lambda pair: -(pair[1] or 0))
+        self.attempt.telling.rank([(*plan, confidence) for plan, confidence in ranked])
+        return [plan for plan, _ in ranked]
 
     def _try(self, algorithm: str, index: int, text: str) -> StopReason | None:
         """Code and debug a plan; None: go on with the next."""

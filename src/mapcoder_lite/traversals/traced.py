@@ -34,7 +34,9 @@ def _traced(attempt: Attempt, plans: Sequence[Plan]) -> list[Plan]:
     asked = [planning.trace(attempt.problem, text, index) for index, text in plans]
     pairs = list(zip(plans, attempt.ask_all(asked), strict=True))
     pairs.sort(key=lambda pair: _rank(pair[1]))
-    return [(index, (found and found.plan) or text) for (index, text), found in pairs]
+    traced = [(index, (found and found.plan) or text) for (index, text), found in pairs]
+    attempt.telling.rank([(*plan, None) for plan in traced])
+    return traced
 
 
 def _rank(found: Tracing | None) -> int:

@@ -1,0 +1,276 @@
+"""What the service does: runs that are worked on in turn, judgings and single calls between them.
+
+Knows: one engine, one judge, the archive, who waits, what is called off when.
+Does not know: HTTP, how a problem is solved, how answers are worded.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Lock, Timer
+from typing import TypeVar
+
+from mapcoder_lite import pipeline
+from mapcoder_lite.errors import InputError, MapCoderError
+from mapcoder_lite.events import BudgetWarning, Event, RunFinished, Status, Teller, now, run_id
+from mapcoder_lite.judge.judge import SandboxJudge
+from mapcoder_lite.problem import Language, Problem
+from mapcoder_lite.server.archive import Archive, RunWriter, unworked
+from mapcoder_lite.server.forking import forked_engine
+from mapcoder_lite.server.lane import Job, Lane
+from mapcoder_lite.server.news import News
+from mapcoder_lite.server.records import Asked, Edit
+from mapcoder_lite.settings import ServeConfig, TraversalConfig
+from mapcoder_lite.trajectory import (
+    Call,
+    Cancellation,
+    Completion,
+    Engine,
+    Request,
+    Step,
+    Trajectory,
+    Watch,
+)
+from mapcoder_lite.traversals.attempt import Dials
+from mapcoder_lite.verdict import Judgement
+
+_log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+_WARNED_SHARE = 0.8
+"""Of a run's time, after which it is warned of."""
+_QUICK_WORKERS = 8
+"""Single calls and judgings at a time; engine and judge have bounds of their own."""
+
+
+@dataclass(slots=True, eq=False)
+class LiveRun:
+    """A run that waits or is worked on."""
+
+    asked: Asked
+    problem: Problem
+    writer: RunWriter
+    engine: Engine
+    news: News = field(default_factory=News)
+    cancellation: Cancellation = field(default_factory=Cancellation)
+    is_running: bool = False
+    job: Job[None] = field(init=False)
+
+    @property
+    def id(self) -> str:
+        """The run's id."""
+        return self.asked.id
+
+    def hear(self, event: Event, step: Step | None) -> None:
+        """Write an event and wake who waits for it; after the last one there are none."""
+        if self.writer.last is not None:
+            return
+        self.writer.hear(event, step)
+        self.news.tell(is_over=isinstance(event, RunFinished))
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What somebody wants of the service, before it has a place and an id."""
+
+    problem: Problem
+    traversal: TraversalConfig
+    language: Language
+    task: str = "solve"
+    source: str = "api"
+    program: str | None = None
+    edit: Edit | None = None
+    client: str = ""
+
+
+class Service:
+    """Serves everybody from one engine and one judge; safe to call from many threads."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        judge: SandboxJudge,
+        settings: ServeConfig,
+        traversal: TraversalConfig,
+        language: Language,
+    ) -> None:
+        """Open the archive; engine and judge stay their opener's.
+
+        Raises:
+            StoreError: the folder cannot be written, or another process serves from it.
+        """
+        self.engine = engine
+        self.judge = judge
+        self.settings = settings
+        self.traversal = traversal
+        self.language = language
+        self.identity = engine.identity  # once: it may be the digest of all that an engine knows
+        self.archive = Archive(Path(settings.folder))
+        self.solves = Lane("solve", settings.max_running, settings.max_waiting)
+        self.quick = Lane("quick", _QUICK_WORKERS, settings.max_waiting)
+        self._live: dict[str, LiveRun] = {}
+        self._lock = Lock()  # protects `_live`, and a place in the lane until it is taken
+
+    def start(self, wanted: Wanted) -> LiveRun:
+        """Give a run its place; what was asked is on disk when this returns.
+
+        Raises:
+            InputError: a fork of what cannot be forked.
+            LaneFull: too many wait.
+            StoreError: nothing can be written.
+        """
+        engine = self._engine_for(wanted)
+        problem = wanted.problem
+        asked = Asked.model_validate(
+            {
+                "id": run_id(),
+                "created": now(),
+                "source": wanted.source,
+                "task": wanted.task,
+                "title": problem.title,
+                "problem_id": problem.id,
+                "num_tests": len(problem.public_tests),
+                "traversal": wanted.traversal,
+                "language": wanted.language,
+                "program": wanted.program,
+                "edit": wanted.edit,
+                "client": wanted.client,
+            }
+        )
+        with self._lock:
+            self.solves.refuse_more()
+            run = LiveRun(asked, problem, self.archive.begin(asked, problem), engine)
+            run.job = Job(wanted.client, lambda: self._work(run))
+            self._live[run.id] = run
+            self.solves.submit(run.job)
+        return run
+
+    def live(self, run: str) -> LiveRun | None:
+        """Return a run that waits or is worked on."""
+        return self._live.get(run)
+
+    def cancel(self, run: LiveRun) -> None:
+        """Call a run off: a waiting one ends at once, any other as soon as its work stops."""
+        run.cancellation.cancel()
+        if self.solves.withdraw(run.job):
+            self._end_unworked(run)
+
+    def call(self, request: Request, watch: Watch, client: str = "") -> Future[Completion]:
+        """Ask the engine one question, in turn.
+
+        Raises:
+            LaneFull: too many wait.
+        """
+        return self._quickly(client, lambda: self.engine.complete([request], watch)[0])
+
+    def judgement(
+        self,
+        program: str,
+        language: Language,
+        problem: Problem,
+        cancellation: Cancellation,
+        client: str = "",
+    ) -> Future[Judgement]:
+        """Judge a program on a problem's public tests, in turn.
+
+        Raises:
+            LaneFull: too many wait.
+        """
+        judge = self.judge.until(cancellation)
+        return self._quickly(
+            client,
+            lambda: judge.judge(
+                program,
+                language,
+                problem.public_tests,
+                limits=problem.limits,
+                checker=problem.checker,
+                io=problem.io,
+            ),
+        )
+
+    def close(self) -> None:
+        """Call everything off, wait for it, close the archive."""
+        for run in list(self._live.values()):
+            self.cancel(run)
+        self.solves.close()
+        self.quick.close()
+        self.archive.close()
+
+    def _quickly(self, client: str, do: Callable[[], T]) -> Future[T]:
+        job = Job(client, do)
+        self.quick.submit(job)
+        return job.future
+
+    def _engine_for(self, wanted: Wanted) -> Engine:
+        edit = wanted.edit
+        if edit is None:
+            return self.engine
+        calls: Sequence[Call] = [call for _, call in self.archive.calls(edit.run)]
+        if not calls:
+            raise InputError(f"run {edit.run} asked nothing that could be replayed")
+        dials = Dials.of(wanted.traversal, wanted.language)
+        return forked_engine(calls, edit, wanted.problem, dials, self.engine)
+
+    def _work(self, run: LiveRun) -> None:
+        run.is_running = True
+        teller = Teller(run.hear, run.id)
+        timers = self._timers(run, teller)
+        try:
+            run.writer.keep(self._worked(run, teller))
+        except MapCoderError as error:  # told of as an event already
+            _log.info("run %s: %s", run.id, error)
+        except Exception:  # noqa: BLE001 - a bug in one run must not end the others
+            _log.exception("run %s ended by a bug of ours", run.id)
+        finally:
+            for timer in timers:
+                timer.cancel()
+            with self._lock:
+                del self._live[run.id]
+            run.news.tell(is_over=True)
+
+    def _worked(self, run: LiveRun, teller: Teller) -> Trajectory:
+        asked = run.asked
+        return pipeline.work_on(
+            _task(asked),
+            run.problem,
+            run.engine,
+            self.judge.until(run.cancellation),
+            Dials.of(asked.traversal, asked.language),
+            teller=teller,
+            cancellation=run.cancellation,
+        )
+
+    def _timers(self, run: LiveRun, teller: Teller) -> list[Timer]:
+        """Warn of a run's time and call it off at its end."""
+        limit = self.settings.max_seconds
+
+        def warn() -> None:
+            used = _WARNED_SHARE * limit
+            teller.tell(BudgetWarning(what="seconds", used=used, limit=limit))
+
+        timers = [Timer(_WARNED_SHARE * limit, warn), Timer(limit, run.cancellation.cancel)]
+        for timer in timers:
+            timer.daemon = True
+            timer.start()
+        return timers
+
+    def _end_unworked(self, run: LiveRun) -> None:
+        with self._lock:
+            del self._live[run.id]
+        Teller(run.hear, run.id).tell(unworked(run.asked, Status.CANCELLED))
+
+
+def _task(asked: Asked) -> pipeline.Task:
+    match asked.task:
+        case "hint":
+            return pipeline.HINT
+        case "plan":
+            return pipeline.PLAN
+        case "debug":
+            return pipeline.debug_task(asked.program or "")
+        case "solve":
+            return pipeline.solve_task(asked.traversal.name, asked.edit.run if asked.edit else None)
