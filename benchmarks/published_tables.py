@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from statistics import fmean
 
 from published_agreement import Disagreement, JudgedRow, Pair, kinds_of
-from published_figures import COSTS, NOT_HERE, PRINTED
+from published_figures import COSTS, NOTES, PRINTED
 from published_scores import LEVEL, ROWS, Comparison, Run, Side, num_published, rate_of
 
 from mapcoder_lite.cli.terminal import visible
@@ -33,7 +33,7 @@ def everything(
         *titled("Disagreements", disagreements(judged), DISAGREEMENTS_NOTE),
         *titled("Calls a problem", calls(runs), CALLS_NOTE),
         *titled("Pairs of runs", pairs(compared), PAIRS_NOTE),
-        *titled("Not in the table", [f"* {line}" for line in NOT_HERE], ""),
+        *titled("Notes", [f"* {line}" for line in NOTES], ""),
     ]
 
 
@@ -49,7 +49,7 @@ AGREEMENT_NOTE = (
     "apps:typed is shown and not counted: the published judge could not judge these rows. "
     "mbpp:file and mbpp:published are steps towards the way of the published runs, which "
     "mbpp:shared takes (without the sample, one namespace for all programs of a run); it counts. "
-    "humaneval:et is not here: only its totals are published."
+    "humaneval:et is not here: the folder has only its totals."
 )
 DISAGREEMENTS_NOTE = "All of them, by cell, class and direction."
 CALLS_NOTE = (

@@ -26,7 +26,7 @@ from tables import heading, write
 
 from mapcoder_lite.calls import StoredCall
 from mapcoder_lite.engine.replay import stored_key
-from mapcoder_lite.jsonl import read_lines, read_record, write_lines, write_record
+from mapcoder_lite.jsonl import read_lines, read_record, write_lines
 from mapcoder_lite.run_problem import RunProblem
 from mapcoder_lite.store import RunHeader, Unit
 from mapcoder_lite.trajectory import Call, Grade, Trajectory, program_digest
@@ -113,8 +113,8 @@ def multiply(source: Path, path: Path, num_problems: int, num_calls: int) -> Non
     """Write a run of so many problems with the lines of another under other names."""
     path.mkdir()
     header = read_record(source / "config.json", RunHeader)
-    write_record(path / "config.json", header)
-    (path / "selftest.json").write_bytes((source / "selftest.json").read_bytes())
+    for name in ("config.json", "selftest.json"):
+        (path / name).write_bytes((source / name).read_bytes())
     facts = {p.problem_id: p for p in read_lines(source / "problems.jsonl", RunProblem)}
     units = {t.problem_id: t for t in read_lines(source / "trajectories.jsonl", Trajectory)}
     able = [trajectory for trajectory in units.values() if trajectory.calls]

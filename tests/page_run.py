@@ -8,12 +8,14 @@ from collections.abc import Callable, Sequence
 from itertools import cycle
 from pathlib import Path
 
+from mapcoder_lite.attribution import Lattice, attribute, sets_of
 from mapcoder_lite.config import Config
+from mapcoder_lite.evaluation.attribution import AttributionTable, attribution_table
 from mapcoder_lite.examination import examination_of
-from mapcoder_lite.jsonl import write_lines, write_record
+from mapcoder_lite.jsonl import file_digest, write_lines, write_record
 from mapcoder_lite.problem import Language
 from mapcoder_lite.run_problem import RunProblem
-from mapcoder_lite.store import RunHeader
+from mapcoder_lite.store import RunHeader, Unit
 from mapcoder_lite.trajectory import (
     Call,
     CallKind,
@@ -22,6 +24,7 @@ from mapcoder_lite.trajectory import (
     Grade,
     Message,
     Request,
+    Role,
     StopReason,
     Trajectory,
     Trial,
@@ -193,3 +196,19 @@ def written_run(
         ),
     )
     return path
+
+
+def attributed(run: Path) -> AttributionTable:
+    """Write, and return, what replays of its first failure say: coding alone mends it."""
+    replays = {roles: (5 * (Role.CODING in roles), 6) for roles in sets_of(Lattice.CHEAP)}
+    table = attribution_table(
+        [attribute(Unit("p1", 0), replays)],
+        {"p1": ["graphs"]},
+        run="r",
+        trajectories=file_digest(run / "trajectories.jsonl"),
+        student="double",
+        teacher="key sk-abcdefghijklmnopqrst",
+        num_failed=1,
+    )
+    write_record(run / "attribution.json", table)
+    return table

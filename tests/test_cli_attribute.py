@@ -76,7 +76,7 @@ def test_one_command_says_which_role_mends_what(world: Path, done: Done):
         read_lines(world / "runs" / "student" / "attribution" / "attributions.jsonl", Attribution)
     )
     assert len(found) == table.num_failures
-    assert "# Which role mends the failures of student?" in done.stdout
+    assert "failures of student, of " in done.stdout
     assert "one of 24 orders" in done.stdout
 
 

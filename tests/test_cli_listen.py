@@ -89,7 +89,7 @@ def test_a_problem_becomes_files_and_no_model_is_asked(tmp_path: Path):
 
 def test_without_a_statement_it_is_said_where_to_put_it(tmp_path: Path):
     done = listen(tmp_path, COMPANION, "--solve", *SCRIPT)
-    assert done.code == 0, done.stderr
+    assert done.code == 1, done.stderr
     assert "put the problem's text into G.-Castle-Defence.md" in done.stderr
     assert not (tmp_path / "G.-Castle-Defence.py").exists()
     (tmp_path / "G.-Castle-Defence.md").write_text(STATEMENT)
@@ -114,6 +114,24 @@ def test_a_contests_problem_comes_with_its_rule(tmp_path: Path, guard: str, is_w
     assert done.code == 0, done.stderr
     assert ("generative AI is banned" in done.stderr) is is_warned
     assert (tmp_path / "abc380_a.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("guard", "code", "said"),
+    [
+        ("block", 8, "no model was asked"),
+        ("warn", 3, "knows only the problems of `mapcoder pocket"),
+    ],
+)
+def test_what_is_not_solved_is_said_and_the_problem_kept(
+    tmp_path: Path, guard: str, code: int, said: str
+):
+    (tmp_path / "castle.txt").write_text(STATEMENT)
+    words = ("--solve", "--statement", "castle.txt", "--guard", guard)
+    done = listen(tmp_path, CONTEST, *words, *SCRIPT)
+    assert (done.code, said in done.stderr) == (code, True), done.stderr
+    assert load_problem(tmp_path / "abc380_a.json").statement == "Guard it."
+    assert not (tmp_path / "abc380_a.py").exists()
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,7 @@ def test_a_dry_run_says_what_it_would_take_and_writes_nothing(world):
     assert plan.way == "joint"
     assert plan.share_of_all == pytest.approx(4 * plan.share)
     assert plan.roles[0].memory_bytes["weights"] == 4 * plan.num_parameters
+    assert plan.roles[0].memory_bytes["trained"] == 4 * 16 * plan.num_trainable  # four together
     shown = CliRunner().invoke(
         build(), given(world, "--name", "plan", "--dry-run", "--role", "coding")
     )

@@ -11,6 +11,7 @@ from mapcoder_lite.calls import StoredCall
 from mapcoder_lite.config import Config
 from mapcoder_lite.curation.accuracy import SupervisorTable
 from mapcoder_lite.curation.audit import Audit
+from mapcoder_lite.curation.discarded import PlansTable
 from mapcoder_lite.curation.examples import DatasetManifest
 from mapcoder_lite.curation.flagged import Flagged
 from mapcoder_lite.curation.label import Label
@@ -63,6 +64,7 @@ KINDS: tuple[type[Record], ...] = (
     Label,
     Attribution,
     AttributionTable,
+    PlansTable,
     SupervisorTable,
     Audit,
     Ladder,

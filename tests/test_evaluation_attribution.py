@@ -5,8 +5,9 @@ import pytest
 from mapcoder_lite.attribution import NOBODY, Lattice, attribute, mender, sets_of, top_role
 from mapcoder_lite.errors import InputError
 from mapcoder_lite.evaluation.attribution import attribution_table
-from mapcoder_lite.evaluation.attribution_page import attribution_page
+from mapcoder_lite.evaluation.attribution_tables import attribution_blocks
 from mapcoder_lite.store import Unit
+from mapcoder_lite.tables import markdown, text
 from mapcoder_lite.trajectory import Role
 
 R, P, C, D = Role
@@ -81,16 +82,16 @@ def test_the_cheap_sets_say_that_their_shares_are_partial():
     found = [failure("a", lambda roles: C in roles, Lattice.CHEAP)]
     table = table_of(found, num_failed=3)
     assert table.is_partial
-    text = attribution_page(table)
-    assert "one of 24 orders" in text
-    assert "2 failures are left out" in text
-    assert "Shapley share" not in text
-    assert "Shapley share" in attribution_page(table_of(GAMES))
+    said = text(attribution_blocks(table))
+    assert "one of 24 orders" in said
+    assert "2 failures are left out" in said
+    assert "Shapley share" not in said
+    assert "Shapley share" in text(attribution_blocks(table_of(GAMES)))
 
 
 def test_a_tag_is_no_markup_on_the_page():
     hostile = attribution_table([BY_CODING], {"a": ["<b>|x"]}, num_failed=1, **WHO)
-    assert "\\<b\\>\\|x" in attribution_page(hostile)
+    assert "&lt;b\\>\\|x" in markdown("r", attribution_blocks(hostile))
 
 
 def test_without_failures_nothing_is_told():

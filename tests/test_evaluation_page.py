@@ -15,19 +15,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mapcoder_lite.agents import parse
-from mapcoder_lite.attribution import Lattice, attribute, sets_of
 from mapcoder_lite.errors import StoreError
-from mapcoder_lite.evaluation.attribution import attribution_table
 from mapcoder_lite.evaluation.diagnosis import FailureClass
 from mapcoder_lite.evaluation.page.packing import BREAK, SharedTexts, Texts
 from mapcoder_lite.evaluation.page.redaction import HIDDEN, redacted
 from mapcoder_lite.evaluation.page.writing import SCRIPTS, STYLES, write_page
 from mapcoder_lite.evaluation.run_files import Window, open_run
-from mapcoder_lite.jsonl import file_digest, read_lines, write_record
-from mapcoder_lite.store import Unit
-from mapcoder_lite.trajectory import Call, CallKind, Role, StopReason, Trajectory
+from mapcoder_lite.jsonl import read_lines, write_record
+from mapcoder_lite.trajectory import Call, CallKind, StopReason, Trajectory
 from mapcoder_lite.verdict import Verdict
-from page_run import INSTRUCTION, say, written_run
+from page_run import INSTRUCTION, attributed, say, written_run
 from test_cli_main import mapcoder
 
 AC, WA, TLE, IE = Verdict.AC, Verdict.WA, Verdict.TLE, Verdict.IE
@@ -265,17 +262,7 @@ def test_a_funnel_is_drawn_where_an_audit_lies(tmp_path: Path):
 
 def test_an_attribution_is_drawn_where_it_lies_and_told_from_an_older_one(tmp_path: Path):
     run = written_run(tmp_path / "r", [AC, WA])
-    replays = {roles: (5 * (Role.CODING in roles), 6) for roles in sets_of(Lattice.CHEAP)}
-    table = attribution_table(
-        [attribute(Unit("p1", 0), replays)],
-        {"p1": ["graphs"]},
-        run="r",
-        trajectories=file_digest(run / "trajectories.jsonl"),
-        student="double",
-        teacher="key sk-abcdefghijklmnopqrst",
-        num_failed=1,
-    )
-    write_record(run / "attribution.json", table)
+    table = attributed(run)
     found = page_of(tmp_path / "page.html", run).overview["runs"][0]["attribution"]
     shares = {role["role"]: role["share"]["mean"] for role in found["roles"]}
     assert shares == {"retrieval": 0, "planning": 0, "coding": 5 / 6, "debugging": 0}

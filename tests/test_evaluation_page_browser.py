@@ -13,7 +13,7 @@ from mapcoder_lite.evaluation.run_files import open_run
 from mapcoder_lite.trajectory import CallKind
 from mapcoder_lite.verdict import Verdict
 from page_browser import TabClock, chromium, missing_browser, opened_page, page_address
-from page_run import say, written_run
+from page_run import attributed, say, written_run
 
 pytestmark = [
     pytest.mark.browser,
@@ -73,6 +73,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
         written_run(folder / "first", FIRST, speak=hostile, titles=TITLES),
         written_run(folder / "second", SECOND, titles=TITLES),
     ]
+    attributed(runs[0])
     write_page([open_run(run) for run in runs], folder / "page.html", parse.confidence)
     return folder / "page.html"
 
@@ -101,6 +102,22 @@ def test_the_page_opens_from_the_disk_without_a_network(tab: Any, page: Path):
     assert tab.locator(".tile .big").all_text_contents() == ["40.0 %", "60.0 %"]
     assert tab.locator(".plot svg.drawing").count() >= 6
     assert tab.title() == "first · second – MapCoder-Lite report"
+
+
+def test_what_was_found_is_drawn_and_only_that(tab: Any, page: Path):
+    tab.goto(page_address(page))
+    tab.wait_for_selector(".heat")
+    titles = tab.locator(".plot h3").all_text_contents()
+    assert {"Passed by tag", "Passed by rating", "Failed attempts by class"} <= set(titles)
+    assert {"Confidence of submitted plans", "Which role mends the failures"} <= set(titles)
+    assert "From problems to training rows" not in titles, "no audit lies in the folders"
+    assert tab.locator(".heat").all_text_contents()[:4] == ["0.00", "0.00", "0.83", "0.00"]
+    tab.locator(".plot", has_text="Passed by rating").locator("summary").click()
+    cells = tab.locator(".plot", has_text="Passed by rating").locator("tbody tr").first
+    assert cells.text_content().startswith("800-999 · A first1250.0 %")
+    tab.goto(page_address(page, "#problems"))
+    tab.select_option("#verdict", "0:class:overfitted")
+    assert rows(tab) == ["Two 1"]
 
 
 def test_what_a_model_wrote_stays_text(tab: Any, page: Path):

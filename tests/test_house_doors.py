@@ -72,7 +72,7 @@ DOORS = {
         open_to=("engine/connection.py", "engine/openai.py", "engine/probe.py"),
         exceptions={
             "practice/receiver.py": "listens on the loopback for the browser's extension; asks "
-            "only this machine's own port, whether another listener has it",
+            "only its own port, whether another listener has it",
             "publication/hub.py": "uploads what the user publishes, when told to",
             "server/listening.py": "binds the address of `mapcoder serve`",
             "server/faults.py": "the names of HTTP's statuses; no socket",

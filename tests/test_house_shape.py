@@ -24,6 +24,7 @@ CATCHES_ALL = {
     "server/service.py": "a bug in one run must not end the others; it is logged whole",
     "server/lane.py": "goes to whoever waits for the job",
     "runner.py": "a unit that fails through the house's fault is counted, not the end of the run",
+    "training/backbone.py": "libraries raise Exception itself over a broken file; it is refused",
     "judge/inside/template.py": "a judged program may raise anything",
     "judge/inside/program.py": "a judged program may raise anything",
     "judge/inside/calls.py": "a judged program's function may raise anything",

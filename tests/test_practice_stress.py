@@ -74,6 +74,14 @@ def test_a_right_program_is_not_blamed(judge: SandboxJudge):
     assert 30 < found.num_tried <= 42
 
 
+def test_another_answer_that_a_sample_accepts_is_no_difference(judge: SandboxJudge):
+    both = Test(input="3\n5 -2 7\n", outputs=("10", "11"))
+    problem = PROBLEM.model_copy(update={"public_tests": (both,)})
+    mine = program(RIGHT.replace("print(b)", "print(b + (a == [5, -2, 7]))"))
+    found = search(judge, problem, mine, program(BRUTE), None, Effort(10))
+    assert found.counterexample is None
+
+
 def test_a_generator_gives_inputs_that_the_samples_do_not_show(judge: SandboxJudge):
     problem = PROBLEM.model_copy(update={"public_tests": ()})
     generator = program(

@@ -152,6 +152,60 @@ def test_without_runs_nothing_is_claimed(tmp_path):
     assert "No run of the untuned" in card(folder, WORDS, [run("tuned", "4 LoRA", 129)])
 
 
+def local(backbone: str, **digests: str) -> str:
+    """An engine's identity as the one in process tells it."""
+    parts = [f"{role}@{digest * 8}" for role, digest in digests.items()]
+    return " ".join(["local", f"Qwen2.5@{backbone * 8}", "float32", *parts])
+
+
+def test_a_run_of_other_adapters_or_of_another_backbone_is_refused(tmp_path):
+    folder = adapters(tmp_path / "a", trainings={role: training(role) for role in ROLES})
+    tuned, untuned = run("tuned", "2 LoRA", 129), run("untuned", "prompts only", 8)
+
+    def told(engine: str, of: Metrics = tuned) -> str:
+        return card(folder, WORDS, [of.model_copy(update={"engine": engine})])
+
+    assert "not recorded" not in told(local("cd", coding="ab", planning="ab"))
+    with pytest.raises(InputError, match=r"tuned was made with another adapter for coding"):
+        told(local("cd", coding="aa", planning="ab"))
+    with pytest.raises(InputError, match=r"tuned was made with another adapter for planning"):
+        told(f"routed coding=[{local('cd', coding='ab')}] rest=[{local('cd', planning='aa')}]")
+    with pytest.raises(InputError, match=r"another adapter for debugging \(digest abababab"):
+        told(local("cd", coding="ab", debugging="ab"))
+    for one in (tuned, untuned):
+        with pytest.raises(InputError, match=r"of the backbone with digest cccccccc"):
+            told(local("cc"), one)
+    assert "not recorded" not in told(local("cd"), untuned)
+    served = told("openai http://localhost:8000/v1 base coding=coding")
+    assert "Which weights answered is not recorded of tuned" in served
+
+
+def test_the_card_says_which_stage_rows_and_kind_of_model_it_is_of(tmp_path):
+    made = DatasetManifest.model_validate_json(BLOCKS["DatasetManifest"]).model_dump(mode="json")
+
+    def told(name: str, keep: str = "passing", **changes: object) -> str:
+        chosen = TrainConfig(backbone="models/Qwen2.5-7B-Instruct", **changes)
+        rows = made | {"settings": made["settings"] | {"keep": keep}}
+        return card(adapters(tmp_path / name, settings=chosen, dataset=rows), WORDS)
+
+    plain = told("plain")
+    assert "Losses are nats a token of the reply. All adapters together" in plain
+    assert "attempts that passed tests" in plain
+    every = told("every", keep="all")
+    assert "attempts that passed tests" not in every
+    assert "also those whose program failed" in every
+    full = told("full", method="full")
+    assert "2 whole models" in full
+    assert metadata(full)["library_name"] == "transformers"
+    assert "lora" not in full.lower().split("## training")[0]
+    assert "adapters together" not in full
+    for stage, rows in (("dpo", "pairs of a good"), ("kto", "each good or bad")):
+        preferred = told(stage, stage=stage, start="adapters/first")
+        assert f"Losses are those of {stage.upper()}, not nats a token; rows are" in preferred
+        assert rows in preferred
+        assert "attempts that passed tests" not in preferred
+
+
 def test_the_dataset_card_has_funnel_sources_overlap_and_columns(tmp_path):
     folder = dataset(tmp_path / "d")
     text = (folder / "README.md").read_text()

@@ -57,6 +57,37 @@ def test_a_row_that_would_be_cut_is_refused_by_name_with_its_length(backbone, tm
     assert [row.example for row in kept.splits[Role.CODING].train] == [example(2)]
 
 
+def test_a_row_beyond_the_backbones_context_is_refused(backbone, tmp_path):
+    folder = write_dataset(tmp_path / "d", [example(2), example(1, answer="word " * 100)], [])
+    said = refused(backbone, folder)
+    assert "1 rows exceed the backbone's context of 384 tokens" in said
+    assert "r, p1, sample 0, call 0: 5" in said
+    assert "train another backbone, or allow" in said
+
+
+def test_rows_of_another_role_and_blank_replies_are_refused_by_name(backbone, tmp_path):
+    stranger = example(3, role=Role.PLANNING)
+    folder = write_dataset(tmp_path / "d", [example(1), stranger], [])
+    said = refused(backbone, folder)
+    assert "p3, sample 0, call 0 is a row of planning among those of coding" in said
+    folder = write_dataset(tmp_path / "d", [example(1)], [example(4, answer=" \n")])
+    assert "the reply of r, p4, sample 0, call 0 is blank" in refused(backbone, folder)
+
+
+def test_a_full_disk_leaves_the_folder_to_whoever_comes_with_less(backbone, tmp_path):
+    roles = (Role.CODING, Role.PLANNING)
+    for role in roles:
+        write_dataset(tmp_path / "d", [example(1, role=role)], [], role=role)
+    vast, out = settings(backbone, rank=10**9), tmp_path / "out"
+    said = []
+    for give in (train.plan, train.train):
+        with pytest.raises(StoreError, match="GB free") as caught:
+            give(vast, tmp_path / "d", out, roles)
+        said.append(str(caught.value).split(" free, ")[1])
+    assert said[0] == said[1]  # of both roles, which are trained together
+    assert not list(out.glob("*/settings.json"))
+
+
 def test_a_folder_that_is_no_data_set_is_refused(backbone, tmp_path):
     (tmp_path / "d").mkdir()
     assert "is no data set" in refused(backbone, tmp_path / "d")
@@ -110,6 +141,7 @@ def test_early_stop_without_validation_rows_is_refused(backbone, tmp_path):
         ({"initialisation": "olora", "rank": 65}, "lower train.rank"),
         ({"target_modules": ["q_proj", "w_proj"]}, "w_proj is no linear layer"),
         ({"target_modules": "linear"}, "there are down_proj, gate_proj"),
+        ({"target_modules": ["99.q_proj"]}, "99.q_proj is no linear layer"),
         ({"report_to": "wandb"}, "pip install wandb"),
     ],
 )

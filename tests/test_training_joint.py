@@ -233,16 +233,27 @@ def test_a_role_whose_loss_is_no_number_ends_alone(backbone, joint, tmp_path):
     letter = AutoTokenizer.from_pretrained(broken).convert_tokens_to_ids("Z")
     tensors["model.embed_tokens.weight"][letter] = torch.nan
     save_file(tensors, broken / "model.safetensors", metadata={"format": "pt"})
-    with pytest.raises(TrainingError, match=r"coding after step 0 .*joint\.safetensors") as caught:
+    with pytest.raises(TrainingError, match=r"coding after step 0 \(no checkpoint") as caught:
         train.train(chosen(broken), folder, tmp_path / "out", tuple(Role))
     assert caught.value.exit_code == 8
     assert "planning" not in str(caught.value)
     assert not is_finished(tmp_path / "out" / "coding")
-    kept = tmp_path / "out" / "coding" / "checkpoints" / "joint.safetensors"
-    with safe_open(kept, framework="pt") as file:
-        assert file.get_tensor("weights").isfinite().all()
     for role in set(Role) - {Role.CODING}:
         assert_alike(tmp_path / "out", joint, role)
+
+
+def test_weights_that_look_like_no_number_replace_no_checkpoint(backbone, dataset, tmp_path):
+    """The rate rises to what overflows: the first step is the last good one."""
+    wild = chosen(backbone, learning_rate=1e30, validation_steps=1, checkpoint_steps=1)
+    roles = (Role.PLANNING, Role.CODING)
+    for _ in range(2):  # who goes on meets the same end
+        with pytest.raises(TrainingError, match=r"coding after step 2 .*joint\.safetensors"):
+            train.train(wild, dataset, tmp_path, roles)
+        for role in roles:
+            kept = tmp_path / role / "checkpoints" / "joint.safetensors"
+            with safe_open(kept, framework="pt") as file:
+                assert file.get_tensor("weights").abs().max() < 1
+                assert json.loads(file.metadata()["progress"])["step"] == 1
 
 
 def test_a_disk_that_is_full_later_leaves_the_checkpoints_whole(backbone, dataset, joint, tmp_path):

@@ -1,6 +1,7 @@
 """Merging: the whole model says what backbone and adapter say together, or nothing is kept."""
 
 import json
+import resource
 from pathlib import Path
 
 import peft
@@ -74,6 +75,17 @@ def test_rounding_is_told_apart_from_merging(pair, tmp_path):
     assert record.difference <= TOLERANCE < record.rounded_difference < 0.5
     weights = load_file(tmp_path / "half" / "model.safetensors")
     assert {tensor.dtype for tensor in weights.values()} == {torch.bfloat16}
+
+
+def test_a_full_disk_is_said_and_nothing_stays(pair, tmp_path):
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, hard))
+    try:
+        with pytest.raises(StoreError, match=r"cannot write .*out: .*free the disk"):
+            merge(*pair, tmp_path / "out", "float32")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_is_there_is_not_replaced(pair, tmp_path):

@@ -188,6 +188,12 @@ def test_what_attends_otherwise_is_not_trained_jointly():
     assert obstacle_of(window, max_tokens=4096) is None
     assert obstacle_of(window, max_tokens=8192) == "the backbone attends to 4096 tokens only"
     assert obstacle_of(transformers.GPT2Config(), 100) == "the backbone is a gpt2"
+    dropping = transformers.Qwen2Config(attention_dropout=0.1)
+    assert obstacle_of(dropping, 100) == "the backbone drops 0.1 of its attention"
+    for rope in ({"rope_type": "dynamic", "factor": 2.0}, {"rope_type": "default"}):
+        config = transformers.LlamaConfig(rope_parameters={"rope_theta": 10_000.0, **rope})
+        found = obstacle_of(config, 100)
+        assert (found is not None) == (rope["rope_type"] == "dynamic"), found
 
 
 def test_a_forward_holds_as_much_as_one_of_a_training_alone():

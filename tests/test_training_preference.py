@@ -335,7 +335,25 @@ def test_what_does_not_fit_is_refused_before_anything_is_written(
     write_text(other / "mapcoder.json", json.dumps(manifest | {"backbone_digest": "0" * 64}))
     with pytest.raises(EngineError, match="was trained on the backbone with digest 0000"):
         train.train(stage(backbone, other, "dpo"), dataset, out, CODING)
+    (other / "mapcoder.json").unlink()  # of what backbone nobody knows
+    with pytest.raises(InputError, match=r"mapcoder.json is missing, which says what backbone"):
+        train.train(stage(backbone, other, "dpo"), dataset, out, CODING)
+    record = json.loads((start / "mapcoder.json").read_text())
+    record["trainings"]["coding"]["weights_digest"] = "0" * 64
+    write_text(other / "mapcoder.json", json.dumps(record))
+    with pytest.raises(InputError, match=r"coding .* is not the one that its mapcoder.json"):
+        train.train(stage(backbone, other, "dpo"), dataset, out, CODING)
     assert not out.exists()
+
+
+def test_a_blank_reply_may_be_bad_and_never_good(backbone, start, tmp_path):
+    folder = write_preferences(tmp_path)
+    pairs = folder / "preferences" / "pairs" / "coding.jsonl"
+    write_lines(pairs, [pair(n, bad=" ") for n in range(12)])
+    prepare_stage(stage(backbone, start, "dpo"), folder, CODING)
+    write_lines(pairs, [*(pair(n) for n in range(12)), pair(12, good=" ")])
+    with pytest.raises(InputError, match="the reply of r, p12, sample 0, call 0 is blank"):
+        prepare_stage(stage(backbone, start, "dpo"), folder, CODING)
 
 
 COMMAND = """

@@ -1,18 +1,21 @@
 """Rows as tokens: what is taught is the prompt that serving sends and the reply it would write."""
 
+import json
 from functools import cache
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from transformers import PreTrainedTokenizerFast
+from transformers import LlamaConfig, PreTrainedTokenizerFast
 
 from mapcoder_lite.engine.local import LocalEngine
 from mapcoder_lite.errors import InputError
 from mapcoder_lite.training.rows import IGNORED, encoded, end_tokens, read_split
 from mapcoder_lite.training.separate import build_trainer
 from mapcoder_lite.trajectory import Message, Role
+from tiny_architectures import ARCHITECTURES
+from tiny_architectures import make_backbone as llama_backbone
 from tiny_qwen import TEMPLATE, make_backbone, make_tokenizer
 from training_world import ANSWER, example, settings, write_dataset
 
@@ -68,6 +71,21 @@ def test_the_trainer_is_fed_what_the_engine_sends_and_stops_at(backbone, tmp_pat
             assert engine._detokenize(taught).strip() == ANSWER
     finally:
         engine.close()
+
+
+def test_replies_end_where_the_engine_ends_them_also_by_what_an_architecture_takes_for_granted(
+    tmp_path,
+):
+    backbone = llama_backbone(ARCHITECTURES["llama"], tmp_path)
+    for name in ("config.json", "generation_config.json"):
+        fields = json.loads((backbone / name).read_text())
+        fields.pop("eos_token_id")
+        (backbone / name).write_text(json.dumps(fields))
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(backbone)
+    engine = LocalEngine(backbone, {})
+    engine.close()
+    assert end_tokens(tokenizer, backbone) == engine._end_tokens
+    assert LlamaConfig().eos_token_id in engine._end_tokens
 
 
 @given(st.text(max_size=20), st.sampled_from(sorted(TEMPLATES)))

@@ -94,6 +94,15 @@ def test_the_record_counts_what_was_done(backbone, adapters):
     assert not (adapters / "coding" / "checkpoints").exists()
 
 
+@pytest.mark.parametrize(
+    ("joint", "on_cuda", "is_joint"),
+    [(None, False, True), (None, True, False), (True, True, True), (False, False, False)],
+)
+def test_one_pass_is_taken_on_cuda_only_where_it_is_asked_for(backbone, joint, on_cuda, is_joint):
+    obstacle = train.obstacle_to_joint(settings(backbone, joint=joint), 4, 1, on_cuda=on_cuda)
+    assert (obstacle is None) == is_joint
+
+
 def test_the_losses_are_drawn(adapters):
     assert (adapters / "coding" / "loss.png").read_bytes().startswith(b"\x89PNG")
     assert "<svg" in (adapters / "coding" / "loss.svg").read_text()
@@ -118,6 +127,8 @@ def test_a_finished_role_is_left_and_other_settings_are_refused(backbone, datase
     other = settings(backbone, learning_rate=1e-3)
     with pytest.raises(StoreError, match=r"learning_rate: 0\.01 -> 0\.001"):
         train.train(other, dataset, adapters, (Role.CODING,))
+    with pytest.raises(StoreError, match=r"learning_rate: 0\.01 -> 0\.001"):
+        train.plan(other, dataset, adapters, (Role.CODING,))
 
 
 COMMAND = """

@@ -17,7 +17,7 @@ from mapcoder_lite.engine.local import LocalEngine
 from mapcoder_lite.jsonl import read_record
 from mapcoder_lite.training import train, variants
 from mapcoder_lite.training.artefacts import save_adapter, weights_digest
-from mapcoder_lite.training.records import Training
+from mapcoder_lite.training.records import AdapterManifest, Training, TrainingClaim
 from mapcoder_lite.trajectory import Request, Role, Sampling
 from tiny_qwen import load_backbone, make_backbone, peft_warnings_ignored
 from training_world import example, settings, write_dataset
@@ -195,6 +195,17 @@ def test_full_fine_tuning_saves_a_model_that_the_engine_serves(backbone, dataset
     assert reply.usage.completion_tokens > 0
     tuned, plain = (load_file(f / "model.safetensors") for f in (tmp_path / "coding", backbone))
     assert any(not torch.equal(tuned[name], plain[name]) for name in plain)
+
+
+def test_a_model_that_was_trained_here_is_trained_on_and_each_keeps_its_own_records(
+    backbone, dataset, tmp_path
+):
+    for name, start in (("first", backbone), ("second", tmp_path / "first" / "coding")):
+        chosen = settings(start, method="full", learning_rate=1e-3, epochs=1)
+        train.train(chosen, dataset, tmp_path / name, (Role.CODING,))
+        begun = read_record(tmp_path / name / "coding" / "settings.json", TrainingClaim)
+        whole = read_record(tmp_path / name / "mapcoder.json", AdapterManifest)
+        assert begun.backbone_digest == whole.backbone_digest == backbone_digest(start)
 
 
 @pytest.mark.skipif(find_spec("bitsandbytes") is None, reason="bitsandbytes is not installed")

@@ -1,5 +1,7 @@
 """A row under a model's chat template: the prompt as it is served, then reply and end of turn.
 
+What is trained and what is served meet here: both read prompts and ends of replies alike.
+
 Knows: messages, what templates do to them.
 Does not know: which tokenizer, training, engines.
 """
@@ -9,6 +11,23 @@ from typing import Any
 
 from mapcoder_lite.example import Example
 from mapcoder_lite.trajectory import Message
+
+_CHAT_ENDS = ("<|im_end|>", "<|endoftext|>")  # end a reply under any configuration
+
+
+def ends_of_reply(tokenizer: Any, *configurations: Any) -> frozenset[int]:
+    """Tokens at which a reply ends: those that tokenizer and configurations name, and chat's own.
+
+    `tokenizer` is one of transformers'; `configurations` are a model's, of itself and of its
+    generation, or None where there is none.
+    """
+    ends: set[int] = set()
+    for owner in (tokenizer, *configurations):
+        setting: Any = getattr(owner, "eos_token_id", None)  # one token, several, or None
+        ends.update([setting] if isinstance(setting, int) else setting or [])
+    vocabulary = tokenizer.get_vocab()
+    ends.update(vocabulary[token] for token in _CHAT_ENDS if token in vocabulary)
+    return frozenset(ends)
 
 
 def rendered(example: Example, tokenizer: Any) -> tuple[list[int], list[int]]:

@@ -135,7 +135,9 @@ def _attributed(wish: Wish) -> "AttributionTable":
 
 
 def _report(table: "AttributionTable", folder: Path, json: bool) -> None:
-    from mapcoder_lite.evaluation.attribution_page import attribution_page
+    from mapcoder_lite.evaluation.attribution_tables import attribution_blocks
+    from mapcoder_lite.tables import text
 
-    terminal.result(table.model_dump_json(indent=2) if json else attribution_page(table))
+    shown = table.model_dump_json(indent=2) if json else text(attribution_blocks(table))
+    terminal.result(shown)
     terminal.say(f"written to {folder.with_suffix('.json')}")

@@ -14,7 +14,7 @@ from mapcoder_lite.cli import options, sitting, terminal
 
 if TYPE_CHECKING:
     from mapcoder_lite.config import Config
-    from mapcoder_lite.evaluation.forgetting import ForgottenRow
+    from mapcoder_lite.evaluation.forgetting import ChatLosses, ForgottenRow
     from mapcoder_lite.evaluation.ladder import Ladder
     from mapcoder_lite.evaluation.readability import Readability
     from mapcoder_lite.pocket.noise import Reading
@@ -51,8 +51,28 @@ def ladder(
     if commands:
         terminal.result("\n".join(rungs.commands(folder, limit, ends, epochs)))
         return
-    from mapcoder_lite.evaluation.ladder import Rung, read_ladder
     from mapcoder_lite.evaluation.ladder_page import rate_cells
+
+    readabilities = _readabilities(folder, list(rungs.NOISY))
+    forgotten = _forgotten(folder)
+    beside = {name: "not finished" for name in rungs.NOISY if name not in readabilities}
+    beside |= {} if forgotten else {"forgetting": "not begun"}
+    found = _read(folder)
+    found = found.model_copy(update={"missing": found.missing | beside})
+    _write(found, readabilities, forgotten, folder)
+    if json:
+        terminal.result(found.model_dump_json(indent=2))
+    else:
+        head, *rows = rate_cells(found)
+        terminal.table(head, rows)
+        terminal.result(str(folder / "ladder.md"))
+    for name, why in found.missing.items():
+        terminal.say(f"missing: {name}, {why}", "yellow")
+
+
+def _read(folder: Path) -> "Ladder":
+    from mapcoder_lite.evaluation.ladder import Rung, read_ladder
+    from mapcoder_lite.pocket import ladder as rungs
 
     wanted = [
         Rung(
@@ -65,21 +85,7 @@ def ladder(
         )
         for rung in rungs.RUNGS
     ]
-    readabilities = _readabilities(folder, list(rungs.NOISY))
-    forgotten = _forgotten(folder)
-    beside = {name: "not finished" for name in rungs.NOISY if name not in readabilities}
-    beside |= {} if forgotten else {"forgetting": "not begun"}
-    found = read_ladder(wanted, folder)
-    found = found.model_copy(update={"missing": found.missing | beside})
-    _write(found, readabilities, forgotten, folder)
-    if json:
-        terminal.result(found.model_dump_json(indent=2))
-    else:
-        head, *rows = rate_cells(found)
-        terminal.table(head, rows)
-        terminal.result(str(folder / "ladder.md"))
-    for name, why in found.missing.items():
-        terminal.say(f"missing: {name}, {why}", "yellow")
+    return read_ladder(wanted, folder)
 
 
 def noise(
@@ -142,10 +148,9 @@ def forgetting(
 
     Example: mapcoder pocket forgetting runs/pocket-backbone adapters/pocket
     """
-    from mapcoder_lite.engine.folders import backbone_digest
     from mapcoder_lite.evaluation.forgetting import ChatLosses
     from mapcoder_lite.jsonl import JsonLines
-    from mapcoder_lite.pocket.forgetting import SEED, chat_losses, model_digest
+    from mapcoder_lite.pocket.forgetting import model_digest
 
     models = {"": backbone, **_models(trained)}
     digests = {name: model_digest(backbone, folder) for name, folder in models.items()}
@@ -153,24 +158,29 @@ def forgetting(
     lines = JsonLines(out / "forgetting.jsonl", ChatLosses)
     known = {(line.name, line.model_digest, len(line.tokens)) for line in lines.read()}
     for name, folder in models.items():
-        if (name, digests[name], num_chats) in known:
-            continue
-        terminal.say(f"{name or 'the bare backbone'}: {num_chats} chats")
-        losses, tokens = zip(*chat_losses(backbone, folder, num_chats), strict=True)
-        lines.append(
-            ChatLosses(
-                name=name,
-                model_digest=digests[name],
-                backbone_digest=backbone_digest(backbone),
-                seed=SEED,
-                losses=losses,
-                tokens=tokens,
-            )
-        )
+        if (name, digests[name], num_chats) not in known:
+            terminal.say(f"{name or 'the bare backbone'}: {num_chats} chats")
+            lines.append(_measured(name, digests[name], backbone, folder, num_chats))
     lines.close()
     for row in _forgotten(out):
         terminal.result(f"{row.name:32}{row.loss:9.4f}{row.change.mean:+9.4f}")
     terminal.result(str(lines.path))
+
+
+def _measured(name: str, digest: str, backbone: Path, folder: Path, num_chats: int) -> "ChatLosses":
+    from mapcoder_lite.engine.folders import backbone_digest
+    from mapcoder_lite.evaluation.forgetting import ChatLosses
+    from mapcoder_lite.pocket.forgetting import SEED, chat_losses
+
+    losses, tokens = zip(*chat_losses(backbone, folder, num_chats), strict=True)
+    return ChatLosses(
+        name=name,
+        model_digest=digest,
+        backbone_digest=backbone_digest(backbone),
+        seed=SEED,
+        losses=losses,
+        tokens=tokens,
+    )
 
 
 def _readings(settings: "Config", work: "Work", engine: "Engine") -> "Iterator[Reading]":

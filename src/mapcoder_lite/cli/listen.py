@@ -54,7 +54,8 @@ def listen(
     you are asked for it. .cph/ has the file by which CPH shows the samples in VS Code. With --solve
     the agents write the program; without it no model is asked anything. It ends with Ctrl-C.
 
-    Exit code 2 = the port is taken, 6 = a file is not understood, 130 = ended by Ctrl-C.
+    Exit code 2 = the port is taken, 6 = a file is not understood, 130 = ended by Ctrl-C; with
+    --once and --solve as of `solve`: 0 = solved on samples, 1 = not, 8 = --guard block.
 
     Example: mapcoder listen --out contest
     """
@@ -78,16 +79,15 @@ def listen(
             while True:
                 received = inbox.take()
                 try:
-                    desk.handle(received, text)
+                    code = desk.handle(received, text)
                 except Stopped:
                     terminal.say(f"{received.path.name}: stopped in the middle; it is written")
                     raise
                 if once or text is not None:
-                    break
+                    sys.exit(code)
     except Stopped as stop:
         terminal.say(f"stopped by {stop.name}: {_left(inbox)}")
         sys.exit(stop.exit_code)
-    sys.exit(0)
 
 
 def _statement(path: Path) -> str:
@@ -181,26 +181,31 @@ class Desk:
     solver: Solver | None
     json: bool
 
-    def handle(self, received: "Received", statement: str | None) -> None:
-        """Show a problem, ask for what it lacks, write its files."""
+    def handle(self, received: "Received", statement: str | None) -> int:
+        """Show a problem, ask for what it lacks, write its files; return the exit code."""
         from mapcoder_lite.cli import statements
-        from mapcoder_lite.errors import ContestError, EngineError, InputError, SandboxError
+        from mapcoder_lite.errors import InputError, MapCoderError
         from mapcoder_lite.judge.languages import toolchain_of
 
-        terminal.say(
-            f"\nproblem    {received.problem.title} ({received.problem.source.url or '-'})"
-        )
+        problem = received.problem
+        terminal.say(f"\nproblem    {problem.title} ({problem.source.url or '-'})")
         program = received.path.with_suffix(toolchain_of(self.settings.run.language).suffixes[0])
         trajectory: Trajectory | None = None
+        code = 0
         try:
             has_statement = statements.obtain(received.path, statement)
-            self._warn(received.problem)
+            self._warn(problem)
             if self.solver is not None and has_statement:
-                heed(received.problem, self.guard)
+                heed(problem, self.guard)
                 program, trajectory = _solved(self.solver, received, program)
-        except (ContestError, EngineError, InputError, OSError, SandboxError) as error:
-            terminal.say(f"{received.path.name}: {error}", "red")  # others are still to come
+                code = 0 if trajectory.stop.value == "solved" else 1
+            elif self.solver is not None:
+                code = 1
+        except (MapCoderError, OSError) as error:  # others are still to come
+            terminal.say(f"{received.path.name}: {error}", "red")
+            code = error.exit_code if isinstance(error, MapCoderError) else InputError.exit_code
         self._conclude(received, program, trajectory)
+        return code
 
     def _warn(self, problem: "Problem") -> None:
         said = warning(problem.source.url)

@@ -14,7 +14,8 @@ from mapcoder_lite.cli import bench, options, terminal
 
 if TYPE_CHECKING:
     from mapcoder_lite.config import Config
-    from mapcoder_lite.curation.discarded import PlansTable
+    from mapcoder_lite.curation.discarded import Find, Order, PlansTable
+    from mapcoder_lite.tables import Block
 
 
 def plans(
@@ -52,7 +53,7 @@ def plans(
         _foresee(folder, settings, live, passed_too, json)
         return
     with bench.ending(folder):
-        _report(_found(folder, settings, live, passed_too), json)
+        _report(_tried(folder, settings, live, passed_too), json)
 
 
 def _foresee(folder: Path, settings: "Config", live: bool, passed_too: bool, json: bool) -> None:
@@ -65,7 +66,7 @@ def _foresee(folder: Path, settings: "Config", live: bool, passed_too: bool, jso
     terminal.result(text or forecasts.supervisors_forecast_text(found, graded.path, folder))
 
 
-def _found(folder: Path, settings: "Config", live: bool, passed_too: bool) -> "PlansTable":
+def _tried(folder: Path, settings: "Config", live: bool, passed_too: bool) -> "PlansTable":
     from mapcoder_lite.curation import discarded
     from mapcoder_lite.errors import InputError
     from mapcoder_lite.jsonl import file_digest, write_record
@@ -96,39 +97,40 @@ def _found(folder: Path, settings: "Config", live: bool, passed_too: bool) -> "P
 
 
 def _report(table: "PlansTable", json: bool) -> None:
-    if json:
-        terminal.result(table.model_dump_json(indent=2))
-        return
-    terminal.result(f"{table.num_failed} failed attempts of {table.run}")
-    rows = [
-        (
-            "programs written and not submitted",
-            str(table.num_programs),
-            str(table.num_written_pass),
-        ),
-        (
-            f"plans never coded, {table.num_plans_tried} tried now",
-            str(table.num_plans_left),
-            str(table.num_plans_pass) if table.num_plans_tried else "not known",
-        ),
-        ("either", "", str(table.num_either)),
+    from mapcoder_lite.tables import text
+
+    terminal.result(table.model_dump_json(indent=2) if json else text(_blocks(table)))
+
+
+def _blocks(table: "PlansTable") -> "list[Block]":
+    from mapcoder_lite.tables import Table
+
+    is_known = table.num_plans_tried == table.num_plans_left
+    saved = str(table.num_plans_pass) if is_known else "not known"
+    rows = (
+        ("programs written, not submitted", str(table.num_programs), str(table.num_written_pass)),
+        ("plans never coded", str(table.num_plans_left), saved),
+        ("either", "", str(table.num_either) if is_known else "not known"),
+    )
+    notes = () if is_known else ("--live tries the plans that were never coded",)
+    title = f"What {table.num_failed} failed attempts of {table.run} dropped"
+    blocks: list[Block] = [
+        Table(title, ("dropped", "number", "attempts that it would have saved"), rows, notes),
+        *(_found_line(find) for find in table.finds),
     ]
-    terminal.table(("what was dropped", "number", "attempts that it would have saved"), rows)
-    for find in table.finds:
-        what = f"plan {find.plan_index}"
-        what += ", never coded" if find.round is None else f", round {find.round}"
-        what += "" if find.passes_samples else ", though it fails a public test"
-        terminal.result(f"  {find.problem_id} sample {find.sample}: {what}")
-    if table.num_plans_left > table.num_plans_tried:
-        terminal.result("--live tries the plans that were never coded")
-    _say_order(table)
+    if table.order is not None:
+        blocks.append(_order_line(table.order))
+    return blocks
 
 
-def _say_order(table: "PlansTable") -> None:
-    order = table.order
-    if order is None:
-        return
-    terminal.result(
+def _found_line(find: "Find") -> str:
+    what = "never coded" if find.round is None else f"round {find.round}"
+    doubt = "" if find.passes_samples else ", though it fails a public test"
+    return f"{find.problem_id} sample {find.sample}: plan {find.plan_index}, {what}{doubt}"
+
+
+def _order_line(order: "Order") -> str:
+    return (
         f"the surest plan first works in {order.num_surest} of {order.num_attempts} attempts, the "
         f"first recalled in {order.num_recalled}, any in {order.num_any}; only the surest "
         f"{order.num_only_surest}, only the first recalled {order.num_only_recalled}, p "

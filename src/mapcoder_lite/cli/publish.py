@@ -57,14 +57,27 @@ def publish(
         )
     if dry_run:
         return
-    if token is None:
-        raise ConfigError("publish needs a key that may write to the hub: export HF_TOKEN")
+    assert repo is not None
+    _send(folder, found, repo, token, endpoint, is_private=not public)
+
+
+def _send(
+    folder: Path,
+    found: "Inspection",
+    repo: str,
+    token: str | None,
+    endpoint: str | None,
+    *,
+    is_private: bool,
+) -> None:
+    from mapcoder_lite.errors import ConfigError
     from mapcoder_lite.publication.hub import upload
 
+    if token is None:
+        raise ConfigError("publish needs a key that may write to the hub: export HF_TOKEN")
     names = [file.name for file in found.files]
-    assert repo is not None
     address = upload(
-        folder, names, repo, found.kind, token, endpoint=endpoint, is_private=not public
+        folder, names, repo, found.kind, token, endpoint=endpoint, is_private=is_private
     )
     terminal.say(f"published {address}")
 

@@ -5,6 +5,7 @@ Does not know: how adapters are trained.
 """
 
 import logging
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -57,15 +58,8 @@ def train(
             _show(plan, settings)
         return
     with terminal.telling(level=logging.INFO), terminal.bars() as bars:
-
-        def tell(step: "StepTaken") -> None:
-            note = _note(step.line) if step.line is not None else ""
-            bars.move(step.role.value, step.step, step.num_steps, note)
-            if note and not terminal.is_lively():
-                terminal.say(f"{step.role.value} [{step.step}/{step.num_steps}] {note}")
-
         is_first = training.train(
-            settings, rows, folder, roles, tell=tell, prompts=prompts_digest()
+            settings, rows, folder, roles, tell=partial(_tell, bars), prompts=prompts_digest()
         )
     if is_first:
         terminal.result(str(folder))
@@ -81,6 +75,13 @@ def _roles(named: list[str] | None) -> "tuple[Role, ...]":
             f"no such role: {', '.join(sorted(unknown))}; there are {', '.join(Role)}"
         )
     return tuple(role for role in Role if not named or role in named)
+
+
+def _tell(bars: terminal.Bars, step: "StepTaken") -> None:
+    note = _note(step.line) if step.line is not None else ""
+    bars.move(step.role.value, step.step, step.num_steps, note)
+    if note and not terminal.is_lively():
+        terminal.say(f"{step.role.value} [{step.step}/{step.num_steps}] {note}")
 
 
 def _note(line: "TrainingLine") -> str:

@@ -41,13 +41,13 @@ from mapcoder_lite.engine.reply import Reply, row_seed
 from mapcoder_lite.engine.rows import Row
 from mapcoder_lite.engine.sampling import Sampler
 from mapcoder_lite.errors import EngineError, PromptTooLong, UnknownAdapter
+from mapcoder_lite.rendering import ends_of_reply
 from mapcoder_lite.trajectory import Completion, Message, Request, Usage, Watch
 
 Dtype = Literal["float32", "bfloat16", "float16"]
 
-_ROPE_BY_LENGTH = ("dynamic", "longrope")
-
-_CHAT_ENDS = ("<|im_end|>", "<|endoftext|>")
+ROPE_BY_LENGTH = ("dynamic", "longrope")
+"""Turns of keys that follow the longest row of a batch."""
 
 
 class LocalEngine:
@@ -88,7 +88,7 @@ class LocalEngine:
         with ThreadPoolExecutor(1, thread_name_prefix="loading") as passing:
             model, self._decoder = passing.submit(opened).result()
         self._identity = _identity(backbone.name, digest, dtype, self._digests)
-        self._end_tokens = _end_tokens(model, self._tokenizer)
+        self._end_tokens = ends_of_reply(self._tokenizer, model.config, model.generation_config)
         num_logits = int(model.config.vocab_size)
         self._vocabulary = Vocabulary(self._tokenizer_json, num_logits, self._end_tokens)
         self._context = int(model.config.max_position_embeddings)
@@ -270,21 +270,11 @@ def _check_fit(folder: Path, model: PreTrainedModel, num_tokens: int) -> None:
     if kinds != {"full_attention"}:
         raise EngineError(f"{folder} uses {', '.join(sorted(kinds))}; only full attention is built")
     rope: Any = getattr(model.config, "rope_parameters", None) or {}
-    if rope.get("rope_type") in _ROPE_BY_LENGTH:
+    if rope.get("rope_type") in ROPE_BY_LENGTH:
         raise EngineError(
             f"{folder} turns keys by {rope['rope_type']}, which follows the longest row of a "
             "batch: replies would depend on their neighbours"
         )
-
-
-def _end_tokens(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
-    ends: set[int] = set()
-    for owner in (model.generation_config, model.config, tokenizer):
-        setting: Any = getattr(owner, "eos_token_id", None)  # one token, several, or None
-        ends.update([setting] if isinstance(setting, int) else setting or [])
-    vocabulary = tokenizer.get_vocab()
-    ends.update(vocabulary[token] for token in _CHAT_ENDS if token in vocabulary)
-    return frozenset(ends)
 
 
 def _identity(name: str, digest: str, dtype: Dtype, adapters: Mapping[str, str]) -> str:

@@ -125,7 +125,7 @@ def measure_opened(
     run: RunFiles,
     *,
     has_intervals: bool = True,
-    on_trajectory: Callable[[Trajectory], None] | None = None,
+    on_trajectory: Callable[[Trajectory], object] | None = None,
 ) -> Metrics:
     """Count the same of a run whose small files are read.
 
@@ -135,10 +135,7 @@ def measure_opened(
     settings = run.header.config.run
     prices = prices_of(run.header.config, is_repair=run.is_repair)
     tally = Tally(settings.samples, prices)
-    for trajectory in run.trajectories():
-        tally.add(trajectory)
-        if on_trajectory is not None:
-            on_trajectory(trajectory)
+    _show_all(run.trajectories(), tally.add, on_trajectory)
     grades = {unit: grade for unit, grade in run.grades.items() if unit in tally.units}
     scores = None
     if run.is_graded:
@@ -184,6 +181,15 @@ def measure_opened(
         suspects=scores.suspects() if scores else None,
         flakes=scores.flakes() if scores else None,
     )
+
+
+def _show_all(
+    trajectories: Iterable[Trajectory], *counters: Callable[[Trajectory], object] | None
+) -> None:
+    for trajectory in trajectories:
+        for count in counters:
+            if count is not None:
+                count(trajectory)
 
 
 def _failed(path: Path, problems: Container[str]) -> set[Unit]:

@@ -52,7 +52,7 @@ class Verification(Record):
     num_calls: int
     """Of trajectories, each held against calls.jsonl."""
     num_replayed: int
-    """Those of a repair that are not there: the run that is repaired was asked."""
+    """Those of a repair that are not there so: what the run that is repaired was answered."""
     num_grades: int
     """Each held against its trajectory's program."""
     num_unnamed: int
@@ -240,11 +240,13 @@ class _Agreement:
 
     def _add_call(self, where: str, call: Call) -> None:
         stored = self.answers[0].get(_question(call.request))
-        if stored is None and self.run.is_repair:
+        if stored == _digest(call.completion):
+            return
+        if self.run.is_repair:
             self.num_replayed += 1
         elif stored is None:
             self._faults.append(f"{where} is not in calls.jsonl")
-        elif stored != _digest(call.completion):
+        else:
             self._faults.append(f"{where} has another completion than calls.jsonl")
 
     def _grade(self, trajectory: Trajectory, grade: Grade) -> Iterator[str]:

@@ -57,7 +57,7 @@ class Counterexample:
     """An input on which the program fails, as small as it was made."""
 
     test: Test
-    """With the brute force's answer as the one that is right."""
+    """With the answer that is right: the brute force's, or a sample's own."""
     verdict: Verdict
     reason: str
     got: str
@@ -143,8 +143,12 @@ class Duel:
     brute: ProgramFile
     num_unanswered: int = 0
     why_unanswered: str = ""
-    answers: dict[str, str] = field(default_factory=dict[str, str])
-    """The brute force's, by input."""
+    answers: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    """What is right, by input: the samples' own answers, else the brute force's."""
+
+    def __post_init__(self) -> None:
+        """Take the samples at their word: they may accept more than one answer."""
+        self.answers.update((test.input, test.outputs) for test in self.problem.public_tests)
 
     def refuse_wrong_brute(self) -> None:
         """Judge the brute force on the samples.
@@ -223,14 +227,12 @@ class Duel:
         unknown = [text for text in inputs if text not in self.answers]
         for text, output in zip(unknown, self._outputs(self.brute, unknown), strict=True):
             if output.verdict is Verdict.AC:
-                self.answers[text] = output.text
+                self.answers[text] = (output.text,)
             elif is_counted:
                 self.num_unanswered += 1
                 self.why_unanswered = f"{output.verdict.value} {output.reason}".strip()
         return [
-            Test(input=text, outputs=(self.answers[text],))
-            for text in inputs
-            if text in self.answers
+            Test(input=text, outputs=self.answers[text]) for text in inputs if text in self.answers
         ]
 
     def _outputs(self, source: ProgramFile, inputs: Sequence[str]) -> list[Output]:

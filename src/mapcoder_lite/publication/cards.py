@@ -7,6 +7,7 @@ Does not know: how numbers are made, uploads.
 """
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -34,6 +35,13 @@ HUB_NAMES = {
     "Mistral-7B-Instruct-v0.3": "mistralai/Mistral-7B-Instruct-v0.3",
 }
 """Of the backbones that have a recipe, by the name of their folder."""
+
+PROMPTS_ONLY = "prompts only"
+"""What a run records that no adapter answered."""
+
+_ADAPTER = re.compile(rf"(?<![^\s\[])({'|'.join(Role)})@([0-9a-f]{{16}})(?![^\s\]])")
+_LOCAL_BACKBONE = re.compile(r"local \S+@([0-9a-f]{16})(?!\S)")
+"""Of an engine's identity, as the engine in process tells it; servers tell no digest."""
 
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (10**6, "100K<n<1M"))
 
@@ -77,7 +85,8 @@ def card(folder: Path, words: Words, runs: Sequence[Metrics] = ()) -> str:
     """Return README.md for a folder of adapters or of a data set.
 
     Raises:
-        InputError: it is neither, or runs are given for a data set.
+        InputError: it is neither, runs are given for a data set, or a run is of another backbone or
+            of other adapters.
         StoreError: its manifest cannot be read.
     """
     if kind_of(folder) is AdapterManifest:
@@ -99,7 +108,9 @@ def manifest_path(folder: Path) -> Path:
 def _model_card(folder: Path, words: Words, runs: Sequence[Metrics]) -> str:
     manifest = read_record(folder / ADAPTERS, AdapterManifest)
     backbone = words.backbone or HUB_NAMES.get(manifest.backbone, manifest.backbone)
-    made = manifest.dataset
+    made, trained = manifest.dataset, manifest.settings
+    for run in runs:
+        _refuse_strange(run, manifest)
     settings = json.dumps(_settings(manifest), indent=1, ensure_ascii=False)
     return _rendered(
         "model.md.j2",
@@ -112,10 +123,37 @@ def _model_card(folder: Path, words: Words, runs: Sequence[Metrics]) -> str:
         digests=_mapping(made.get("digests")),
         sources=made.get("sources") or (),
         settings=Raw(settings.replace("```", "")),
+        is_full=trained.method == "full",
+        stage=trained.stage,
+        keeps_failed=_mapping(made.get("settings")).get("keep") == "all",
         runs=runs,
-        has_untuned=any(run.adapters == "prompts only" for run in runs),
+        unproven=[run.run for run in runs if not _digests(run) and run.adapters != PROMPTS_ONLY],
+        has_untuned=any(run.adapters == PROMPTS_ONLY for run in runs),
         lacking=[role.value for role in Role if role not in manifest.roles],
     )
+
+
+def _digests(run: Metrics) -> dict[Role, str]:
+    """The first digits of the adapters' digests, where the engine knew them."""
+    return {Role(role): digits for role, digits in _ADAPTER.findall(run.engine)}
+
+
+def _refuse_strange(run: Metrics, manifest: AdapterManifest) -> None:
+    """Refuse a run whose score would stand beside what it was not made with."""
+    backbone = _LOCAL_BACKBONE.match(run.engine)
+    is_full = manifest.settings.method == "full"  # then the models are the backbones of runs
+    if backbone and not is_full and not manifest.backbone_digest.startswith(backbone[1]):
+        raise InputError(
+            f"run {run.run} is of the backbone with digest {backbone[1]}, the adapters are of "
+            f"{manifest.backbone_digest[:16]}: leave out --run, or make the run again"
+        )
+    for role, digits in _digests(run).items():
+        made = manifest.trainings.get(role)
+        if made is None or not made.weights_digest.startswith(digits):
+            raise InputError(
+                f"run {run.run} was made with another adapter for {role} (digest {digits}) than "
+                "the one that lies here: leave out --run, or make the run again"
+            )
 
 
 def _settings(manifest: AdapterManifest) -> dict[str, object]:

@@ -58,11 +58,11 @@ def template_digest(tokenizer: PreTrainedTokenizerBase) -> str:
     return digest(tokenizer.chat_template)
 
 
-def claim(wanted: TrainingClaim, folder: Path) -> None:
-    """Write down what a role's folder is trained on, or check that who goes on brings the same.
+def check_claim(wanted: TrainingClaim, folder: Path) -> None:
+    """Check that who goes on in a role's folder, or beside other roles', brings the same.
 
     Raises:
-        StoreError: it was begun with something else, named; or nothing can be written there.
+        StoreError: it was begun with something else, named.
     """
     saved = folder / "settings.json"
     if saved.exists():
@@ -75,6 +75,17 @@ def claim(wanted: TrainingClaim, folder: Path) -> None:
             own = ("role", "rows_digest", "start_digest")
             same = {name: getattr(wanted, name) for name in own}
             _refuse_to_mix(other.model_copy(update=same), wanted, folder.parent)
+
+
+def claim(wanted: TrainingClaim, folder: Path) -> None:
+    """Write down what a role's folder is trained on, where that was not yet done.
+
+    Raises:
+        StoreError: nothing can be written there.
+    """
+    saved = folder / "settings.json"
+    if saved.exists():
+        return
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_record(saved, wanted)

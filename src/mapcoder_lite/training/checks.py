@@ -15,13 +15,14 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, cast
 
-from transformers import AutoTokenizer, PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase
 
 from mapcoder_lite.engine.folders import backbone_digest, check_backbone
 from mapcoder_lite.errors import ConfigError, InputError, StoreError
 from mapcoder_lite.settings import TrainConfig
 from mapcoder_lite.training.arithmetic import Plan, disk_bytes
 from mapcoder_lite.training.artefacts import dataset_manifest
+from mapcoder_lite.training.backbone import check_weights, read_config, read_tokenizer
 from mapcoder_lite.training.forecast import plan_of
 from mapcoder_lite.training.rows import Row, Split, end_tokens, origin, read_split
 from mapcoder_lite.training.shapes import read_shape
@@ -46,8 +47,8 @@ class Prepared:
     """That one role takes at most while it is trained."""
 
 
-Read = Callable[[PreTrainedTokenizerBase, frozenset[int]], Mapping[Role, Split]]
-"""Reads rows by a tokenizer and the tokens at which serving ends a reply."""
+Read = Callable[[PreTrainedTokenizerBase, frozenset[int], int], Mapping[Role, Split]]
+"""Reads rows by a tokenizer, the tokens at which serving ends a reply, the most tokens of a row."""
 
 
 def prepare(
@@ -72,12 +73,15 @@ def prepare(
     _check_reporting(settings)
     manifest = dataset_manifest(dataset)
     _check_prompts(manifest, dataset, prompts)
-    tokenizer = _tokenizer(backbone)
+    tokenizer = read_tokenizer(backbone)
     ends = end_tokens(tokenizer, backbone)
-    splits = (read or _reader(settings, dataset, roles))(tokenizer, ends)
+    context: int | None = getattr(read_config(backbone), "max_position_embeddings", None)
+    max_tokens = min(settings.max_tokens, context or settings.max_tokens)
+    check_weights(backbone)
+    splits = (read or _reader(dataset, roles))(tokenizer, ends, max_tokens)
     for split in splits.values():
         _check_template(split, manifest, backbone)
-        _check_lengths(settings, split)
+        _check_lengths(settings, split, max_tokens)
         _check_validation(settings, split, dataset)
     size = measure(settings)
     shape = read_shape(backbone)
@@ -90,9 +94,9 @@ def prepare(
     return Prepared(settings, dataset, tokenizer, digest, splits, size, plans, needed)
 
 
-def _reader(settings: TrainConfig, dataset: Path, roles: tuple[Role, ...]) -> Read:
-    return lambda tokenizer, ends: {
-        role: read_split(dataset, role, tokenizer, ends, settings.max_tokens) for role in roles
+def _reader(dataset: Path, roles: tuple[Role, ...]) -> Read:
+    return lambda tokenizer, ends, max_tokens: {
+        role: read_split(dataset, role, tokenizer, ends, max_tokens) for role in roles
     }
 
 
@@ -124,16 +128,6 @@ def _backbone(settings: TrainConfig) -> Path:
         raise InputError(f"train.backbone={folder} is no folder: name that of the backbone")
     check_backbone(folder)
     return folder
-
-
-def _tokenizer(backbone: Path) -> PreTrainedTokenizerBase:
-    tokenizer = AutoTokenizer.from_pretrained(backbone, local_files_only=True)
-    if tokenizer.chat_template is None:
-        raise InputError(
-            f"{backbone} has no chat template: put one into chat_template.jinja beside the "
-            "tokenizer"
-        )
-    return tokenizer
 
 
 def _check_reporting(settings: TrainConfig) -> None:
@@ -182,17 +176,21 @@ def _pair(lengths: tuple[int, int]) -> str:
     return f"{lengths[0]} tokens of prompt and {lengths[1] - lengths[0]} of reply"
 
 
-def _check_lengths(settings: TrainConfig, split: Split) -> None:
+def _check_lengths(settings: TrainConfig, split: Split, max_tokens: int) -> None:
+    """`max_tokens` is that of the settings, or the backbone's context where that is less."""
+    is_ours = max_tokens == settings.max_tokens
+    bound = f"{max_tokens} tokens" if is_ours else f"the backbone's context of {max_tokens} tokens"
     if len(split.too_long) > settings.max_dropped:
         longest_first = sorted(split.too_long, key=_length, reverse=True)
         names = "; ".join(f"{origin(r.example)}: {_length(r)}" for r in longest_first[:5])
         raise InputError(
-            f"{split.role}: {len(split.too_long)} rows exceed {settings.max_tokens} tokens and "
-            f"would be cut ({names}{' ...' if len(split.too_long) > 5 else ''}); raise "
-            "train.max_tokens, or allow so many to be left out with train.max_dropped"
+            f"{split.role}: {len(split.too_long)} rows exceed {bound} and would be cut "
+            f"({names}{' ...' if len(split.too_long) > 5 else ''}); "
+            f"{'raise train.max_tokens' if is_ours else 'train another backbone'}, or allow so "
+            "many to be left out with train.max_dropped"
         )
     if not split.train:
-        raise InputError(f"{split.role}: every row exceeds train.max_tokens={settings.max_tokens}")
+        raise InputError(f"{split.role}: every row exceeds {bound}: nothing is left to train on")
     for row in split.too_long:
         log.warning("%s: left out, too long: %s", split.role, origin(row.example))
 

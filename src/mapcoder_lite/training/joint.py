@@ -16,7 +16,7 @@ import os
 import shutil
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -35,6 +35,7 @@ from mapcoder_lite.training.artefacts import (
     save_adapter,
     weights_digest,
 )
+from mapcoder_lite.training.backbone import load_backbone
 from mapcoder_lite.training.checks import Prepared
 from mapcoder_lite.training.course import Course, Ending, Progress
 from mapcoder_lite.training.journal import FILE, StepTaken, Tell, peak_memory_bytes
@@ -97,7 +98,7 @@ def train_jointly(prepared: Prepared, folder: Path, roles: tuple[Role, ...], tel
 
     Raises:
         StoreError: the disk is full; the checkpoints before are whole.
-        TrainingError: a role's loss or gradient is no number; its last good state is kept, and the
+        TrainingError: a role's loss or gradient is no number; its last checkpoint is kept, and the
             other roles have been trained to their ends.
     """
     if prepared.settings.num_threads:
@@ -118,7 +119,7 @@ def _team(prepared: Prepared, folder: Path, roles: tuple[Role, ...], tell: Tell)
     settings = prepared.settings
     rows = {role: [_tokens(row) for row in split.train] for role, split in prepared.splits.items()}
     transformers.set_seed(settings.seed)
-    model = variants.load_backbone(settings)
+    model = load_backbone(settings)
     start = peft_start(model, variants.lora_config(settings))
     if torch.cuda.is_available():
         model.to(torch.device("cuda"))  # type: ignore[arg-type]  # declared for modules' own method
@@ -154,7 +155,6 @@ def _ended(team: Team, lanes: Sequence[Lane]) -> list[Lane]:
     lost: list[Lane] = []
     for lane in lanes:
         if lane.course.progress.ending is Ending.NOT_FINITE:
-            _save_checkpoints([lane])
             lost.append(lane)
         elif lane.course.progress.ending is not None:
             _finish(team, lane)
@@ -166,7 +166,7 @@ def _step(team: Team, going: Sequence[Lane]) -> None:
     found = learn(team.backbone, {lane.place: lane.course.next_rows() for lane in going})
     for lane in going:
         _take(lane, found[lane.place])
-    good = [lane for lane in going if lane.course.progress.ending is not Ending.NOT_FINITE]
+    good = _good(going)
     for lane in good:
         course = lane.course
         team.tell(StepTaken(lane.role, course.progress.step, course.num_steps))
@@ -175,8 +175,13 @@ def _step(team: Team, going: Sequence[Lane]) -> None:
     _look(team, good)
     # Also when a role ends: who goes on after a kill meets the same rows in a batch as before.
     has_ended = any(lane.course.progress.ending is not None for lane in going)
+    good = _good(good)  # weights that look like no number replace none
     if has_ended or any(_is_checkpoint_due(lane) for lane in good):
         _save_checkpoints(good)
+
+
+def _good(lanes: Sequence[Lane]) -> list[Lane]:
+    return [lane for lane in lanes if lane.course.progress.ending is not Ending.NOT_FINITE]
 
 
 def _take(lane: Lane, outcome: Outcome) -> None:
@@ -274,12 +279,10 @@ def _save_checkpoints(lanes: Sequence[Lane]) -> None:
 
 
 def _write_state(lane: Lane, path: Path) -> None:
-    progress = lane.course.progress
-    if progress.ending is Ending.NOT_FINITE:  # who goes on tries that step again
-        progress = replace(progress, ending=None)
     tensors = {name: tensor.detach().cpu() for name, tensor in lane.course.state().items()}
+    progress = _PROGRESS.dump_json(lane.course.progress).decode()
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(tensors, path, metadata={"progress": _PROGRESS.dump_json(progress).decode()})
+    save_file(tensors, path, metadata={"progress": progress})
     with path.open("rb+") as file:
         os.fsync(file.fileno())
 
@@ -307,13 +310,17 @@ def _resume(lane: Lane) -> None:
 
 def _told_of(lost: Sequence[Lane]) -> str:
     where = "; ".join(
-        f"{lane.role} after step {lane.course.progress.step} ({lane.checkpoint} holds the weights)"
-        for lane in lost
+        f"{lane.role} after step {lane.course.progress.step} ({_place(lane)})" for lane in lost
     )
     return (
         f"loss or gradient is no number: {where}; lower train.learning_rate or raise "
         "train.warmup_steps, under another --name; the other roles were trained to their ends"
     )
+
+
+def _place(lane: Lane) -> str:
+    kept = lane.checkpoint
+    return f"{kept} holds the last good weights" if kept.exists() else "no checkpoint was reached"
 
 
 # --- the end of a role ---------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from typing import Literal
 
 import torch
 from peft import PeftModel
+from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from mapcoder_lite.engine.folders import (
@@ -27,6 +28,7 @@ from mapcoder_lite.engine.folders import (
 )
 from mapcoder_lite.errors import InputError, StoreError
 from mapcoder_lite.jsonl import write_record
+from mapcoder_lite.training.backbone import carry_over
 from mapcoder_lite.training.records import Merged
 
 Dtype = Literal["float32", "bfloat16", "float16"]
@@ -99,12 +101,9 @@ def _save(model: PreTrainedModel, record: Merged, backbone: Path, out: Path) -> 
     try:
         fresh.mkdir(parents=True)
         model.save_pretrained(fresh)
-        for path in backbone.iterdir():
-            is_text = path.suffix in (".json", ".jinja", ".model", ".txt")
-            if is_text and ".safetensors" not in path.name and not (fresh / path.name).exists():
-                shutil.copyfile(path, fresh / path.name)
+        carry_over(backbone, fresh)
         write_record(fresh / "merged.json", record)
         fresh.rename(out)
-    except OSError as error:
+    except (OSError, SafetensorError) as error:
         shutil.rmtree(fresh, ignore_errors=True)
         raise StoreError(f"cannot write {out}: {error}; free the disk") from error

@@ -18,6 +18,7 @@ from peft.tuners.lora import LoraLayer
 from torch import Tensor
 from transformers import PreTrainedConfig, PreTrainedModel
 
+from mapcoder_lite.engine.local import ROPE_BY_LENGTH
 from mapcoder_lite.settings import TrainConfig
 from mapcoder_lite.training.mixed import (
     FAMILIES,
@@ -81,6 +82,11 @@ def obstacle_of(config: PreTrainedConfig, max_tokens: int) -> str | None:
     window = getattr(config, "sliding_window", None)
     if window is not None and window < max_tokens:
         return f"the backbone attends to {window} tokens only"
+    if config.attention_dropout:
+        return f"the backbone drops {config.attention_dropout:g} of its attention"
+    rope = (config.rope_parameters or {}).get("rope_type")
+    if rope in ROPE_BY_LENGTH:
+        return f"the backbone turns keys by {rope}, which follows the longest row of a batch"
     return None
 
 

@@ -28,7 +28,8 @@ from trl.trainer.kto_config import KTOConfig
 from trl.trainer.kto_trainer import KTOTrainer
 
 from mapcoder_lite.engine.folders import adapter_digest, check_origin, read_adapter_config
-from mapcoder_lite.errors import ConfigError
+from mapcoder_lite.errors import ConfigError, InputError
+from mapcoder_lite.jsonl import read_record
 from mapcoder_lite.settings import TrainConfig
 from mapcoder_lite.training import variants
 from mapcoder_lite.training.arguments import common_arguments
@@ -39,6 +40,7 @@ from mapcoder_lite.training.artefacts import (
     save_adapter,
     weights_digest,
 )
+from mapcoder_lite.training.backbone import load_backbone
 from mapcoder_lite.training.checks import Prepared, prepare
 from mapcoder_lite.training.guard import Guard
 from mapcoder_lite.training.journal import FILE, Journal, Tell, peak_memory_bytes
@@ -51,7 +53,12 @@ from mapcoder_lite.training.preference_rows import (
     read_preferences,
     reply_lengths,
 )
-from mapcoder_lite.training.records import Preferences, Training, TrainingClaim
+from mapcoder_lite.training.records import (
+    AdapterManifest,
+    Preferences,
+    Training,
+    TrainingClaim,
+)
 from mapcoder_lite.training.rows import Split
 from mapcoder_lite.trajectory import Role, digest
 
@@ -88,7 +95,8 @@ def prepare_stage(
         ConfigError: settings do not go together.
         EngineError: the backbone's folder is none, or a start is no adapter, or one of another
             backbone.
-        InputError: a role has too few preferences, or rows are too long or of another template.
+        InputError: a role has too few preferences, rows are too long or of another template, or a
+            start has no record of its training.
     """
     _check_settings(settings)
     stage = settings.model_copy(
@@ -99,9 +107,12 @@ def prepare_stage(
     )
     folder, splits = dataset / "preferences", dict[Role, PreferenceSplit]()
 
-    def read(tokenizer: PreTrainedTokenizerBase, ends: frozenset[int]) -> dict[Role, Split]:
+    def read(
+        tokenizer: PreTrainedTokenizerBase, ends: frozenset[int], max_tokens: int
+    ) -> dict[Role, Split]:
+        bound = settings.model_copy(update={"max_tokens": max_tokens})
         for role in roles:
-            splits[role] = read_preferences(folder, role, tokenizer, ends, settings)
+            splits[role] = read_preferences(folder, role, tokenizer, ends, bound)
         return {role: split.longest for role, split in splits.items()}
 
     prepared = prepare(stage, folder, roles, prompts, read)
@@ -109,7 +120,24 @@ def prepare_stage(
     for role, start in starts.items():
         read_adapter_config(role, start)
         check_origin(role, start, prepared.backbone_digest)
+        _check_record(role, start)
     return PreparedStage(prepared, splits, starts)
+
+
+def _check_record(role: Role, start: Path) -> None:
+    """Demand the record of training: without it nobody knows which backbone the adapter fits."""
+    path = start.parent / "mapcoder.json"
+    if not path.is_file():
+        raise InputError(
+            f"{path} is missing, which says what backbone the adapter of {role} fits: name a whole "
+            "folder that `mapcoder train` wrote with train.start"
+        )
+    made = read_record(path, AdapterManifest).trainings.get(role)
+    if made is None or made.weights_digest != adapter_digest(start):
+        raise InputError(
+            f"the adapter of {role} in {start.parent} is not the one that its mapcoder.json "
+            "describes: name a folder as `mapcoder train` wrote it with train.start"
+        )
 
 
 def _check_settings(settings: TrainConfig) -> None:
@@ -168,7 +196,7 @@ def build_trainer(
     """The trainer of one role; the adapter `start` is both where it begins and its reference."""
     transformers.set_seed(settings.seed)
     model = PeftModel.from_pretrained(
-        variants.load_backbone(settings),
+        load_backbone(settings),
         str(start),
         is_trainable=True,
         autocast_adapter_dtype=False,

@@ -19,7 +19,7 @@ from mapcoder_lite.errors import InputError
 from mapcoder_lite.example import Example, Labelled, Pair, RowTokens
 from mapcoder_lite.jsonl import read_lines
 from mapcoder_lite.settings import TrainConfig
-from mapcoder_lite.training.rows import Row, Split, encoded
+from mapcoder_lite.training.rows import Row, Split, encoded, refuse_row
 from mapcoder_lite.trajectory import Role
 
 Columns = dict[str, list[list[int]] | list[bool]]
@@ -93,8 +93,8 @@ def read_preferences(
     """Read one role's pairs (dpo) or labelled replies (kto) and set aside what is too long.
 
     Raises:
-        InputError: there are fewer than `preference.min_rows`, named by role; or a row cannot be
-            put into the template.
+        InputError: there are fewer than `preference.min_rows`, named by role; or a row is another
+            role's, its good reply is blank, or it cannot be put into the template.
         StoreError: a line is no row.
     """
     form, kind = ("pairs", Pair) if settings.stage == "dpo" else ("labels", Labelled)
@@ -102,6 +102,8 @@ def read_preferences(
     for part, fitting in (("", split.train), ("validation", split.validation)):
         for row in read_lines(folder / form / part / f"{role}.jsonl", kind):
             tokens = _tokens(row, tokenizer, ends)
+            is_bad = isinstance(tokens, LabelRow) and not tokens.label
+            refuse_row(_replies(tokens)[0].example, role, folder, is_blank_right=is_bad)
             is_short = len(tokens.longest.ids) <= settings.max_tokens
             (fitting if is_short else split.too_long).append(tokens)
     _refuse_few(split, settings, folder)

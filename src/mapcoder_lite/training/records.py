@@ -162,8 +162,9 @@ class RolePlan(Record):
     """Tokens of the longest row."""
     num_steps: int
     memory_bytes: dict[Literal["weights", "trained", "activations"], int]
-    """By arithmetic: of the backbone; of the adapter, its gradient and AdamW; of one forward with
-    the longest row in every place. What libraries hold beside comes on top."""
+    """By arithmetic: of the backbone; of the adapter, its gradient and AdamW, of all roles where
+    they are trained together; of one forward with the longest row in every place. What libraries
+    hold beside comes on top."""
     minutes: dict[str, float]
     """By arithmetic, of all epochs: device to what it takes at the share of its peak that is usual,
     padding and validation not counted."""

@@ -7,10 +7,8 @@ Does not know: models, optimisers.
 # transformers is only partly typed
 # pyright: basic
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerBase
@@ -18,10 +16,9 @@ from transformers import PreTrainedTokenizerBase
 from mapcoder_lite.errors import InputError
 from mapcoder_lite.example import Example
 from mapcoder_lite.jsonl import read_lines
-from mapcoder_lite.rendering import rendered
+from mapcoder_lite.rendering import ends_of_reply, rendered
+from mapcoder_lite.training.backbone import read_config, read_generation
 from mapcoder_lite.trajectory import Role
-
-_CHAT_ENDS = ("<|im_end|>", "<|endoftext|>")  # end a reply under any configuration, as in serving
 
 IGNORED = -100
 """Label of a token that nothing is learnt from."""
@@ -66,7 +63,8 @@ def read_split(
     A trainer that cuts such a row cuts its end, and so teaches replies without a closing tag.
 
     Raises:
-        InputError: there are none, or a row cannot be put into the template.
+        InputError: there are none, or a row is another role's, has a blank reply or cannot be put
+            into the template.
         StoreError: a line is no row.
     """
     train = list(read_lines(dataset / f"{role}.jsonl", Example))
@@ -79,9 +77,27 @@ def read_split(
     split = Split(role, [], [], [])
     for examples, fitting in ((train, split.train), (validation, split.validation)):
         for example in examples:
+            refuse_row(example, role, dataset)
             row = encoded(example, tokenizer, ends)
             (fitting if len(row.ids) <= max_tokens else split.too_long).append(row)
     return split
+
+
+def refuse_row(
+    example: Example, role: Role, dataset: Path, *, is_blank_right: bool = False
+) -> None:
+    """Refuse a row that would teach a role another's replies, or to say nothing.
+
+    Raises:
+        InputError: the row is named.
+    """
+    if example.role != role:
+        raise InputError(
+            f"{dataset}: {origin(example)} is a row of {example.role} among those of {role}: make "
+            "the data set anew with `mapcoder dataset RUN`"
+        )
+    if not (is_blank_right or example.completion[-1].content.strip()):
+        raise InputError(f"{dataset}: the reply of {origin(example)} is blank: leave the row out")
 
 
 def encoded(example: Example, tokenizer: PreTrainedTokenizerBase, ends: frozenset[int]) -> Row:
@@ -123,13 +139,4 @@ def origin(example: Example) -> str:
 
 def end_tokens(tokenizer: PreTrainedTokenizerBase, backbone: Path) -> frozenset[int]:
     """Tokens at which serving ends a reply, as the backbone's files name them."""
-    ends: set[int] = set()
-    named: list[Any] = [tokenizer.eos_token_id]
-    for file in ("config.json", "generation_config.json"):
-        if (backbone / file).is_file():
-            named.append(json.loads((backbone / file).read_bytes()).get("eos_token_id"))
-    for setting in named:
-        ends.update([setting] if isinstance(setting, int) else setting or [])
-    vocabulary = tokenizer.get_vocab()
-    ends.update(vocabulary[token] for token in _CHAT_ENDS if token in vocabulary)
-    return frozenset(ends)
+    return ends_of_reply(tokenizer, read_config(backbone), read_generation(backbone))

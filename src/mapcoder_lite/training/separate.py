@@ -37,6 +37,7 @@ from mapcoder_lite.training.artefacts import (
     save_adapter,
     weights_digest,
 )
+from mapcoder_lite.training.backbone import carry_over, load_backbone
 from mapcoder_lite.training.checks import Prepared
 from mapcoder_lite.training.guard import Guard
 from mapcoder_lite.training.journal import FILE, EarlyStop, Journal, Tell, peak_memory_bytes
@@ -76,7 +77,7 @@ def build_trainer(
 ) -> "RoleTrainer":
     """The trainer of one role: loss on the reply only, nothing cut, dtypes ours to say."""
     transformers.set_seed(settings.seed)
-    model: Any = variants.load_backbone(settings)
+    model: Any = load_backbone(settings)
     if settings.method == "lora":
         model = variants.with_adapter(settings, model)
     arguments = _arguments(settings, folder, has_validation=bool(split.validation))
@@ -242,7 +243,7 @@ def _save(
 def _save_model(model: Any, settings: TrainConfig, folder: Path) -> None:
     try:
         model.to(getattr(torch, settings.save_dtype)).save_pretrained(str(folder))
-        variants.carry_over(Path(settings.backbone or ""), folder)
+        carry_over(Path(settings.backbone or ""), folder)
     except (OSError, SafetensorError) as error:
         raise StoreError(
             f"cannot write the model to {folder}: {error}; free the disk and give the same "

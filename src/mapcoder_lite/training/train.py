@@ -9,13 +9,12 @@ Does not know: how an adapter is trained, what may be refused.
 
 import logging
 import warnings
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import torch
 from accelerate import PartialState
-from transformers import AutoConfig
 from transformers.utils import logging as transformers_logging
 
 from mapcoder_lite.errors import ConfigError, StoreError
@@ -23,7 +22,14 @@ from mapcoder_lite.jsonl import hold
 from mapcoder_lite.settings import TrainConfig
 from mapcoder_lite.training import order
 from mapcoder_lite.training.arithmetic import memory
-from mapcoder_lite.training.artefacts import claim, claim_of, is_finished, write_manifest
+from mapcoder_lite.training.artefacts import (
+    check_claim,
+    claim,
+    claim_of,
+    is_finished,
+    write_manifest,
+)
+from mapcoder_lite.training.backbone import read_config
 from mapcoder_lite.training.checks import Prepared, check_disk, longest, prepare
 from mapcoder_lite.training.curves import draw_curves
 from mapcoder_lite.training.forecast import durations
@@ -31,7 +37,7 @@ from mapcoder_lite.training.joint import train_jointly
 from mapcoder_lite.training.journal import Tell, tell_nobody
 from mapcoder_lite.training.passes import obstacle_of
 from mapcoder_lite.training.preference import PreparedStage, prefer_role, prepare_stage
-from mapcoder_lite.training.records import RolePlan, TrainingPlan
+from mapcoder_lite.training.records import RolePlan, TrainingClaim, TrainingPlan
 from mapcoder_lite.training.rows import Split
 from mapcoder_lite.training.separate import train_role
 from mapcoder_lite.trajectory import Role
@@ -78,24 +84,21 @@ def train(
         StoreError: the folder holds another training, or the disk is full or not to be written to.
         TrainingError: loss or gradient is no number; the last checkpoint is kept.
     """
-    stage = _prepared_stage(settings, dataset, roles, prompts)
-    prepared = stage.prepared if stage else prepare(settings, dataset, roles, prompts)
+    prepared, stage = _prepared(settings, dataset, roles, prompts)
+    claims = _claims(prepared, stage)
     processes = PartialState(cpu=not torch.cuda.is_available())
     with ExitStack() as stack:
         if processes.is_main_process:
             stack.callback(_held(folder).close)
-        with processes.main_process_first():
-            owed = _claimed(prepared, stage, folder)
         # Of the roles that are asked for, so that who goes on does so the same way.
-        obstacle = obstacle_to_joint(settings, len(prepared.splits), processes.num_processes)
-        if owed:
-            num_at_once = len(owed) if obstacle is None else 1
-            check_disk(num_at_once * prepared.disk_bytes, folder)
+        obstacle = _obstacle(prepared, processes.num_processes)
+        with processes.main_process_first():
+            owed = _owed(claims, folder)
+            check_disk(_num_at_once(owed, obstacle) * prepared.disk_bytes, folder)
+            for role in claims:
+                claim(claims[role], folder / role)
         try:
-            if owed and obstacle is None:
-                _train_jointly(prepared, folder, owed, tell)
-            elif owed:
-                _train_separately(prepared, folder, owed, stage, obstacle, tell)
+            _train_owed(stage or prepared, folder, owed, obstacle, tell)
         finally:  # one role may fail after others were finished
             if processes.is_main_process:
                 _declare(prepared, folder)
@@ -112,33 +115,52 @@ def _held(folder: Path):
         ) from error
 
 
-def _prepared_stage(
+def _prepared(
     settings: TrainConfig, dataset: Path, roles: tuple[Role, ...], prompts: str | None
-) -> PreparedStage | None:
+) -> tuple[Prepared, PreparedStage | None]:
     if settings.stage != "sft":
-        return prepare_stage(settings, dataset, roles, prompts)
+        stage = prepare_stage(settings, dataset, roles, prompts)
+        return stage.prepared, stage
     if settings.start is not None:
         raise ConfigError(
             "train.start is where a preference stage begins: set train.stage to dpo or kto, or "
             "leave it out"
         )
-    return None
+    return prepare(settings, dataset, roles, prompts), None
 
 
-def _claimed(prepared: Prepared, stage: PreparedStage | None, folder: Path) -> tuple[Role, ...]:
-    """Claim every role's folder; return the roles that are not finished."""
-    owed: list[Role] = []
+def _claims(prepared: Prepared, stage: PreparedStage | None) -> dict[Role, TrainingClaim]:
+    found: dict[Role, TrainingClaim] = {}
     for role, split in prepared.splits.items():
         wanted = claim_of(prepared.settings, prepared.backbone_digest, prepared.tokenizer, split)
-        claim(stage.claim_of(wanted) if stage else wanted, folder / role)
-        if is_finished(folder / role):
-            log.info("%s: finished before, left as it is", role)
-        else:
-            owed.append(role)
-    return tuple(owed)
+        found[role] = stage.claim_of(wanted) if stage else wanted
+    return found
 
 
-def obstacle_to_joint(settings: TrainConfig, num_roles: int, num_processes: int) -> str | None:
+def _owed(claims: Mapping[Role, TrainingClaim], folder: Path) -> tuple[Role, ...]:
+    """The roles that are not finished; every role's folder must be ours to go on in."""
+    for role, wanted in claims.items():
+        check_claim(wanted, folder / role)
+    finished = [role for role in claims if is_finished(folder / role)]
+    for role in finished:
+        log.info("%s: finished before, left as it is", role)
+    return tuple(role for role in claims if role not in finished)
+
+
+def _num_at_once(owed: tuple[Role, ...], obstacle: str | None) -> int:
+    """How many adapters are trained at a time, as obstacles to joint training have it."""
+    return len(owed) if obstacle is None else min(len(owed), 1)
+
+
+def _obstacle(prepared: Prepared, num_processes: int) -> str | None:
+    on_cuda = torch.cuda.is_available()
+    num_roles = len(prepared.splits)
+    return obstacle_to_joint(prepared.settings, num_roles, num_processes, on_cuda=on_cuda)
+
+
+def obstacle_to_joint(
+    settings: TrainConfig, num_roles: int, num_processes: int, *, on_cuda: bool
+) -> str | None:
     """Why the roles are not trained in one pass; None = they are."""
     plain = TrainConfig()
     only_separate = (
@@ -154,7 +176,7 @@ def obstacle_to_joint(settings: TrainConfig, num_roles: int, num_processes: int)
     chosen = [name for name in only_separate if getattr(settings, name) != getattr(plain, name)]
     if settings.stage != "sft":
         return f"train.stage is {settings.stage}"
-    if not settings.joint:
+    if settings.joint is False:
         return "train.joint is off"
     if num_roles < 2:
         return "there is one role"
@@ -162,29 +184,30 @@ def obstacle_to_joint(settings: TrainConfig, num_roles: int, num_processes: int)
         return f"there are {num_processes} processes"
     if chosen:
         return f"train.{chosen[0]} is {getattr(settings, chosen[0])}"
-    config = AutoConfig.from_pretrained(str(settings.backbone), local_files_only=True)
-    return obstacle_of(config, settings.max_tokens)
+    if on_cuda and settings.joint is None:
+        return "one pass was measured slower on CUDA; train.joint=true takes it all the same"
+    return obstacle_of(read_config(Path(settings.backbone or "")), settings.max_tokens)
 
 
-def _train_jointly(prepared: Prepared, folder: Path, roles: tuple[Role, ...], tell: Tell) -> None:
-    log.info("%s: in one pass over the backbone", ", ".join(roles))
-    train_jointly(prepared, folder, roles, tell)
-
-
-def _train_separately(
-    prepared: Prepared,
+def _train_owed(
+    prepared: Prepared | PreparedStage,
     folder: Path,
-    roles: tuple[Role, ...],
-    stage: PreparedStage | None,
-    reason: str | None,
+    owed: tuple[Role, ...],
+    obstacle: str | None,
     tell: Tell,
 ) -> None:
-    log.info("%s: one after the other, since %s", ", ".join(roles), reason)
-    for role in roles:
-        if stage:
-            prefer_role(stage, role, folder / role, tell)
-        else:
+    names = ", ".join(owed)
+    if owed and obstacle is None and isinstance(prepared, Prepared):
+        log.info("%s: in one pass over the backbone", names)
+        train_jointly(prepared, folder, owed, tell)
+        return
+    if owed:
+        log.info("%s: one after the other, since %s", names, obstacle)
+    for role in owed:
+        if isinstance(prepared, Prepared):
             train_role(prepared, role, folder / role, tell)
+        else:
+            prefer_role(prepared, role, folder / role, tell)
 
 
 def _declare(prepared: Prepared, folder: Path) -> None:
@@ -208,11 +231,14 @@ def plan(
     Raises:
         MapCoderError: whatever `train` would refuse.
     """
-    stage = _prepared_stage(settings, dataset, roles, prompts)
-    prepared = stage.prepared if stage else prepare(settings, dataset, roles, prompts)
-    check_disk(prepared.disk_bytes, folder)
-    plans = tuple(_role_plan(prepared, split, folder) for split in prepared.splits.values())
-    obstacle = obstacle_to_joint(settings, len(roles), 1)
+    prepared, stage = _prepared(settings, dataset, roles, prompts)
+    owed, obstacle = _owed(_claims(prepared, stage), folder), _obstacle(prepared, 1)
+    num_at_once = _num_at_once(owed, obstacle)
+    check_disk(num_at_once * prepared.disk_bytes, folder)
+    plans = tuple(
+        _role_plan(prepared, split, folder, max(num_at_once, 1))
+        for split in prepared.splits.values()
+    )
     return TrainingPlan(
         way="joint" if obstacle is None else f"separate, since {obstacle}",
         num_parameters=prepared.size.num_parameters,
@@ -224,9 +250,9 @@ def plan(
     )
 
 
-def _role_plan(prepared: Prepared, split: Split, folder: Path) -> RolePlan:
+def _role_plan(prepared: Prepared, split: Split, folder: Path, num_at_once: int) -> RolePlan:
     reckoned = prepared.plans[split.role]
-    held = memory(reckoned)
+    held = memory(reckoned, num_at_once)
     num_tokens = sum(len(row.ids) for row in split.train)
     return RolePlan(
         role=split.role,

@@ -10,7 +10,7 @@ Does not know: rows, trainers, files beside the weights.
 
 import copy
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,19 +25,15 @@ from peft import (
     prepare_model_for_kbit_training,
 )
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModelForCausalLM, BitsAndBytesConfig, PreTrainedModel
+from transformers import PreTrainedModel
 
-from mapcoder_lite.errors import ConfigError, InputError
+from mapcoder_lite.errors import ConfigError
 from mapcoder_lite.settings import TrainConfig
+from mapcoder_lite.training.backbone import outline
+from mapcoder_lite.training.shapes import GROUPS
 
-ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj")
-MLP = ("gate_proj", "up_proj", "down_proj")
-TARGETS: Mapping[str, str | tuple[str, ...]] = {
-    "all-linear": "all-linear",
-    "attention": ATTENTION,
-    "mlp": MLP,
-    "qv": ("q_proj", "v_proj"),
-}
+TARGETS: Mapping[str, str | tuple[str, ...]] = {**GROUPS, "all-linear": "all-linear"}
+"""As PEFT takes them, which finds the linear layers of any architecture itself."""
 
 _FROM_WEIGHTS = frozenset({"pissa", "olora"})
 """Initialisations that take a part of the backbone's weights into the adapter."""
@@ -105,36 +101,37 @@ def measure(settings: TrainConfig) -> Size:
 
     Raises:
         ConfigError: a target is no linear layer of the backbone, or too small for the rank.
+        InputError: the backbone's config.json cannot be used.
     """
-    config = AutoConfig.from_pretrained(str(settings.backbone), local_files_only=True)
-    with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(config)
+    model = outline(Path(settings.backbone or ""))
     num_parameters = sum(p.numel() for p in model.parameters())
     if settings.method == "full":
         return Size(num_parameters, num_parameters)
     _check_targets(settings, model)
     plain = lora_config(settings.model_copy(update={"initialisation": "default"}))
-    adapted = get_peft_model(model, plain, low_cpu_mem_usage=True)
+    with torch.device("meta"):  # PEFT makes an adapter's numbers before it lets them go
+        adapted = get_peft_model(model, plain, low_cpu_mem_usage=True)
     return Size(num_parameters, sum(p.numel() for p in adapted.parameters() if p.requires_grad))
 
 
 def _check_targets(settings: TrainConfig, model: PreTrainedModel) -> None:
     head = model.get_output_embeddings()
     linear = {
-        name.rpartition(".")[2]: min(layer.in_features, layer.out_features)
+        name: min(layer.in_features, layer.out_features)
         for name, layer in model.named_modules()
         if isinstance(layer, nn.Linear) and layer is not head
     }
     wanted = lora_config(settings).target_modules
-    named = set(linear) if isinstance(wanted, str) else set(wanted or ())
-    unknown = sorted(name for name in named if name.rpartition(".")[2] not in linear)
+    endings = ("",) if isinstance(wanted, str) else tuple(wanted or ())
+    unknown = sorted(name for name in endings if not _adapted(linear, name))
     if unknown:
+        names = {name.rpartition(".")[2] for name in linear}
         raise ConfigError(
             f"train.target_modules: {', '.join(unknown)} is no linear layer of "
-            f"{settings.backbone}; there are {', '.join(sorted(linear))}, or all-linear, "
+            f"{settings.backbone}; there are {', '.join(sorted(names))}, or all-linear, "
             "attention, mlp, qv for groups of them"
         )
-    smallest = min(linear[name.rpartition(".")[2]] for name in named)
+    smallest = min(linear[name] for ending in endings for name in _adapted(linear, ending))
     if settings.initialisation in {*_FROM_WEIGHTS, "orthogonal"} and settings.rank > smallest:
         raise ConfigError(
             f"train.initialisation={settings.initialisation} finds no {settings.rank} directions "
@@ -142,33 +139,9 @@ def _check_targets(settings: TrainConfig, model: PreTrainedModel) -> None:
         )
 
 
-def load_backbone(settings: TrainConfig) -> PreTrainedModel:
-    """Load the backbone as it is trained on.
-
-    Raises:
-        InputError: weights are missing, which the library would make up.
-    """
-    options: dict[str, Any] = {}
-    if settings.quant == "nf4":
-        options["quantization_config"] = BitsAndBytesConfig(
-            load_in_4bit=True,
-            bnb_4bit_quant_type="nf4",
-            bnb_4bit_use_double_quant=True,
-            bnb_4bit_compute_dtype=torch.bfloat16 if settings.autocast else torch.float32,
-        )
-    loaded: Any = AutoModelForCausalLM.from_pretrained(  # untyped: a pair because of the report
-        str(settings.backbone),
-        dtype=getattr(torch, settings.dtype),
-        local_files_only=True,
-        use_safetensors=True,
-        output_loading_info=True,
-        **options,
-    )
-    model, report = loaded
-    lacking = sorted(report["missing_keys"])
-    if lacking:
-        raise InputError(f"{settings.backbone} lacks {len(lacking)} weights, such as {lacking[0]}")
-    return model
+def _adapted(layers: Iterable[str], ending: str) -> list[str]:
+    """The layers that PEFT adapts where it is given this name, or the end of it."""
+    return [name for name in layers if not ending or f".{name}".endswith(f".{ending}")]
 
 
 def with_adapter(settings: TrainConfig, model: PreTrainedModel) -> PeftModel:
@@ -247,11 +220,3 @@ def _balanced(b: Tensor, a: Tensor) -> tuple[Tensor, Tensor]:
         nn.functional.pad(left, (0, lacking)).float(),
         nn.functional.pad(right, (0, 0, 0, lacking)).float(),
     )
-
-
-def carry_over(backbone: Path, folder: Path) -> None:
-    """Copy what makes a model folder beside its weights: tokenizer, template, generation."""
-    for path in backbone.iterdir():
-        is_weights = path.name.endswith(".index.json") or path.name == "config.json"
-        if path.suffix in {".json", ".jinja", ".model", ".txt"} and not is_weights:
-            (folder / path.name).write_bytes(path.read_bytes())
