@@ -8,7 +8,12 @@ import pytest
 from made_runs import AC, IE, SK, WA, made_run, problem_of
 from mapcoder_lite.errors import ConfigError, StoreError
 from mapcoder_lite.evaluation.compare import Pairs, paired
-from mapcoder_lite.evaluation.compare_report import comparison_blocks, standings_blocks
+from mapcoder_lite.evaluation.compare_report import (
+    MAX_NAMES,
+    comparison_blocks,
+    few,
+    standings_blocks,
+)
 from mapcoder_lite.evaluation.standings import (
     Comparison,
     Standings,
@@ -134,6 +139,12 @@ def test_every_system_is_tested_against_one_of_them(tmp_path: Path):
     assert [test.p_holm_sound for test in found.tests] == [None, None]
     last = standing(names, against=2)
     assert [test.duel.raw.gain.mean for test in last.tests] == [-1, pytest.approx(-1 / 7)]
+
+
+def test_few_of_many_problems_are_named():
+    shown = few("gained", [f"p{n}" for n in range(MAX_NAMES + 5)])
+    assert shown.startswith(f"gained: {MAX_NAMES + 5} - p0, p1")
+    assert shown.endswith(f"p{MAX_NAMES - 1} and 5 more (--json names all)")
 
 
 def test_sound_problems_are_tested_apart(tmp_path: Path):

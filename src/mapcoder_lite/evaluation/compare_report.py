@@ -28,6 +28,9 @@ _P_NOTE = (
 _FEW_NOTE = "intervals of fewer than some 30 problems are too narrow; p values are exact"
 _HOLM_NOTE = "p, Holm: corrected for the lines of the table"
 
+MAX_NAMES = 30
+"""Problems gained, or lost, that are named."""
+
 
 def standings_blocks(found: Standings) -> list[Block]:
     """Say how every system did, and each against one of them."""
@@ -56,8 +59,8 @@ def comparison_blocks(found: Comparison) -> list[Block]:
         _paired(duel),
         *_caveats(duel),
         _verdict(found),
-        _problems("gained, passed by B more than by A", found.gained),
-        _problems("lost, passed by A more than by B", found.lost),
+        few("gained, passed by B more than by A", found.gained),
+        few("lost, passed by A more than by B", found.lost),
         *_settings(duel.settings),
         *_labels("by tag", found.tags),
         *_labels("by rating", found.ratings),
@@ -217,8 +220,11 @@ def _verdict(found: Comparison) -> str:
     return f"no significant difference (p {_p(raw.p)}): these problems cannot tell A from B"
 
 
-def _problems(title: str, ids: Sequence[str]) -> str:
-    return f"{title}: {len(ids)}{' - ' if ids else ''}{', '.join(ids)}"
+def few(title: str, ids: Sequence[str]) -> str:
+    """Count problems and name the first of them."""
+    names = ", ".join(ids[:MAX_NAMES])
+    more = f" and {len(ids) - MAX_NAMES} more (--json names all)" if len(ids) > MAX_NAMES else ""
+    return f"{title}: {len(ids)}{' - ' if ids else ''}{names}{more}"
 
 
 def _settings(settings: Sequence[Setting]) -> Iterator[str]:

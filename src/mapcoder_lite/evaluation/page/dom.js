@@ -20,7 +20,8 @@ const byId = (id) => document.getElementById(id);
 const whole = new Intl.NumberFormat("en-US");
 const count = (number) => whole.format(Math.round(number));
 const fixed = (number, places) => number === null || number === undefined ? "–" : number.toFixed(places);
-const percent = (share, places = 1) => share === null || share === undefined ? "–" : `${(100 * share).toFixed(places)} %`;
+// A half is rounded to even, as the terminal's report does.
+const percent = (share, places = 1) => share === null || share === undefined ? "–" : `${new Intl.NumberFormat("en-US", { minimumFractionDigits: places, maximumFractionDigits: places, roundingMode: "halfEven", useGrouping: false }).format(100 * share)} %`;
 const seconds = (number) => number >= 100 ? `${count(number)} s` : `${number.toFixed(1)} s`;
 const plural = (number, word) => `${count(number)} ${word}${number === 1 ? "" : "s"}`;
 
@@ -54,6 +55,7 @@ const STOPS = {
   no_plan: "no plan came back",
   no_program: "no reply held a program",
   lost: "a reply that could not be read ended it",
+  answered: "what was asked for came: a hint, or plans",
   too_long: "a prompt did not fit the model's context",
   error: "the house failed",
 };
