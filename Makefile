@@ -76,8 +76,11 @@ ladder: $(READY) datasets/curation/manifest.json  ## the paper's experiments in 
 datasets/curation/manifest.json:
 	$(MAKE) curation
 
+# Files share costly set-up among their tests, so a file stays whole. More workers than two take
+# 2 GB of memory each: `make test JOBS=4`.
+JOBS ?= 2
 test: $(READY)  ## the default test suite
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 # Starts the server by the command that `mapcoder serve-cmd vllm` prints, on the loopback alone, and
 # stops it; its words are kept in .venv-vllm/server.log.

@@ -78,7 +78,7 @@ def test_it_runs_as_a_program_of_its_own(tmp_path: Path):
         (["run", "-s", "traversal.kk=1"], 2, "did you mean traversal.k?"),
         (["run", "-c", "nowhere.toml"], 2, "cannot read nowhere.toml"),
         (["report", "nowhere"], 6, "is this a run directory?"),
-        (["report", "a", "b", "c"], 2, "3 runs given"),
+        (["report", "a", "a"], 2, "a is given twice"),
     ],
 )
 def test_an_error_is_one_line_with_its_exit_code(
