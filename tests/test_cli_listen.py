@@ -29,7 +29,8 @@ from test_cli_main import SOURCE, Done, mapcoder
 from test_data_single import COMPANION, STATEMENT
 
 CONTEST = COMPANION | {"url": "https://atcoder.jp/contests/abc380/tasks/abc380_a"}
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 240.0
+"""A busy machine may take a minute to load the weights."""
 SCRIPTED = ("judge.workers=1", "judge.speed_factor=1", "engine.kind=teacher")
 SCRIPT = tuple(word for setting in SCRIPTED for word in ("-s", setting))
 """An engine that is quickly opened, and never asked here."""
@@ -257,7 +258,7 @@ def test_told_to_solve_it_writes_the_program_beside_an_older_one(tmp_path: Path)
     }
     (tmp_path / "The-Two-Smallest.py").write_text("mine = 1\n")
     words = ("--solve", "--statement", "statement.md", "-s", "engine.num_threads=1")
-    done = listen(tmp_path, sent, *words, "-s", "judge.workers=1")
+    done = listen(tmp_path, sent, *words, "-s", "judge.workers=1", "-s", "judge.speed_factor=1")
     assert done.code == 0, done.stderr
     assert "solved on samples" in done.stderr
     assert (tmp_path / "The-Two-Smallest.py").read_text() == "mine = 1\n"

@@ -127,10 +127,7 @@ class SandboxJudge:
             return self._without_toolchain(case, missing)
         if not tests:
             return case.judgement(self.isolation, Compilation(), [], Retries(), self._speed_factor)
-        with self._pool.lend(self._cancellation) as slot:
-            sitting = Sitting(self._pool, slot, self._compiler, case, self._speed_factor)
-            sitting.cancellation = self._cancellation
-            return sitting.judge()
+        return self._sat(case)[1]
 
     def outputs(
         self, program: str, language: Language, inputs: Sequence[str], *, limits: Limits
@@ -146,14 +143,19 @@ class SandboxJudge:
         tests = tuple(Test(input=text, outputs=("",)) for text in inputs)
         plain = Checker()
         case = Case(program, toolchain, tests, limits, plain, False, True, is_compared=False)
-        with self._pool.lend() as slot:
-            sitting = Sitting(self._pool, slot, self._compiler, case, self._speed_factor)
-            compilation = sitting.judge().compilation
+        sitting, judgement = self._sat(case)
+        compilation = judgement.compilation
         if not compilation.is_ok:
             return [Output(Verdict.CE, "", compilation.log)] * len(tests)
         return [
             Output(outcome.verdict, outcome.printed, outcome.reason) for outcome in sitting.outcomes
         ]
+
+    def _sat(self, case: Case) -> "tuple[Sitting, Judgement]":
+        with self._pool.lend(self._cancellation) as slot:
+            sitting = Sitting(self._pool, slot, self._compiler, case, self._speed_factor)
+            sitting.cancellation = self._cancellation
+            return sitting, sitting.judge()
 
     @staticmethod
     def _missing(toolchain: Toolchain, missing: tuple[str, ...]) -> str:
