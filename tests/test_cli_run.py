@@ -203,10 +203,13 @@ def test_two_runs_are_reported_side_by_side(world: Path, first_run: Done):
     shutil.copytree(world / "runs" / "r", other)
     done = mapcoder(world, "report", "runs/r", "runs/other")
     assert done.code == 0, done.stderr
-    assert "only A" in done.stdout
+    assert "against runs/r" in done.stdout
     assert "exact McNemar" in done.stdout
-    done = mapcoder(world, "report", "runs/r", "runs/other", "--json")
-    assert json.loads(done.stdout)["comparison"]["raw"]["num_both"] == 1
+    done = mapcoder(world, "compare", "runs/r", "runs/other")
+    assert done.code == 0, done.stderr
+    assert "only A" in done.stdout
+    done = mapcoder(world, "compare", "runs/r", "runs/other", "--json")
+    assert json.loads(done.stdout)["duel"]["raw"]["pairs"]["num_both"] == 1
 
 
 def test_roles_without_an_adapter_are_answered_by_the_backbone():

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mapcoder_lite.cli import options, terminal
-from mapcoder_lite.jsonl import write_log
 
 if TYPE_CHECKING:
     from mapcoder_lite.config import Config
@@ -61,6 +60,7 @@ def serve(
 def _serve(settings: "Config", bound: "Socket", host: str, token: str | None) -> None:
     """Open everything, say so, and listen."""
     from mapcoder_lite.cli import engines, preflight
+    from mapcoder_lite.jsonl import write_log
     from mapcoder_lite.judge.selftest import refuse_untrusted
     from mapcoder_lite.server import app, listening, problems
     from mapcoder_lite.server.safety import Door

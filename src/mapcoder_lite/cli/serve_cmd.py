@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 import typer
 
 from mapcoder_lite.cli import options, terminal
-from mapcoder_lite.cli.trained import other_prompts
 
 if TYPE_CHECKING:
     from mapcoder_lite.settings import EngineConfig
@@ -94,6 +93,8 @@ def vllm(
 
     Example: mapcoder serve-cmd vllm --adapters adapters/first
     """
+    from mapcoder_lite.cli.trained import other_prompts
+
     settings = options.resolve(config, overrides)
     home, folders = _folders(settings.engine, backbone, adapters)
     served = _served(settings.engine, home, folders, context=context, dtype=dtype, digests=digests)
