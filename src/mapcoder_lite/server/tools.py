@@ -232,7 +232,7 @@ def _problem(service: Service, given: Pasted) -> Problem:
 async def _begun(service: Service, wanted: Wanted) -> CallToolResult:
     run = await asyncio.to_thread(service.start, wanted)
     place = service.solves.place(run.job)
-    lines = [f"{run_mark(run.id)} has begun" + (f"; {place} wait before it" if place else "")]
+    lines = [f"{run_mark(run.id)} {f'waits; {place} before it' if place else 'has begun'}"]
     if not wanted.problem.public_tests:
         lines.append("No samples were found: nothing that is written can be tested.")
     lines.append(f"Ask get_run for it, with wait_seconds up to {_MAX_WAIT_SECONDS}.")
