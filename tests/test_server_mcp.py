@@ -178,6 +178,20 @@ def test_a_run_is_told_of_while_it_goes_on(world: Served, engine: Broken):
         engine.hold(False)
 
 
+def test_a_client_that_leaves_frees_the_judge(world: Served):
+    many = [{"input": "", "output": ""}] * 50
+
+    async def leave(editor: Editor) -> None:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(1):
+                await editor.call(
+                    "judge_code", statement=STATEMENT, program="while True: pass", samples=many
+                )
+        await asyncio.to_thread(until, lambda: world.service.quick.num_running == 0, 5)
+
+    over_http(world, leave)
+
+
 def test_what_is_wrong_is_a_tool_error_with_its_remedy(world: Served, engine: Broken):
     async def err(editor: Editor) -> None:
         assert "solve_problem" in await editor.fault("solve")

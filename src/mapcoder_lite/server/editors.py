@@ -60,9 +60,12 @@ def protocol(service: Service) -> Server:
 
 
 def http(service: Service) -> StreamableHTTPSessionManager:
-    """Return what answers HTTP while it runs; no session is kept between requests."""
+    """Return what answers HTTP while it runs; no session is kept between requests.
+
+    An answer that takes long comes as a stream: only then a client that leaves is noticed.
+    """
     return StreamableHTTPSessionManager(
-        protocol(service), json_response=True, stateless=True, max_request_body_size=MAX_BODY_BYTES
+        protocol(service), stateless=True, max_request_body_size=MAX_BODY_BYTES
     )
 
 
