@@ -111,7 +111,7 @@ DOORS = {
         exceptions={"curation/lengths.py": "a tokenizer counts; nothing is computed"},
     ),
     "service": Door(
-        names=("fastapi", "starlette", "uvicorn", "sse_starlette"),
+        names=("fastapi", "starlette", "uvicorn", "sse_starlette", "mcp", "mcp_types"),
         open_to=("server/",),
         exceptions={},
     ),

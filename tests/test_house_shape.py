@@ -22,6 +22,7 @@ DRAWERS = {"util", "utils", "common", "helper", "helpers", "base", "manager", "f
 CATCHES_ALL = {
     "engine/batching.py": "a dead thread would leave callers waiting; each gets the fault",
     "server/service.py": "a bug in one run must not end the others; it is logged whole",
+    "server/tools.py": "a bug in one call is told as that tool's error; it is logged whole",
     "server/lane.py": "goes to whoever waits for the job",
     "runner.py": "a unit that fails through the house's fault is counted, not the end of the run",
     "training/backbone.py": "libraries raise Exception itself over a broken file; it is refused",

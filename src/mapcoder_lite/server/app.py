@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from mapcoder_lite import __version__
-from mapcoder_lite.server import facade, faults, page, rest
+from mapcoder_lite.server import editors, facade, faults, page, rest
 from mapcoder_lite.server.safety import Door, Guard
 from mapcoder_lite.server.service import Service
 
@@ -21,9 +21,12 @@ def application(
 ) -> FastAPI:
     """Return the application; it closes the service when it is shut down."""
 
+    answering = editors.http(service)
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
-        yield
+        async with answering.run():
+            yield
         await asyncio.to_thread(service.close)
 
     app = FastAPI(
@@ -32,7 +35,7 @@ def application(
         lifespan=lifespan,
         docs_url=None,  # its pages would fetch from elsewhere
         redoc_url=None,
-        routes=page.assets(),
+        routes=[*page.assets(), editors.route(answering)],
     )
     app.include_router(facade.router(service))
     app.include_router(rest.router(service, label, is_judge_trusted=is_judge_trusted))

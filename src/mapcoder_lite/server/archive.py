@@ -74,6 +74,11 @@ class Archive:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._lock_file = hold(folder)
+        except StoreError as error:
+            raise StoreError(
+                f"{folder} is served from by another process: connect to that one (`mapcoder "
+                "serve` answers editors at /mcp), or choose -s serve.folder="
+            ) from error
         except OSError as error:
             raise StoreError(
                 f"cannot write {folder}: {error.strerror}; choose -s serve.folder="

@@ -22,8 +22,8 @@ from mapcoder_lite.server.conversation import (
 from mapcoder_lite.server.faults import Refused
 from mapcoder_lite.server.gate import Decision, Mode, decide
 from mapcoder_lite.server.problems import bounded
-from mapcoder_lite.server.records import TaskName
-from mapcoder_lite.server.service import Service, Wanted
+from mapcoder_lite.server.records import LAST_RUNG, TaskName
+from mapcoder_lite.server.service import QUICK, Service, Wanted
 from mapcoder_lite.trajectory import Message, Request, Sampling
 
 _log = logging.getLogger(__name__)
@@ -44,7 +44,6 @@ _HINT_OF_MODE = (
     "\n\n(This was one call of the bare backbone. To have a problem solved, paste its statement "
     "with samples, or send the header X-MapCoder-Mode: solve.)"
 )
-_LAST_RUNG = 4
 _BY_MODEL = Decision(Mode.SOLVE, "the model")
 
 
@@ -56,7 +55,6 @@ class Chat:
     ignored: tuple[str, ...]
     wanted: Wanted | None = None
     """A run."""
-    rung: int = _LAST_RUNG
     request: Request | None = None
     """One call of the backbone."""
     footnote: str = ""
@@ -115,7 +113,7 @@ def _help(body: ChatBody, conversation: Conversation, service: Service, client: 
     problem = first_problem(conversation) or problem_in(conversation.asked)
     if body.model == "mapcoder-plan":
         return _run(body, bounded(problem, service.settings), "plan", service, client)
-    rung = min(conversation.num_answers + 1, _LAST_RUNG)
+    rung = min(conversation.num_answers + 1, LAST_RUNG)
     tasks: tuple[TaskName, ...] = ("hint", "hint", "plan", "solve")
     return _run(
         body, bounded(problem, service.settings), tasks[rung - 1], service, client, rung=rung
@@ -130,20 +128,21 @@ def _run(
     client: str,
     *,
     decision: Decision = _BY_MODEL,
-    rung: int = _LAST_RUNG,
+    rung: int = LAST_RUNG,
     own: OwnProgram | None = None,
 ) -> Chat:
-    quick = {"k": 1, "t": 2} if body.model == "mapcoder-lite-quick" else {}
+    quick = QUICK if body.model == "mapcoder-lite-quick" else None
     wanted = Wanted(
         problem,
         service.traversal.model_copy(update=quick),
         own.language if own else service.language,
         task=task,
+        rung=rung,
         source="chat",
         program=own.program if own else None,
         client=body.user or client,
     )
-    return Chat(decision, _ignored(body), wanted, rung)
+    return Chat(decision, _ignored(body), wanted)
 
 
 def _base(body: ChatBody, conversation: Conversation, decision: Decision, service: Service) -> Chat:

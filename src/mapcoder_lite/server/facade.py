@@ -90,7 +90,7 @@ class Exchange:
     async def _run(self, request: Request) -> Response:
         assert self.chat.wanted is not None
         run = await asyncio.to_thread(self.service.start, self.chat.wanted)
-        told = Told(run.asked.task, self.chat.rung)
+        told = Told(run.asked.task, run.asked.rung)
         if self.body.stream:
             return _stream(self._told(run, told), lambda: self.service.cancel(run))
         lines: list[str] = []

@@ -42,6 +42,17 @@ class News:
             with self._lock:
                 del self._waiters[waiter]
 
+    async def over(self, seconds: float) -> None:
+        """Wait until there is no more to come, at most so long."""
+        with self.awaited() as more:
+            try:
+                async with asyncio.timeout(seconds):
+                    while not self.is_over:
+                        await more.wait()
+                        more.clear()
+            except TimeoutError:
+                return
+
 
 async def lines_of(
     path: Path, news: News | None, after: int = 0

@@ -15,6 +15,10 @@ SCHEMA_VERSION = 1
 
 TaskName = Literal["solve", "hint", "plan", "debug"]
 
+LAST_RUNG = 4
+Rung = Annotated[int, Field(ge=1, le=LAST_RUNG)]
+"""How much an answer may say: 1 the kind of problem, 2 the idea, 3 a plan, 4 all."""
+
 
 class Edit(Record):
     """A plan that a person rewrote, from which a fork runs on."""
@@ -32,8 +36,9 @@ class Asked(Record):
     id: str
     created: str
     """ISO 8601, UTC, milliseconds."""
-    source: Literal["api", "chat", "fork"]
+    source: Literal["api", "chat", "fork", "mcp"]
     task: TaskName = "solve"
+    rung: Rung = LAST_RUNG
     title: str
     problem_id: str
     num_tests: int

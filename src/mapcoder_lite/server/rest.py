@@ -22,7 +22,7 @@ from mapcoder_lite.server.leaving import unless_gone
 from mapcoder_lite.server.news import lines_of
 from mapcoder_lite.server.records import Edit
 from mapcoder_lite.server.safety import MAX_BODY_BYTES
-from mapcoder_lite.server.service import LiveRun, Service, Wanted
+from mapcoder_lite.server.service import QUICK, LiveRun, Service, Wanted
 from mapcoder_lite.trajectory import CallKind, Cancellation
 from mapcoder_lite.verdict import Judgement
 
@@ -265,7 +265,7 @@ def _wanted(body: bodies.SolveBody, service: Service, client: str) -> Wanted:
     problem = problems.chosen(body, service.settings)
     if (body.task == "debug") != (body.program is not None):
         raise InputError("a program is given with task debug, and with no other")
-    changes: dict[str, object] = {"k": 1, "t": 2} if body.effort == "quick" else {}
+    changes: dict[str, object] = dict(QUICK) if body.effort == "quick" else {}
     given = {"k": body.k, "t": body.t, "name": body.traversal, "seed": body.seed}
     changes |= {key: value for key, value in given.items() if value is not None}
     if body.traversal is not None:

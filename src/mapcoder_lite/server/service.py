@@ -5,7 +5,7 @@ Does not know: HTTP, how a problem is solved, how answers are worded.
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +21,7 @@ from mapcoder_lite.server.archive import Archive, RunWriter, unworked
 from mapcoder_lite.server.forking import forked_engine
 from mapcoder_lite.server.lane import Job, Lane
 from mapcoder_lite.server.news import News
-from mapcoder_lite.server.records import Asked, Edit
+from mapcoder_lite.server.records import LAST_RUNG, Asked, Edit, TaskName
 from mapcoder_lite.settings import ServeConfig, TraversalConfig
 from mapcoder_lite.trajectory import (
     Call,
@@ -40,6 +40,8 @@ _log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+QUICK: Mapping[str, object] = {"k": 1, "t": 2}
+"""What of the traversal is other when it is to be quick."""
 _WARNED_SHARE = 0.8
 """Of a run's time, after which it is warned of."""
 _QUICK_WORKERS = 8
@@ -79,7 +81,8 @@ class Wanted:
     problem: Problem
     traversal: TraversalConfig
     language: Language
-    task: str = "solve"
+    task: TaskName = "solve"
+    rung: int = LAST_RUNG
     source: str = "api"
     program: str | None = None
     edit: Edit | None = None
@@ -130,6 +133,7 @@ class Service:
                 "created": now(),
                 "source": wanted.source,
                 "task": wanted.task,
+                "rung": wanted.rung,
                 "title": problem.title,
                 "problem_id": problem.id,
                 "num_tests": len(problem.public_tests),

@@ -26,7 +26,7 @@ from mapcoder_lite.events import (
 )
 from mapcoder_lite.problem import Language
 from mapcoder_lite.server.conversation import run_mark
-from mapcoder_lite.server.records import TaskName
+from mapcoder_lite.server.records import LAST_RUNG, Rung, TaskName
 from mapcoder_lite.trajectory import CallKind
 from mapcoder_lite.verdict import Judgement, Verdict
 
@@ -40,8 +40,7 @@ class Told:
     """What was told of a run so far, as far as its answer needs it."""
 
     task: TaskName
-    rung: int = 4
-    """How much a hint may say: 1 the kind of problem, 2 the idea, 3 the plan, 4 the program."""
+    rung: Rung = LAST_RUNG
     started: RunStarted | None = None
     plans: list[PlanScored] = field(default_factory=list[PlanScored])
     recalled: StageFinished | None = None
