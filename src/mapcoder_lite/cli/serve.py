@@ -9,11 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-<<<<<<< HEAD
-from mapcoder_lite.cli import options, terminal
-=======
 from mapcoder_lite.cli import options, serving, terminal
->>>>>>> MCP
 
 if TYPE_CHECKING:
     from mapcoder_lite.config import Config
@@ -54,14 +50,7 @@ def serve(
 
 def _serve(settings: "Config", bound: "Socket", host: str, token: str | None) -> None:
     """Open everything, say so, and listen."""
-<<<<<<< HEAD
-    from mapcoder_lite.cli import engines, preflight
-    from mapcoder_lite.jsonl import write_log
-    from mapcoder_lite.judge.selftest import refuse_untrusted
-    from mapcoder_lite.server import app, listening, problems
-=======
     from mapcoder_lite.server import app, listening
->>>>>>> MCP
     from mapcoder_lite.server.safety import Door
 
     with serving.opened_service(settings) as opened:

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mapcoder_lite.cli import terminal
-from mapcoder_lite.jsonl import write_log
 
 if TYPE_CHECKING:
     from mapcoder_lite.config import Config
@@ -57,6 +56,7 @@ def opened_service(settings: "Config") -> Generator[Opened]:
         StoreError: another process serves from the folder.
     """
     from mapcoder_lite.cli import engines, preflight
+    from mapcoder_lite.jsonl import write_log
     from mapcoder_lite.judge.selftest import refuse_untrusted
     from mapcoder_lite.server import problems
     from mapcoder_lite.server.service import Service
