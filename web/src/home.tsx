@@ -148,7 +148,7 @@ function Latest() {
 
 const ServiceFoot = ({ status }: { status: Status }) => (
   <p class="note foot">
-    {status.engine.label || status.engine.identity} answers; programs run in the judge's sandbox ({status.judge.isolation}). {status.queue.running} of {status.queue.max_running} solves
+    Engine: {status.engine.label || status.engine.identity}. Programs run in the judge's sandbox ({status.judge.isolation}). {status.queue.running} of {status.queue.max_running} solves
     {" "}are running, {status.queue.waiting} wait. Version {status.version}. Nothing leaves this machine but to the engine.
   </p>
 );
