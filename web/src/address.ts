@@ -29,3 +29,9 @@ export function useAddress(): string[] {
   }, []);
   return shown;
 }
+
+export function useTitle(title: string): void {
+  useEffect(() => {
+    document.title = `${title} · MapCoder-Lite`;
+  }, [title]);
+}

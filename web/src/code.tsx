@@ -1,6 +1,7 @@
 // Programs and their differences, with line numbers and a little colour. Everything is a text node.
 
 import type { ComponentChildren } from "preact";
+import { useMemo } from "preact/hooks";
 
 const WORDS = new Set((
   "and as assert async await auto bool break case catch char class const continue def default del delete do double elif else "
@@ -31,25 +32,23 @@ function coloured(line: string, language: string): ComponentChildren[] {
 
 const lines = (text: string): string[] => text.replace(/\n$/, "").split("\n");
 
-export const Code = ({ program, language }: { program: string; language: string }) => (
-  <div class="code" tabIndex={0} role="region" aria-label="Program">
-    <table><tbody>
-      {lines(program).map((line, at) => <tr><td class="num">{at + 1}</td><td class="told">{coloured(line, language)}</td></tr>)}
-    </tbody></table>
-  </div>
-);
+interface CodeProps { program: string; language: string }
+
+export function Code({ program, language }: CodeProps) {
+  const rows = useMemo(() => lines(program).map((line, at) => <tr><td class="num">{at + 1}</td><td class="told">{coloured(line, language)}</td></tr>), [program, language]);
+  return <div class="code" tabIndex={0} role="region" aria-label="Program"><table><tbody>{rows}</tbody></table></div>;
+}
 
 const KINDS: Record<string, [string, string]> = { "+": ["come", "+"], "-": ["gone", "−"], " ": ["", ""] };
 
 // A unified difference without its two lines of file names, which say nothing here.
-export const Diff = ({ diff, language }: { diff: string; language: string }) => (
-  <div class="code diff" tabIndex={0} role="region" aria-label="Difference to the version before">
-    <table><tbody>
-      {lines(diff).slice(2).map((line) => {
-        if (line.startsWith("@@")) return <tr class="skip-row"><td colSpan={2}>{line}</td></tr>;
-        const [kind, sign] = KINDS[line[0] ?? " "] ?? ["", ""];
-        return <tr class={kind}><td class="sign">{sign}</td><td class="told">{coloured(line.slice(1), language)}</td></tr>;
-      })}
-    </tbody></table>
-  </div>
-);
+export function Diff({ diff, language }: { diff: string; language: string }) {
+  const rows = useMemo(() => lines(diff).slice(2).map((line) => changed(line, language)), [diff, language]);
+  return <div class="code diff" tabIndex={0} role="region" aria-label="Difference to the version before"><table><tbody>{rows}</tbody></table></div>;
+}
+
+function changed(line: string, language: string) {
+  if (line.startsWith("@@")) return <tr class="skip-row"><td colSpan={2}>{line}</td></tr>;
+  const [kind, sign] = KINDS[line[0] ?? " "] ?? ["", ""];
+  return <tr class={kind}><td class="sign">{sign}</td><td class="told">{coloured(line.slice(1), language)}</td></tr>;
+}

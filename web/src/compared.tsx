@@ -1,7 +1,7 @@
 // Two evaluations paired by problem, with the test that says what of the difference is more than chance.
 
 import { get } from "./api";
-import { address } from "./address";
+import { address, useTitle } from "./address";
 import { Big } from "./interval";
 import { Facts, Fault, Table, useAnswer } from "./parts";
 import type { Comparison, LabelDifference } from "./shapes";
@@ -16,6 +16,7 @@ const points = (gain: number): string => {
 const between = ({ low, high }: { low: number | null; high: number | null }): string => (low === null || high === null ? "no interval" : `${points(low)} to ${points(high)}`);
 
 export function Compared({ first, second }: { first: string; second: string }) {
+  useTitle(`${second} against ${first}`);
   const { answer, fault } = useAnswer(() => get<Comparison>(`/api/evaluations/compare?first=${encodeURIComponent(first)}&second=${encodeURIComponent(second)}`), [first, second]);
   return (
     <div class="page">

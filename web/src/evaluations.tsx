@@ -2,13 +2,14 @@
 
 import { useState } from "preact/hooks";
 import { get } from "./api";
-import { address, place } from "./address";
+import { address, place, useTitle } from "./address";
 import { Fault, useAnswer } from "./parts";
 import { Rows } from "./rows";
 import type { Evaluation } from "./shapes";
 import { count, plural } from "./words";
 
 export function Evaluations() {
+  useTitle("Evaluations");
   const { answer, fault } = useAnswer(() => get<{ evaluations: Evaluation[] }>("/api/evaluations"), []);
   const [words, setWords] = useState("");
   const [chosen, choose] = useState<string[]>([]);

@@ -2,7 +2,7 @@
 
 import { useEffect, useState } from "preact/hooks";
 import { get, post } from "./api";
-import { address } from "./address";
+import { address, useTitle } from "./address";
 import { Ask } from "./ask";
 import { keep, kept, NO_DRAFT, type Draft } from "./draft";
 import { Fault, StatusWord, useAnswer } from "./parts";
@@ -13,6 +13,7 @@ import { count, plural } from "./words";
 export function Home() {
   const status = useAnswer(() => get<Status>("/api/status"), []);
   const [draft, setDraft] = useState<Draft>(kept);
+  useTitle("Solve");
   useEffect(() => keep(draft), [draft]);
 
   return (
@@ -72,7 +73,7 @@ function Reading({ draft, onDraft, limits }: ReadingProps) {
           onKeyDown={(event) => { if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) void read(draft.text); }} />
         <div class="line">
           <button type="button" class="main" disabled={draft.text.trim() === ""} onClick={() => void read(draft.text)}>Read it</button>
-          <label class="file">or a file <input type="file" accept=".txt,.md,.json,.html" onChange={(event) => void take(event.currentTarget.files?.[0])} /></label>
+          <label class="file">or a file <input type="file" accept=".txt,.md,.json" onChange={(event) => void take(event.currentTarget.files?.[0])} /></label>
           <Bundled onPick={(id) => void pick(id)} />
         </div>
       </div>

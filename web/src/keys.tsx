@@ -4,7 +4,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 
 const KEYS = [
-  ["1 2 3", "solve, runs, evaluations"], ["n", "a new problem"], ["/", "filter"], ["Ctrl Enter", "solve, from within the problem"],
+  ["1 2 3", "solve, runs, evaluations"], ["/", "filter"], ["Ctrl Enter", "solve, from within the problem"],
   ["[ ]", "the version before, the next one"], ["Esc", "close"], ["?", "this help"],
 ] as const;
 

@@ -4,7 +4,7 @@
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import { get, post } from "./api";
-import { address } from "./address";
+import { address, useTitle } from "./address";
 import { Code } from "./code";
 import { useRun } from "./following";
 import { Fault, StatusWord, Text, useAnswer } from "./parts";
@@ -20,6 +20,7 @@ export function Ladder({ run }: { run: string }) {
   const [at, setAt] = useState<Climbed>(() => climbed(run));
   const [fault, setFault] = useState<unknown>(null);
   const { answer: detail, fault: unknown } = useAnswer(() => get<RunDetail>(`/api/runs/${encodeURIComponent(run)}`), [run]);
+  useTitle(`Hints: ${detail?.title ?? "…"}`);
   const hint = useRun(run).told;
   const plan = useRun(at.plan).told;
   const program = useRun(at.program).told;

@@ -32,7 +32,12 @@ function View() {
 function Page() {
   const [theme, setTheme] = useTheme();
   const [hasHelp, setHelp] = useState(false);
-  const [view = ""] = useAddress();
+  const [view = "", first = ""] = useAddress();
+
+  useEffect(() => {
+    scrollTo(0, 0);
+    document.getElementById("main")?.focus({ preventScroll: true });
+  }, [view, first]);
 
   useEffect(() => {
     const press = (event: KeyboardEvent): void => {
@@ -42,7 +47,6 @@ function Page() {
       if (number >= 1 && number <= VIEWS.length) place(VIEWS[number - 1]![0]);
       else if (event.key === "?") setHelp(true);
       else if (event.key === "/") focusOn("[data-filter]", event);
-      else if (event.key === "n") place("");
     };
     document.addEventListener("keydown", press);
     return () => document.removeEventListener("keydown", press);
@@ -73,5 +77,8 @@ const focusOn = (selector: string, event: Event): void => {
   event.preventDefault();
   document.querySelector<HTMLElement>(selector)?.focus();
 };
+
+// A file that is dropped beside its field must not take the page's place.
+for (const kind of ["dragover", "drop"]) document.addEventListener(kind, (event) => event.preventDefault());
 
 render(<Page />, document.getElementById("root")!);

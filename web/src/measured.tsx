@@ -1,12 +1,14 @@
 // What one evaluation says: accuracy with intervals, overall, by tag and rating; format failures.
 
 import { get } from "./api";
+import { useTitle } from "./address";
 import { Big, Gauge, said, share } from "./interval";
 import { Facts, Fault, Role, Table, useAnswer } from "./parts";
 import { AGENTS, type LabelScore, type Metrics } from "./shapes";
 import { count, percent, plural, STOPS, VERDICTS } from "./words";
 
 export function Measured({ name }: { name: string }) {
+  useTitle(name);
   const { answer, fault } = useAnswer(() => get<Metrics>(`/api/evaluations/${encodeURIComponent(name)}`), [name]);
   return (
     <div class="page">

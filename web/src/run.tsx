@@ -2,7 +2,7 @@
 
 import { useState } from "preact/hooks";
 import { get, post } from "./api";
-import { address, place } from "./address";
+import { address, place, useTitle } from "./address";
 import { CallDrawer } from "./call";
 import { keep } from "./draft";
 import { useRun } from "./following";
@@ -40,12 +40,14 @@ export function RunView({ id, call }: { id: string; call: number | null }) {
 
 function Head({ id, told, detail }: { id: string; told: Told; detail: RunDetail | null }) {
   const [fault, setFault] = useState<unknown>(null);
+  const title = detail?.title || told.started?.problem.title || detail?.problem_id || "…";
+  useTitle(title);
   const status = told.finished?.status ?? (told.started ? "running" : detail?.status ?? "waiting");
   const cancel = (): void => void post(`/api/runs/${id}/cancel`, {}).catch(setFault);
   return (
     <>
       <div class="line">
-        <h2 id="run">{detail?.title || told.started?.problem.title || detail?.problem_id || "…"}</h2>
+        <h2 id="run">{title}</h2>
         <span role="status"><StatusWord status={status} /></span>
         {!told.finished && <button type="button" onClick={cancel}>Call it off</button>}
       </div>

@@ -2,7 +2,7 @@
 
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { get } from "./api";
-import { address } from "./address";
+import { address, useTitle } from "./address";
 import { Fault, StatusWord } from "./parts";
 import { Rows } from "./rows";
 import type { RunSummary } from "./shapes";
@@ -16,6 +16,7 @@ const AGAIN_MS = 2000;
 interface RunList { runs: RunSummary[]; next: string | null }
 
 export function Runs() {
+  useTitle("Runs");
   const [runs, setRuns] = useState<RunSummary[]>([]);
   const [next, setNext] = useState<string | null>("");
   const [fault, setFault] = useState<unknown>(null);
