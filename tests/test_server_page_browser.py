@@ -13,7 +13,9 @@ import pytest
 
 from mapcoder_lite.judge.judge import SandboxJudge
 from mapcoder_lite.trajectory import Request
+from mapcoder_lite.verdict import Verdict
 from page_browser import TabClock, chromium, missing_browser, opened_page
+from page_run import written_run
 from served import Held, Served, Teacher, pasted, served
 
 pytestmark = [
@@ -292,6 +294,68 @@ def test_two_thousand_samples_are_filtered_at_once(browser: Any, world: Served) 
         tab.wait_for_selector("text=1 shown")
         assert clock.seconds() - before < 1.0
         assert tab.input_value("[aria-label='Output of sample 2000']") == f"{1999 * 1999}\n"
+
+
+def told(events: list[dict[str, Any]]) -> str:
+    head = {"v": 1, "ts": "2026-11-26T10:00:00.000+00:00", "run": "R"}
+    lines = [{**head, "n": n, **event} for n, event in enumerate(events, start=1)]
+    return "".join(
+        f"id: {line['n']}\nevent: {line['kind']}\ndata: {json.dumps(line)}\n\n" for line in lines
+    )
+
+
+def test_two_thousand_verdicts_are_filtered_at_once(
+    browser: Any, world: Served, debugged: str
+) -> None:
+    verdict = {"kind": "test.verdict", "version": 1, "cpu_ms": 1.0, "wall_ms": 1.0, "rss_kb": 1,
+               "got": "", "stderr": "", "isolation": "bubblewrap", "speed_factor": 1.0}  # fmt: skip
+    program = {"kind": "code.version", "version": 1, "plan": None, "round": 0, "diff": None,
+               "language": "python", "program": "print(1)", "is_repeat": False}  # fmt: skip
+    verdicts = [
+        {**verdict, "test": n, "verdict": "AC" if n % 9 else "WA", "reason": f"case {n}"}
+        for n in range(2000)
+    ]
+    totals = dict.fromkeys(("calls", "prompt_tokens", "cached_tokens", "completion_tokens"), 0)
+    end = {"kind": "run.finished", "status": "failed", "stop": None, "detail": None,
+           "program": None, "language": "python", "version": 1, "num_passed": 1777,
+           "num_tests": 2000, "totals": {**totals, "ms": 1}, "agents": {}}  # fmt: skip
+    body = told([program, *verdicts, end])
+    with at(browser, world) as tab:
+        tab.route(
+            "**/events?*", lambda route: route.fulfill(content_type="text/event-stream", body=body)
+        )
+        tab.goto(f"{world.url}/#runs/{debugged}")
+        tab.wait_for_selector("dl.pairs")
+        assert 0 < tab.locator(".verdict-row").count() < 40
+        clock = TabClock(tab)
+        before = clock.seconds()
+        tab.fill("[aria-label='Filter verdicts']", "case 1998")
+        tab.wait_for_selector("text=1 shown")
+        assert clock.seconds() - before < 1.0
+        tab.fill("[aria-label='Filter verdicts']", "")
+        tab.select_option("[aria-label='Verdict']", "WA")
+        tab.wait_for_selector("text=223 shown")
+
+
+def test_evaluations_are_measured_and_compared(browser: Any, world: Served) -> None:
+    runs = world.folder / "runs"
+    written_run(runs / "before", [Verdict.AC, Verdict.WA, Verdict.WA, Verdict.TLE, Verdict.AC])
+    written_run(runs / "after", [Verdict.AC, Verdict.AC, Verdict.AC, Verdict.WA, Verdict.AC])
+    written_run(runs / "doubtful", [Verdict.AC], is_trusted=False)
+    with at(browser, world, "evaluations") as tab:
+        tab.click("text=before")
+        tab.wait_for_selector("text=2 of 5")
+        assert "graphs" in tab.inner_text("section[aria-label='By tag']")
+        tab.go_back()
+        tab.check("[aria-label='Compare before']")
+        tab.check("[aria-label='Compare after']")
+        tab.click("text=Compare the two")
+        tab.wait_for_selector("text=+40.0 points")
+        assert "p = 0.500" in tab.inner_text("section >> nth=0")
+    with at(browser, world, "evaluations/doubtful") as tab:
+        tab.wait_for_selector(".fault")
+        assert tab.locator(".tile").count() == 0  # no score of a judge that is not trusted
+        tab.faults.clear()  # the browser itself reports the refusal
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
