@@ -2,13 +2,14 @@
 
 import { useEffect, useState } from "preact/hooks";
 import { get, post } from "./api";
-import { address, useTitle } from "./address";
+import { useTitle } from "./address";
 import { Ask } from "./ask";
 import { keep, kept, NO_DRAFT, type Draft } from "./draft";
 import { Fault, StatusWord, useAnswer } from "./parts";
+import { addressOf, samplesOf } from "./runs";
 import { Samples } from "./samples";
 import type { Problem, ProblemLine, RunSummary, Status } from "./shapes";
-import { count, plural } from "./words";
+import { count } from "./words";
 
 export function Home() {
   const status = useAnswer(() => get<Status>("/api/status"), []);
@@ -140,7 +141,7 @@ function Latest() {
       <h2 id="latest">Latest runs</h2>
       <ul class="bare latest">
         {answer.runs.map((run) => (
-          <li><a href={address("runs", run.id)}>{run.title || run.problem_id}</a> <StatusWord status={run.status} /> <span class="sub">{run.num_passed} of {plural(run.num_tests, "sample")}</span></li>
+          <li><a href={addressOf(run)}>{run.title || run.problem_id}</a> <StatusWord status={run.status} /> <span class="sub">{samplesOf(run)}</span></li>
         ))}
       </ul>
     </section>

@@ -48,7 +48,7 @@ export function Ladder({ run }: { run: string }) {
       <section aria-labelledby="ladder">
         <h2 id="ladder">{detail?.title ?? "…"}</h2>
         <p class="note">Four steps, each of which tells more. Nothing further is asked before you ask for it.</p>
-        <ol class="bare ladder">
+        <ol class="ladder">
           <Rung name="Kind of problem" isOpen>{<Kind told={hint} />}</Rung>
           <Rung name="Idea" isOpen={at.steps >= 2} onOpen={hint.recalled ? () => step({ steps: 2 }) : undefined}><Idea told={hint} /></Rung>
           <Rung name="Plan" isOpen={at.steps >= 3} onOpen={at.steps === 2 ? () => void ask("plan") : undefined}><Planned told={plan} run={at.plan} /></Rung>

@@ -67,7 +67,7 @@ function Outcome({ told }: { told: Told }) {
   const why = end.detail ?? (end.stop ? STOPS[end.stop] : undefined);
   return (
     <Facts rows={[
-      ["samples passed", end.num_tests > 0 ? `${end.num_passed} of ${end.num_tests}` : "no program was tested"],
+      ...(end.status === "answered" ? [] : [["samples passed", end.num_tests > 0 ? `${end.num_passed} of ${end.num_tests}` : "no program was tested"] as [string, string]]),
       ["calls", count(end.totals.calls)],
       ["tokens", `${count(end.totals.prompt_tokens)} read, ${count(end.totals.completion_tokens)} written`],
       ["time", seconds(end.totals.ms)],

@@ -66,11 +66,16 @@ const merged = (known: RunSummary[], found: RunSummary[]): RunSummary[] => {
   return [...all.values()].sort((one, other) => (one.id < other.id ? 1 : -1));
 };
 
+export const addressOf = (run: RunSummary): string => address(run.task === "hint" ? "hints" : "runs", run.id);
+
+// Hints and plans are not tested, and are not said to have failed a test.
+export const samplesOf = (run: RunSummary): string => (run.task === "hint" || run.task === "plan" ? "" : `${run.num_passed} of ${plural(run.num_tests, "sample")}`);
+
 const RunRow = ({ run }: { run: RunSummary }) => (
-  <a class="run-row" href={address(run.task === "hint" ? "hints" : "runs", run.id)}>
+  <a class="run-row" href={addressOf(run)}>
     <span class="names"><span class="title">{run.title || run.problem_id}</span>
       <span class="sub">{when(run.created)} · {TASKS[run.task]} · k = {run.k}, t = {run.t} · {LANGUAGES[run.language] ?? run.language}{run.source === "chat" ? " · chat" : ""}{run.forked_from ? " · run on from an edited plan" : ""}</span></span>
     <span class="side"><StatusWord status={run.status} />
-      <span class="sub">{run.num_passed} of {plural(run.num_tests, "sample")}{run.calls > 0 && ` · ${count(run.tokens)} tokens · ${seconds(run.ms)}`}</span></span>
+      <span class="sub">{[samplesOf(run), ...(run.calls > 0 ? [`${count(run.tokens)} tokens`, seconds(run.ms)] : [])].filter(Boolean).join(" · ")}</span></span>
   </a>
 );
