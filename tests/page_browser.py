@@ -36,9 +36,9 @@ def chromium() -> Generator[Any]:
 
 
 @contextmanager
-def opened_page(browser: Any, **options: Any) -> Generator[Any]:
-    """A tab without a network; what goes wrong in it stands in `tab.faults`."""
-    context = browser.new_context(offline=True, **options)
+def opened_page(browser: Any, *, is_offline: bool = True, **options: Any) -> Generator[Any]:
+    """A tab; what goes wrong in it stands in `tab.faults`, what it asks for in `tab.asked`."""
+    context = browser.new_context(offline=is_offline, **options)
     tab = context.new_page()
     tab.faults = []
     tab.on("console", lambda message: tab.faults.append(message.text))

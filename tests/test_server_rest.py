@@ -271,17 +271,6 @@ def test_a_token_is_asked_for_where_there_is_one(tmp_path: Path, judge: SandboxJ
         bound("0.0.0.0", 0, None)
 
 
-def test_the_plain_page_shows_text_as_text(client: httpx.Client, held: Held):
-    title = "<img src=x onerror=alert(1)>"
-    problem = PROBLEM.model_copy(update={"title": title})
-    body = {"problem": problem.model_dump(mode="json"), "task": "hint"}
-    events_of(client, client.post("/api/solve", json=body).json()["run"])
-    page = client.get("/").text
-    assert "&lt;img src=x" in page
-    assert title not in page
-    assert not re.search(r'(?:src|href)="https?:', page)
-
-
 def test_what_had_not_ended_is_said_to_be_interrupted(
     client: httpx.Client, world: Served, held: Held, done: str, tmp_path: Path
 ):
@@ -333,3 +322,12 @@ def test_evaluations_are_named_not_joined_to_paths(client: httpx.Client):
     assert client.get("/api/evaluations").json() == {"evaluations": []}
     assert client.get("/api/evaluations/..%2F..%2Fetc").status_code == 404
     assert client.get("/api/evaluations/nothing").status_code == 404
+
+
+def test_the_page_is_served_under_its_own_policy(client: httpx.Client):
+    page = client.get("/")
+    assert page.headers["content-type"].startswith("text/html")
+    assert "default-src 'self'" in page.headers["content-security-policy"]
+    scripts = re.findall(r"<script([^>]*)>", page.text)
+    assert len(scripts) == 1 and "src=" in scripts[0]  # the policy forbids one that stands in it
+    assert client.get(re.findall(r'src="([^"]+)"', scripts[0])[0]).status_code == 200

@@ -39,7 +39,7 @@ def application(
     )
     app.include_router(facade.router(service))
     app.include_router(rest.router(service, label, is_judge_trusted=is_judge_trusted))
-    app.include_router(page.router(service))
+    app.include_router(page.router())
     faults.install(app)
     app.add_middleware(Guard, door=door)
     return app
