@@ -96,10 +96,11 @@ class Timed:
 
 
 def timed(name: str, *words: str | Path) -> Timed:
+    """Run a verb in a folder without problem files: the copied problems stand in none."""
     command = [sys.executable, "-m", "mapcoder_lite", *map(str, words)]
-    with tempfile.TemporaryFile("w+") as out:
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryDirectory() as elsewhere:
         started = time.perf_counter()
-        process = subprocess.Popen(command, stdout=out)
+        process = subprocess.Popen(command, stdout=out, cwd=elsewhere)
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - started
         out.seek(0)
