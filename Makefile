@@ -64,7 +64,7 @@ curation: $(READY)  ## the paper's curation in miniature: teacher, repaired stud
 # Every step goes on where it stopped, and `mapcoder pocket ladder FOLDER --commands` prints each as a
 # plain command. LIMIT: test problems of a rung; ENDS: those of the two ends, untuned and four
 # adapters; EPOCHS: of each of the nine trainings. The shipped adapters had 2 epochs, and at 2 epochs
-# and all 1,200 problems the whole takes days on two cores.
+# and all 1,200 problems the whole was never run.
 LIMIT ?= 300
 ENDS ?= $(LIMIT)
 EPOCHS ?= 0.5
@@ -86,8 +86,8 @@ web/node_modules/.package-lock.json: web/package-lock.json
 	cd web && PATH="$(NODE):$$PATH" npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
-# Files share costly set-up among their tests, so a file stays whole. More workers than two take
-# 2 GB of memory each: `make test JOBS=4`.
+# Files share costly set-up among their tests, so a file stays whole. `make test JOBS=4` takes more
+# processors, and more memory: models are loaded in every worker.
 JOBS ?= 2
 test: $(READY)  ## the default test suite
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile

@@ -268,9 +268,7 @@ def test_a_broken_line_is_taken_up_where_it_broke(
     assert heard == [None, "5"]
 
 
-def test_a_waiting_run_is_called_off(
-    browser: Any, world: Served, held: Held, author: Author
-) -> None:
+def test_a_waiting_run_is_called_off(browser: Any, world: Served, held: Held, author: Author):
     held.hold(True)
     problem = author.problems[1].model_dump(mode="json")
     run = httpx.post(f"{world.url}/api/solve", json={"problem": problem}).json()["run"]
@@ -278,6 +276,7 @@ def test_a_waiting_run_is_called_off(
         tab.click("text=Call it off")
         tab.wait_for_selector("section .is-cancelled")
     held.hold(False)
+    assert httpx.get(f"{world.url}/api/runs/{run}").json()["status"] == "cancelled"
 
 
 def test_two_thousand_samples_are_filtered_at_once(browser: Any, world: Served) -> None:
