@@ -85,6 +85,12 @@ TRAININGS = (_MAIN, _SECOND, _THIRD, _RANK_8, _RANK_64, _FULL, _UNFILTERED, _TEA
 RUNGS = (
     Rung("untuned", "the bare backbone in every role", is_whole=True),
     Rung(
+        "direct",
+        "the bare backbone, asked for the program at once, without agents",
+        settings=("traversal.name=direct",),
+        against=("untuned",),
+    ),
+    Rung(
         "retrieval",
         "with the retrieval adapter",
         _MAIN,
@@ -109,7 +115,7 @@ RUNGS = (
         "four",
         "and the debugging adapter: all four, rank 32",
         _MAIN,
-        against=("untuned", "coding"),
+        against=("untuned", "coding", "direct"),
         is_whole=True,
         recipe=_SEEDS,
     ),
@@ -158,7 +164,8 @@ RUNGS = (
         against=("untuned", "four"),
     ),
 )
-NOISY = {"noise-untuned": RUNGS[0], "noise-four": RUNGS[4]}
+_BY_NAME = {rung.name: rung for rung in RUNGS}
+NOISY = {"noise-untuned": _BY_NAME["untuned"], "noise-four": _BY_NAME["four"]}
 """Runs of the retrieval agent alone on noisy statements, answered as in these rungs."""
 
 
