@@ -67,8 +67,8 @@ def test_rungs_are_named_once_and_set_against_rungs():
     assert len(set(names)) == len(names)
     assert {other for rung in RUNGS for other in rung.against} < set(names)
     assert [rung.name for rung in NOISY.values()] == ["untuned", "four"]
-    first = [rung.roles for rung in RUNGS[1:5]]
-    assert first == [tuple(Role)[:number] for number in (1, 2, 3, 4)]
+    one_by_one = [rung.roles for rung in RUNGS if rung.name in ("retrieval", "planning", "coding")]
+    assert one_by_one == [tuple(Role)[:number] for number in (1, 2, 3)]
     assert {rung.training.name for rung in RUNGS if rung.training} == {t.name for t in TRAININGS}
 
 
@@ -128,7 +128,7 @@ def test_a_backbone_that_is_not_there_is_left_out_aloud(tmp_path):
 
 def test_parameters_are_counted_from_the_files():
     with chdir(ROOT):
-        untuned, four = (num_parameters(RUNGS[place]) for place in (0, 4))
+        untuned, four = (num_parameters(rung) for rung in NOISY.values())
     sizes = json.loads((ROOT / BACKBONE / "config.json").read_text())
     assert untuned is not None
     assert untuned > sizes["vocab_size"] * sizes["hidden_size"]
