@@ -23,7 +23,7 @@ from mapcoder_lite.pocket.world import problem_set
 from mapcoder_lite.problem import Language, Problem
 from mapcoder_lite.server import app, listening
 from mapcoder_lite.server.safety import Door
-from mapcoder_lite.server.service import Service
+from mapcoder_lite.server.service import Rules, Service
 from mapcoder_lite.settings import ServeConfig, TraversalConfig
 from mapcoder_lite.trajectory import Cancellation, Completion, Engine, Request, Watch
 
@@ -111,11 +111,13 @@ def served(
     settings: ServeConfig | None = None,
     *,
     token: str | None = None,
+    rules: Rules | None = None,
 ) -> Generator[Served]:
     settings = (settings or ServeConfig()).model_copy(
         update={"folder": str(folder / "served"), "evaluations": str(folder / "runs")}
     )
-    service = Service(engine, judge, settings, TraversalConfig(k=2, t=2), Language.PYTHON)
+    traversal = TraversalConfig(k=2, t=2)
+    service = Service(engine, judge, settings, traversal, Language.PYTHON, rules or Rules())
     bound = listening.bound("127.0.0.1", 0, token)
     application = app.application(service, Door.of("127.0.0.1", (), token), label="a teacher")
     server = uvicorn.Server(

@@ -227,9 +227,10 @@ class Totals(Record):
     num_unreadable: int = 0
     """Replies that could not be read."""
 
-    def with_call(self, call: Call) -> "Totals":
-        """Return these totals and one more call."""
+    def with_call(self, call: Call, dollars: float | None = None) -> "Totals":
+        """Return these totals and one more call; one without a price makes the sum unknown."""
         usage = call.completion.usage
+        before = self.usd if self.calls else 0.0
         return self.model_copy(
             update={
                 "calls": self.calls + 1,
@@ -237,6 +238,7 @@ class Totals(Record):
                 "cached_tokens": self.cached_tokens + usage.cached_tokens,
                 "completion_tokens": self.completion_tokens + usage.completion_tokens,
                 "ms": self.ms + round(1000 * call.completion.seconds),
+                "usd": None if before is None or dollars is None else before + dollars,
                 "num_unreadable": self.num_unreadable + (call.failure is not None),
             }
         )
@@ -289,9 +291,16 @@ keeps or shows more than goes into the stream."""
 class Teller:
     """Numbers and dates what it is told and passes it on; safe to call from any thread."""
 
-    def __init__(self, listener: Listener, run: str | None = None, first: int = 1) -> None:
-        """Begin a run's events, or go on with number `first`."""
+    def __init__(
+        self,
+        listener: Listener,
+        run: str | None = None,
+        first: int = 1,
+        dollars: Callable[[Call], float | None] = lambda _: None,
+    ) -> None:
+        """Begin a run's events, or go on with number `first`; `dollars` prices what is told of."""
         self.run = run or run_id()
+        self.dollars = dollars
         self._listener = listener
         self._next = first
         self._lock = Lock()  # protects `_next`, and the order in which the listener hears

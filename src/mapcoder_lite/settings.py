@@ -216,7 +216,8 @@ class ClusterConfig(Record):
 class BudgetConfig(Record):
     """What a command may use up before it stops with its state saved; None = no bound.
 
-    What earlier sittings of the same run were answered counts, hours excepted.
+    What earlier sittings of the same run were answered counts, hours excepted. In the service it
+    bounds each solve by itself.
     """
 
     calls: Annotated[int, Field(gt=0)] | None = None
@@ -227,6 +228,14 @@ class BudgetConfig(Record):
     """Needs the prices of every engine that is asked."""
     hours: Annotated[float, Field(gt=0)] | None = None
     """Of one sitting, by the clock."""
+
+    def within(self, other: "BudgetConfig") -> "BudgetConfig":
+        """Return what both allow."""
+        both = [
+            (name, [value for value in (getattr(self, name), getattr(other, name)) if value])
+            for name in BudgetConfig.model_fields
+        ]
+        return BudgetConfig.model_validate({name: min(given) for name, given in both if given})
 
 
 class ServeConfig(Record):

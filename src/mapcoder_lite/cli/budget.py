@@ -4,9 +4,11 @@ Knows: which budget and prices a configuration gives, what a run directory holds
 Does not know: verbs, how budgets are kept. Imported only inside verbs: it is heavy.
 """
 
+from collections.abc import Callable
+
 from mapcoder_lite.config import Config
 from mapcoder_lite.engine.budget import Account, BudgetedEngine, spent_by
-from mapcoder_lite.engine.prices import Prices
+from mapcoder_lite.engine.prices import Prices, prices_of
 from mapcoder_lite.engine.replay import StoredEngine
 from mapcoder_lite.settings import BudgetConfig
 from mapcoder_lite.store import RunDirectory
@@ -26,3 +28,15 @@ def stored(
         account = Account(settings.budget, prices, spent)
         engines = [BudgetedEngine(engine, account) for engine in engines]
     return [StoredEngine(engine, directory.calls) for engine in engines]
+
+
+def bounding(settings: Config) -> Callable[[Engine], Engine]:
+    """Return what binds the engine of a command that keeps nothing it could go on from.
+
+    Raises:
+        ConfigError: a budget in dollars and an engine without a price.
+    """
+    if settings.budget == BudgetConfig():
+        return lambda engine: engine
+    account = Account(settings.budget, prices_of(settings))
+    return lambda engine: BudgetedEngine(engine, account)

@@ -44,12 +44,13 @@ def debug(
     Example: mapcoder debug mine.py problem.md > mended.py
     """
     from mapcoder_lite import pipeline
-    from mapcoder_lite.cli import engines, preflight
+    from mapcoder_lite.cli import budget, engines, preflight
     from mapcoder_lite.cli.programs import read_program
     from mapcoder_lite.data.load import load_problem
     from mapcoder_lite.events import Teller
 
     settings = options.resolve(config, overrides)
+    bound = budget.bounding(settings)
     own = read_program(program)
     wanted = load_problem(problem)
     if said := heed(wanted, guard):
@@ -67,7 +68,7 @@ def debug(
         view = _View()
         with terminal.waiting("the debugging agent is at work"):
             task, teller = pipeline.debug_task(own.program), Teller(view.hear)
-            trajectory = pipeline.work_on(task, wanted, engine, judge, dials, teller=teller)
+            trajectory = pipeline.work_on(task, wanted, bound(engine), judge, dials, teller=teller)
     _conclude(trajectory, own.program)
     if json:
         terminal.result(trajectory.model_dump_json(indent=2))

@@ -52,13 +52,14 @@ def hint(
 
     Example: mapcoder hint problem.md --level 2
     """
-    from mapcoder_lite.cli import engines, preflight
+    from mapcoder_lite.cli import budget, engines, preflight
     from mapcoder_lite.data.load import load_problem
     from mapcoder_lite.events import Teller
     from mapcoder_lite.practice import hints
     from mapcoder_lite.trajectory import Call
 
     settings = options.resolve(config, overrides)
+    bound = budget.bounding(settings)
     wanted = load_problem(problem)
     if said := heed(wanted, guard):
         terminal.say(said, "yellow")
@@ -73,7 +74,7 @@ def hint(
         preflight.say(ready, width=11)
         calls: list[Step] = []
         teller = Teller(lambda _, step: calls.append(step) if isinstance(step, Call) else None)
-        rungs = hints.climb(wanted, engine, judge, engines.dials(settings), teller)
+        rungs = hints.climb(wanted, bound(engine), judge, engines.dials(settings), teller)
         given = _give(rungs, level, json)
     terminal.say(f"{len(calls)} calls")
     if json:

@@ -7,9 +7,14 @@ Does not know: the tools, the protocol.
 import sys
 
 from mapcoder_lite.cli import options, serving, terminal
+from mapcoder_lite.practice.guard import Guard
 
 
-def mcp(config: options.Files = None, overrides: options.Overrides = None) -> None:
+def mcp(
+    guard: options.Guarded = Guard.WARN,
+    config: options.Files = None,
+    overrides: options.Overrides = None,
+) -> None:
     """Offer the agents as tools to an editor: MCP over stdin and stdout, until stdin is closed.
 
     The editor starts this command; `mapcoder serve` offers the same tools over HTTP at /mcp. What
@@ -24,7 +29,7 @@ def mcp(config: options.Files = None, overrides: options.Overrides = None) -> No
 
     settings = options.resolve(config, overrides)
     try:
-        with stoppable(), serving.opened_service(settings) as opened:
+        with stoppable(), serving.opened_service(settings, guard) as opened:
             terminal.say("listening  MCP on stdin and stdout; closing stdin stops it")
             editors.serve_stdio(opened.service)
     except Stopped as stop:

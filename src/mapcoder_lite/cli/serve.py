@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mapcoder_lite.cli import options, serving, terminal
+from mapcoder_lite.practice.guard import Guard
 
 if TYPE_CHECKING:
     from mapcoder_lite.config import Config
@@ -23,12 +24,14 @@ def serve(
         str, typer.Option("--host", help="Address to bind; any but loopback needs MAPCODER_TOKEN.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 = any free one.")] = PORT,
+    guard: options.Guarded = Guard.WARN,
     config: options.Files = None,
     overrides: options.Overrides = None,
 ) -> None:
     """Serve the agents: OpenAI's API under /v1, REST with events under /api, MCP at /mcp, a page.
 
-    One engine and one judge serve everybody. Runs are kept in serve.folder. Ctrl-C stops it.
+    One engine and one judge serve everybody. budget.* bounds each solve by itself. Runs are kept in
+    serve.folder. Ctrl-C stops it.
 
     Example: mapcoder serve -s engine.kind=pocket
     """
@@ -42,18 +45,18 @@ def serve(
     token = service_token()
     try:
         with stoppable(), listening.bound(host, port, token) as bound:
-            _serve(settings, bound, host, token)
+            _serve(settings, guard, bound, host, token)
     except Stopped as stop:
         terminal.say(f"stopped by {stop.name}; every run that had ended is kept")
         sys.exit(stop.exit_code)
 
 
-def _serve(settings: "Config", bound: "Socket", host: str, token: str | None) -> None:
+def _serve(settings: "Config", guard: Guard, bound: "Socket", host: str, token: str | None) -> None:
     """Open everything, say so, and listen."""
     from mapcoder_lite.server import app, listening
     from mapcoder_lite.server.safety import Door
 
-    with serving.opened_service(settings) as opened:
+    with serving.opened_service(settings, guard) as opened:
         door = Door.of(host, settings.serve.hosts, token)
         served = app.application(opened.service, door, label=opened.label)
         terminal.say(f"listening  {listening.address(bound)}{_who(host, token)}; Ctrl-C stops it")

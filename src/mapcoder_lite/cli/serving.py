@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mapcoder_lite.cli import terminal
+from mapcoder_lite.practice.guard import Guard
 
 if TYPE_CHECKING:
     from mapcoder_lite.config import Config
     from mapcoder_lite.server.service import Service
+    from mapcoder_lite.settings import BudgetConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ def refuse_unequipped() -> None:
 
 
 @contextmanager
-def opened_service(settings: "Config") -> Generator[Opened]:
+def opened_service(settings: "Config", guard: Guard) -> Generator[Opened]:
     """Open engine, judge and archive, and say so; whoever serves closes the service.
 
     Raises:
@@ -56,11 +58,13 @@ def opened_service(settings: "Config") -> Generator[Opened]:
         StoreError: another process serves from the folder.
     """
     from mapcoder_lite.cli import engines, preflight
+    from mapcoder_lite.engine.prices import prices_of
     from mapcoder_lite.jsonl import write_log
     from mapcoder_lite.judge.selftest import refuse_untrusted
     from mapcoder_lite.server import problems
-    from mapcoder_lite.server.service import Service
+    from mapcoder_lite.server.service import Rules, Service
 
+    rules = Rules(settings.budget, prices_of(settings), guard)
     ready = preflight.prepare(settings)
     settings = ready.settings
     known = tuple(problems.bundled().values())
@@ -75,7 +79,9 @@ def opened_service(settings: "Config") -> Generator[Opened]:
         preflight.say(ready, width=11)
         refuse_untrusted(judge.selftest())
         terminal.say(f"judge      isolation {judge.isolation.tier}, self-test passed")
-        service = Service(engine, judge, settings.serve, settings.traversal, settings.run.language)
+        language = settings.run.language
+        service = Service(engine, judge, settings.serve, settings.traversal, language, rules)
+        _say_budget(rules.budget)
         _say_archive(service)
         yield Opened(service, label)
 
@@ -91,6 +97,13 @@ def _folder(name: str) -> Path:
             f"cannot write {folder}: {error.strerror}; choose -s serve.folder="
         ) from error
     return folder
+
+
+def _say_budget(budget: "BudgetConfig") -> None:
+    bounds = budget.model_dump(exclude_none=True)
+    if bounds:
+        shown = ", ".join(f"{value:g} {name}" for name, value in bounds.items())
+        terminal.say(f"budget     {shown} of each solve at most")
 
 
 def _say_archive(service: "Service") -> None:

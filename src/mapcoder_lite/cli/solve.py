@@ -6,19 +6,21 @@ Does not know: how a problem is solved, how events are shown.
 
 import sys
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mapcoder_lite.cli import options, terminal
+from mapcoder_lite.practice.guard import Guard, heed
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from mapcoder_lite.events import Listener
+    from mapcoder_lite.events import Event, Listener
     from mapcoder_lite.problem import Problem
-    from mapcoder_lite.trajectory import Trajectory
+    from mapcoder_lite.trajectory import Step, Trajectory
 
 
 def solve(
@@ -29,6 +31,7 @@ def solve(
             help="Statement (Markdown, text), problem.json, Companion, CPH, oj or Kattis.",
         ),
     ],
+    guard: options.Guarded = Guard.WARN,
     config: options.Files = None,
     overrides: options.Overrides = None,
     replies: Annotated[bool, typer.Option("--replies", help="Show the models' replies.")] = False,
@@ -39,21 +42,26 @@ def solve(
 ) -> None:
     """Solve one problem: live view on stderr, the program on stdout.
 
-    Exit code 0 = solved on samples, 1 = not solved, 4 = no usable reply.
+    Exit code 0 = solved on samples, 1 = not solved, 4 = no usable reply, 7 = budget.* is spent (the
+    best attempt is printed), 8 = --guard block.
 
     Example: mapcoder solve problem.md > solution.py
     """
     from mapcoder_lite import pipeline
-    from mapcoder_lite.cli import engines, preflight
+    from mapcoder_lite.cli import budget, engines, preflight
     from mapcoder_lite.data.load import load_problem
+    from mapcoder_lite.engine.prices import prices_of
     from mapcoder_lite.errors import ConfigError
     from mapcoder_lite.events import Teller
 
     if json and jsonl:
         raise ConfigError("--json is one document, --jsonl a line an event: give one of them")
     settings = options.resolve(config, overrides)
+    bound = budget.bounding(settings)
     wanted = load_problem(problem)
     _introduce(wanted)
+    if said := heed(wanted, guard):
+        terminal.say(said, "yellow")
     ready = preflight.prepare(settings, (wanted,))
     settings = ready.settings
     with (
@@ -63,9 +71,10 @@ def solve(
     ):
         terminal.say(f"backbone   {engines.describe(settings.engine, engine)}")
         preflight.say(ready, width=11)
-        with _shown(replies, jsonl) as show:
+        with _best_at_least(is_wanted=not (json or jsonl)) as best, _shown(replies, jsonl) as show:
             dials = engines.dials(settings)
-            trajectory = pipeline.solve(wanted, engine, judge, dials, teller=Teller(show))
+            teller = Teller(best.heard_before(show), dollars=prices_of(settings).of_call)
+            trajectory = pipeline.solve(wanted, bound(engine), judge, dials, teller=teller)
     _conclude(trajectory)
     if json:
         terminal.result(trajectory.model_dump_json(indent=2))
@@ -86,6 +95,36 @@ def _shown(with_replies: bool, is_jsonl: bool) -> "Generator[Listener]":
 
     with following(with_replies=with_replies) as show:
         yield show
+
+
+@dataclass(slots=True)
+class _Best:
+    """The program to submit, as the solve's last event has it."""
+
+    program: str | None = None
+
+    def heard_before(self, show: "Listener") -> "Listener":
+        """Return what hears of it and shows every event on."""
+
+        def hear(event: "Event", step: "Step | None") -> None:
+            self.program = event.program if event.kind == "run.finished" else None
+            show(event, step)
+
+        return hear
+
+
+@contextmanager
+def _best_at_least(*, is_wanted: bool) -> "Generator[_Best]":
+    """Print the best attempt where the budget ends the solve."""
+    from mapcoder_lite.errors import BudgetSpent
+
+    best = _Best()
+    try:
+        yield best
+    except BudgetSpent:
+        if is_wanted and best.program is not None:
+            terminal.result(best.program.rstrip("\n"))
+        raise
 
 
 def _introduce(problem: "Problem") -> None:

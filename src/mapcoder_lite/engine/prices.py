@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from mapcoder_lite.config import Config
 from mapcoder_lite.settings import PriceConfig
-from mapcoder_lite.trajectory import Completion, Request, Role, Usage
+from mapcoder_lite.trajectory import Call, Completion, Request, Role, Usage
 
 _MILLION = 1_000_000
 _TEMPLATE_TOKENS = 32
@@ -53,6 +53,10 @@ class Prices:
     def dollars(self, request: Request, usage: Usage) -> float | None:
         """Return what an answer cost; None when its engine has no price."""
         return cost(self.of(request.adapter, request.sample), usage)
+
+    def of_call(self, call: Call) -> float | None:
+        """Return what a recorded answer cost; None when its engine has no price."""
+        return self.dollars(call.request, usage_of(call.request, call.completion))
 
 
 def cost(price: PriceConfig | None, usage: Usage) -> float | None:

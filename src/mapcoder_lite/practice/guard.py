@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from mapcoder_lite.problem import Problem
 
 _ATCODER_RULED = re.compile(r"/contests/((?:abc|arc)\d+)(?:/|$)")
-_CONTEST = re.compile(r"/(?:contests?|gym|challenges?|competitions?)/([\w.-]+)")
+_ADDRESS_LINE = re.compile(r"[#<\s]*(https?://\S+?)>?\s*", re.IGNORECASE)  # alone on its line
+_HOST = re.compile(r"[a-z0-9.-]{1,253}")  # it is quoted in what is said
+_CONTEST = re.compile(r"/(?:contests?|gym|challenges?|competitions?)/([\w.-]{1,80})")
 _PRACTICE = re.compile(r"/(?:problemset|practice)/")
 
 
@@ -41,18 +43,29 @@ def warning(url: str | None) -> str | None:
         host, path = (parts.hostname or "").removeprefix("www."), parts.path.lower()
     except ValueError:
         return None
+    if not _HOST.fullmatch(host):
+        return None
     if host == "atcoder.jp" and (found := _ATCODER_RULED.search(path)):
         return (
             f"{found[1]} is of AtCoder: in a running ABC or ARC Div. 2 generative AI is banned "
             "(info.atcoder.jp/entry/llm-rules-en, version 20241206); past problems may be "
             "practised with it. Whether it runs now cannot be known here: if it does, stop"
         )
-    if host and not _PRACTICE.search(path) and (found := _CONTEST.search(path)):
+    if not _PRACTICE.search(path) and (found := _CONTEST.search(path)):
         return (
             f"this problem is of contest {found[1]} at {host}: if it is running, its rules decide "
             "whether a model may help. Neither is known here: read them first"
         )
     return None
+
+
+def warning_of(problem: "Problem") -> str | None:
+    """Return what is to be said of a problem: by its address, or by one pasted above its text."""
+    if problem.source.url is not None:
+        return warning(problem.source.url)
+    lines = f"{problem.title}\n{problem.statement}".splitlines()
+    addresses = (found[1] for line in lines if (found := _ADDRESS_LINE.fullmatch(line)))
+    return next((said for address in addresses if (said := warning(address))), None)
 
 
 def heed(problem: "Problem", guard: Guard) -> str | None:
@@ -61,7 +74,7 @@ def heed(problem: "Problem", guard: Guard) -> str | None:
     Raises:
         ContestError: it is of a contest, and the guard blocks.
     """
-    said = None if guard is Guard.OFF else warning(problem.source.url)
+    said = None if guard is Guard.OFF else warning_of(problem)
     if said is not None and guard is Guard.BLOCK:
         raise ContestError(f"{said}; no model was asked (--guard warn asks one all the same)")
     return said

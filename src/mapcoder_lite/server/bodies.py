@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from mapcoder_lite.events import RunFinished, Status
 from mapcoder_lite.problem import Language, Problem, Record
 from mapcoder_lite.server.records import Asked, TaskName
+from mapcoder_lite.settings import BudgetConfig
 from mapcoder_lite.trajectory import CallKind, FormatFailure, Message, Role, Sampling, Usage
 from mapcoder_lite.traversal import TraversalName
 from mapcoder_lite.verdict import Verdict
@@ -38,6 +39,8 @@ class SolveBody(ProblemChoice):
     seed: Annotated[int, Field(ge=0, lt=2**31)] | None = None
     program: str | None = None
     """To be debugged."""
+    budget: BudgetConfig = BudgetConfig()
+    """What the run may use up, within what the service allows."""
 
 
 class TextBody(Record):
@@ -94,6 +97,7 @@ class Begun(Record):
     run: str
     position: int
     """Runs before it."""
+    warnings: tuple[str, ...]
 
 
 RunStatus = Status | Literal["waiting", "running"]
@@ -120,6 +124,8 @@ class RunSummary(Record):
     calls: int
     tokens: int
     ms: int
+    usd: float | None
+    """None: an engine without a price answered."""
     forked_from: str | None
 
 
@@ -206,6 +212,8 @@ class LimitsLine(Record):
     statement_chars: int
     tests: int
     seconds: float
+    budget: BudgetConfig
+    """Of one run."""
 
 
 class Defaults(Record):
@@ -314,5 +322,6 @@ class Extension(Record):
     verdicts: tuple[VerdictLine, ...] = ()
     num_passed: int = 0
     num_tests: int = 0
+    warnings: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
     """Parameters that were given and have no effect."""

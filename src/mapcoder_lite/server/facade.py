@@ -93,7 +93,7 @@ class Exchange:
         told = Told(run.asked.task, run.asked.rung)
         if self.body.stream:
             return _stream(self._told(run, told), lambda: self.service.cancel(run))
-        lines: list[str] = []
+        lines = [run.said] if run.said else []
 
         async def follow() -> None:
             async for event in events_of(self._path(run), run.news):
@@ -104,13 +104,14 @@ class Exchange:
         if told.error is not None:
             raise Refused(502, told.error.message)
         usage = usage_of_run(told.finished)
-        return _json(
-            self.frame.whole(wording.answer(told), "\n".join(lines), usage, self._extension(told))
-        )
+        extension = self._extension(told, run)
+        return _json(self.frame.whole(wording.answer(told), "\n".join(lines), usage, extension))
 
     async def _told(self, run: LiveRun, told: Told) -> AsyncGenerator[str]:
         try:
             yield self.frame.first()
+            if run.said:
+                yield self.frame.reasoning(run.said)
             place = self.service.solves.place(run.job)
             if place:
                 yield self.frame.reasoning(f"waiting: {place} before this one")
@@ -121,7 +122,7 @@ class Exchange:
                 yield json.dumps(openai_error(Fault(502, told.error.message)))
                 return
             yield self.frame.content(wording.answer(told))
-            for chunk in self._end(usage_of_run(told.finished), self._extension(told)):
+            for chunk in self._end(usage_of_run(told.finished), self._extension(told, run)):
                 yield chunk
         finally:
             self.service.cancel(run)
@@ -200,9 +201,11 @@ class Exchange:
             chunks.append(self.frame.usage(usage))
         return [*chunks, "[DONE]"]
 
-    def _extension(self, told: Told) -> Extension:
+    def _extension(self, told: Told, run: LiveRun) -> Extension:
         finished = told.finished
-        plain = self._plain_extension()
+        plain = self._plain_extension().model_copy(
+            update={"warnings": (run.said,) if run.said else ()}
+        )
         if finished is None:
             return plain
         verdicts = [VerdictLine(test=v.test, verdict=v.verdict) for v in told.final_verdicts]

@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from mapcoder_lite.errors import (
     BudgetSpent,
     Cancelled,
+    ContestError,
     EngineError,
     InputError,
     MapCoderError,
@@ -51,6 +52,7 @@ STATUSES: Mapping[type[MapCoderError], int] = {
     LaneFull: 429,
     NotFound: 404,
     Conflict: 409,
+    ContestError: 403,
     InputError: 422,
     PromptTooLong: 422,
     Cancelled: 503,

@@ -11,6 +11,7 @@ from itertools import islice
 from mapcoder_lite.data.load import parse_problem_text
 from mapcoder_lite.errors import InputError
 from mapcoder_lite.pocket.world import problem_set
+from mapcoder_lite.practice.guard import Guard, warning_of
 from mapcoder_lite.problem import Problem
 from mapcoder_lite.server.bodies import ParsedProblem, ProblemChoice
 from mapcoder_lite.server.faults import NotFound
@@ -58,8 +59,8 @@ def chosen(choice: ProblemChoice, settings: ServeConfig) -> Problem:
     return bounded(parse_problem_text(choice.text or ""), settings)
 
 
-def parsed(text: str, settings: ServeConfig) -> ParsedProblem:
-    """Read a pasted text, and say what is doubtful of it.
+def parsed(text: str, settings: ServeConfig, guard: Guard) -> ParsedProblem:
+    """Read a pasted text, and say what is doubtful of it, a contest's rules among that.
 
     Raises:
         InputError: it cannot be understood, or is too large.
@@ -70,6 +71,8 @@ def parsed(text: str, settings: ServeConfig) -> ParsedProblem:
         warnings.append("no samples found: nothing that is written can be tested or called solved")
     elif any(not test.input.strip() for test in problem.public_tests):
         warnings.append("a sample has an empty input")
+    if guard is not Guard.OFF and (said := warning_of(problem)) is not None:
+        warnings.append(said)
     return ParsedProblem(problem=problem, warnings=tuple(warnings))
 
 

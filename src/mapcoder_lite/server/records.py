@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from mapcoder_lite.problem import Language, Record
-from mapcoder_lite.settings import TraversalConfig
+from mapcoder_lite.settings import BudgetConfig, TraversalConfig
 
 SCHEMA_VERSION = 1
 
@@ -50,3 +50,5 @@ class Asked(Record):
     """Of a fork."""
     client: str = ""
     """Whose turn it took."""
+    budget: BudgetConfig = BudgetConfig()
+    """What it may use up at most: what was asked for, and no more than the service allows."""

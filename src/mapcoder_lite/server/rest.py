@@ -31,7 +31,7 @@ RunId = Annotated[str, Path(pattern=r"^[0-9A-HJKMNP-TV-Z]{26}$")]
 _FAULTS = {
     400: "broken JSON",
     401: "the token is missing or wrong",
-    403: "unknown Host or foreign Origin",
+    403: "unknown Host or foreign Origin, or a contest's problem that the guard blocks",
     404: "there is no such thing",
     409: "it does not fit what the run has come to",
     413: "the body is too large",
@@ -91,6 +91,7 @@ def _add_status(api: APIRouter, service: Service, label: str, is_trusted: bool) 
                 statement_chars=settings.max_statement_chars,
                 tests=settings.max_tests,
                 seconds=settings.max_seconds,
+                budget=service.rules.budget,
             ),
             defaults=bodies.Defaults(
                 k=traversal.k,
@@ -123,7 +124,7 @@ def _add_problems(api: APIRouter, service: Service) -> None:
     @api.post("/problems")
     def read(body: bodies.TextBody) -> bodies.ParsedProblem:
         """Read a pasted text; nothing is stored or run."""
-        return problems.parsed(body.text, service.settings)
+        return problems.parsed(body.text, service.settings, service.rules.guard)
 
     del listed, one, read
 
@@ -175,6 +176,7 @@ def _add_runs(api: APIRouter, service: Service) -> None:
             source="fork",
             edit=Edit(run=run, plan=body.plan, text=body.text),
             client=entry.asked.client,
+            budget=entry.asked.budget,
         )
         return _begun(service.start(wanted), service, response)
 
@@ -277,12 +279,14 @@ def _wanted(body: bodies.SolveBody, service: Service, client: str) -> Wanted:
         task=body.task,
         program=body.program,
         client=client,
+        budget=body.budget,
     )
 
 
 def _begun(run: LiveRun, service: Service, response: Response) -> bodies.Begun:
     response.headers["Location"] = f"/api/runs/{run.id}"
-    return bodies.Begun(run=run.id, position=service.solves.place(run.job) or 0)
+    place = service.solves.place(run.job) or 0
+    return bodies.Begun(run=run.id, position=place, warnings=(run.said,) if run.said else ())
 
 
 def _known(run: str, service: Service) -> str:

@@ -13,16 +13,19 @@ from threading import Lock, Timer
 from typing import TypeVar
 
 from mapcoder_lite import pipeline
+from mapcoder_lite.engine.budget import Account, BudgetedEngine
+from mapcoder_lite.engine.prices import Prices
 from mapcoder_lite.errors import InputError, MapCoderError
 from mapcoder_lite.events import BudgetWarning, Event, RunFinished, Status, Teller, now, run_id
 from mapcoder_lite.judge.judge import SandboxJudge
+from mapcoder_lite.practice.guard import Guard, heed
 from mapcoder_lite.problem import Language, Problem
 from mapcoder_lite.server.archive import Archive, RunWriter, unworked
 from mapcoder_lite.server.forking import forked_engine
 from mapcoder_lite.server.lane import Job, Lane
 from mapcoder_lite.server.news import News
 from mapcoder_lite.server.records import LAST_RUNG, Asked, Edit, TaskName
-from mapcoder_lite.settings import ServeConfig, TraversalConfig
+from mapcoder_lite.settings import BudgetConfig, ServeConfig, TraversalConfig
 from mapcoder_lite.trajectory import (
     Call,
     Cancellation,
@@ -56,6 +59,8 @@ class LiveRun:
     problem: Problem
     writer: RunWriter
     engine: Engine
+    said: str | None = None
+    """Of its problem's contest, before a model helps."""
     news: News = field(default_factory=News)
     cancellation: Cancellation = field(default_factory=Cancellation)
     is_running: bool = False
@@ -75,6 +80,44 @@ class LiveRun:
 
 
 @dataclass(frozen=True, slots=True)
+class Rules:
+    """What every run here keeps to."""
+
+    budget: BudgetConfig = field(default_factory=BudgetConfig)
+    """What a run may use up at most."""
+    prices: Prices = field(default_factory=Prices)
+    guard: Guard = Guard.WARN
+    """What is done before a model helps with a contest's problem."""
+
+    def __post_init__(self) -> None:
+        """Refuse a budget that cannot be kept.
+
+        Raises:
+            ConfigError: it is in dollars, and an engine has no price.
+        """
+        Account(self.budget, self.prices)
+
+    def bounded(self, asked: BudgetConfig) -> BudgetConfig:
+        """Return what a run may use up that asks for less.
+
+        Raises:
+            InputError: it asks for dollars to be counted, and an engine has no price.
+        """
+        if asked.dollars is not None and self.prices.unknown_roles:
+            raise InputError(
+                "budget.dollars cannot be kept: this service was given no price for its engine; "
+                "bound calls, tokens or hours"
+            )
+        return self.budget.within(asked)
+
+    def bind(self, engine: Engine, budget: BudgetConfig) -> Engine:
+        """Return an engine that answers within a budget of its own."""
+        if budget == BudgetConfig():
+            return engine
+        return BudgetedEngine(engine, Account(budget, self.prices))
+
+
+@dataclass(frozen=True, slots=True)
 class Wanted:
     """What somebody wants of the service, before it has a place and an id."""
 
@@ -87,6 +130,7 @@ class Wanted:
     program: str | None = None
     edit: Edit | None = None
     client: str = ""
+    budget: BudgetConfig = field(default_factory=BudgetConfig)
 
 
 class Service:
@@ -99,6 +143,7 @@ class Service:
         settings: ServeConfig,
         traversal: TraversalConfig,
         language: Language,
+        rules: Rules,
     ) -> None:
         """Open the archive; engine and judge stay their opener's.
 
@@ -110,6 +155,7 @@ class Service:
         self.settings = settings
         self.traversal = traversal
         self.language = language
+        self.rules = rules
         self.identity = engine.identity  # once: it may be the digest of all that an engine knows
         self.archive = Archive(Path(settings.folder))
         self.solves = Lane("solve", settings.max_running, settings.max_waiting)
@@ -121,12 +167,15 @@ class Service:
         """Give a run its place; what was asked is on disk when this returns.
 
         Raises:
-            InputError: a fork of what cannot be forked.
+            InputError: a fork of what cannot be forked, or a budget that cannot be kept.
+            ContestError: the problem is of a contest, and the guard blocks.
             LaneFull: too many wait.
             StoreError: nothing can be written.
         """
-        engine = self._engine_for(wanted)
         problem = wanted.problem
+        said = heed(problem, self.rules.guard)
+        budget = self.rules.bounded(wanted.budget)
+        engine = self._engine_for(wanted, self.rules.bind(self.engine, budget))
         asked = Asked.model_validate(
             {
                 "id": run_id(),
@@ -142,11 +191,12 @@ class Service:
                 "program": wanted.program,
                 "edit": wanted.edit,
                 "client": wanted.client,
+                "budget": budget,
             }
         )
         with self._lock:
             self.solves.refuse_more()
-            run = LiveRun(asked, problem, self.archive.begin(asked, problem), engine)
+            run = LiveRun(asked, problem, self.archive.begin(asked, problem), engine, said)
             run.job = Job(wanted.client, lambda: self._work(run))
             self._live[run.id] = run
             self.solves.submit(run.job)
@@ -209,23 +259,24 @@ class Service:
         self.quick.submit(job)
         return job.future
 
-    def _engine_for(self, wanted: Wanted) -> Engine:
+    def _engine_for(self, wanted: Wanted, live: Engine) -> Engine:
+        """Return the engine of a run; of a fork it replays what stood before the edited plan."""
         edit = wanted.edit
         if edit is None:
-            return self.engine
+            return live
         calls: Sequence[Call] = [call for _, call in self.archive.calls(edit.run)]
         if not calls:
             raise InputError(f"run {edit.run} asked nothing that could be replayed")
         dials = Dials.of(wanted.traversal, wanted.language)
-        return forked_engine(calls, edit, wanted.problem, dials, self.engine)
+        return forked_engine(calls, edit, wanted.problem, dials, live)
 
     def _work(self, run: LiveRun) -> None:
         run.is_running = True
-        teller = Teller(run.hear, run.id)
+        teller = Teller(run.hear, run.id, dollars=self.rules.prices.of_call)
         timers = self._timers(run, teller)
         try:
             run.writer.keep(self._worked(run, teller))
-        except MapCoderError as error:  # told of as an event already
+        except MapCoderError as error:  # told of by an event already
             _log.info("run %s: %s", run.id, error)
         except Exception:  # noqa: BLE001 - a bug in one run must not end the others
             _log.exception("run %s ended by a bug of ours", run.id)

@@ -26,6 +26,7 @@ from mapcoder_lite.server.problems import bounded
 from mapcoder_lite.server.records import TaskName
 from mapcoder_lite.server.service import QUICK, Service, Wanted
 from mapcoder_lite.server.untrusted import marked, visible
+from mapcoder_lite.settings import BudgetConfig
 from mapcoder_lite.trajectory import Cancellation
 
 _log = logging.getLogger(__name__)
@@ -69,6 +70,10 @@ class Solving(Pasted):
     effort: Annotated[
         Literal["paper", "quick"], Field(description="quick: one plan, two debug rounds.")
     ] = "paper"
+    budget: Annotated[
+        BudgetConfig,
+        Field(description="What the run may use up; it ends with its best attempt before more."),
+    ] = BudgetConfig()
 
 
 class Hinting(Pasted):
@@ -160,7 +165,8 @@ async def _solve(service: Service, given: Solving, client: str) -> CallToolResul
     changes = QUICK if given.effort == "quick" else None
     traversal = wanted.traversal.model_copy(update=changes)
     language = given.language or wanted.language
-    return await _begun(service, replace(wanted, traversal=traversal, language=language))
+    changed = replace(wanted, traversal=traversal, language=language, budget=given.budget)
+    return await _begun(service, changed)
 
 
 async def _hint(service: Service, given: Hinting, client: str) -> CallToolResult:
@@ -233,6 +239,8 @@ async def _begun(service: Service, wanted: Wanted) -> CallToolResult:
     run = await asyncio.to_thread(service.start, wanted)
     place = service.solves.place(run.job)
     lines = [f"{run_mark(run.id)} {f'waits; {place} before it' if place else 'has begun'}"]
+    if run.said:
+        lines.append(f"Tell the user: {run.said}.")
     if not wanted.problem.public_tests:
         lines.append("No samples were found: nothing that is written can be tested.")
     lines.append(f"Ask get_run for it, with wait_seconds up to {_MAX_WAIT_SECONDS}.")
@@ -246,10 +254,11 @@ def _standing(run: RunSummary) -> str:
         return f"{mark} waits; {run.position} before it. Ask again with wait_seconds."
     if run.status == "running":
         return f"{mark} goes on. Ask again with wait_seconds."
+    cost = "" if run.usd is None else f", {run.usd:.4f} dollars"
     passed = f"{run.num_passed} of {run.num_tests} samples passed; "
     return (
         f"{mark}: {run.status}; {passed if run.task in ('solve', 'debug') else ''}"
-        f"{run.calls} calls, {run.tokens} tokens, {run.ms / 1000:.1f} s"
+        f"{run.calls} calls, {run.tokens} tokens, {run.ms / 1000:.1f} s{cost}"
     )
 
 

@@ -108,5 +108,6 @@ def _facts(service: Service, live: LiveRun | None, entry: Entry) -> dict[str, ob
         "calls": totals.calls if totals else 0,
         "tokens": totals.prompt_tokens + totals.completion_tokens if totals else 0,
         "ms": totals.ms if totals else 0,
+        "usd": totals.usd if totals else None,
         "forked_from": asked.edit.run if asked.edit else None,
     }

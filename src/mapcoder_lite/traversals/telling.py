@@ -8,7 +8,7 @@ import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from mapcoder_lite.errors import Cancelled, MapCoderError
+from mapcoder_lite.errors import BudgetSpent, Cancelled, MapCoderError
 from mapcoder_lite.events import (
     CodeVersion,
     DebugRound,
@@ -24,7 +24,7 @@ from mapcoder_lite.events import (
     Totals,
 )
 from mapcoder_lite.problem import Language, Problem
-from mapcoder_lite.trajectory import Call, Role, Step, StopReason, Trajectory, Trial
+from mapcoder_lite.trajectory import Call, Role, StopReason, Trajectory, Trial
 from mapcoder_lite.verdict import Judgement
 
 _REASON_CHARACTERS = 2000
@@ -109,9 +109,13 @@ class Telling:
         self._finish(trajectory, status, exit_code, trajectory.stop)
 
     def fail(self, error: BaseException, trajectory: Trajectory) -> None:
-        """Tell that the attempt was called off, or that the house failed; how far it had come."""
+        """Tell that the attempt was called off or cut short, or that the house failed; how far it
+        had come."""
         if isinstance(error, Cancelled | KeyboardInterrupt):
             self._finish(trajectory, Status.CANCELLED, Cancelled.exit_code, None)
+            return
+        if isinstance(error, BudgetSpent):  # as was asked for: no fault
+            self._finish(trajectory, Status.FAILED, error.exit_code, None)
             return
         code = error.exit_code if isinstance(error, MapCoderError) else MapCoderError.exit_code
         self._tell(Failed(error=type(error).__name__, message=str(error), exit_code=code))
@@ -125,7 +129,7 @@ class Telling:
         program = trajectory.program
         version = None if program is None else self._numbers.get(program)
         judged = None if version is None else self._judged[version - 1].judgement
-        agents = _agents(trajectory.steps)
+        calls = [(call, self.teller.dollars(call)) for call in trajectory.calls]
         self._tell(
             RunFinished(
                 status=status,
@@ -137,8 +141,8 @@ class Telling:
                 version=version,
                 num_passed=judged.num_passed if judged else 0,
                 num_tests=judged.num_total if judged else 0,
-                totals=_total(trajectory),
-                agents=agents,
+                totals=_total(calls, trajectory.seconds),
+                agents=_agents(calls),
             )
         )
 
@@ -200,16 +204,15 @@ def _verdicts(version: int, judgement: Judgement) -> list[TestVerdict]:
     ]
 
 
-def _agents(steps: Sequence[Step]) -> dict[Role, Totals]:
+def _agents(calls: Sequence[tuple[Call, float | None]]) -> dict[Role, Totals]:
     agents: dict[Role, Totals] = {}
-    for step in steps:
-        if isinstance(step, Call):
-            agents[step.role] = agents.get(step.role, Totals()).with_call(step)
+    for call, dollars in calls:
+        agents[call.role] = agents.get(call.role, Totals()).with_call(call, dollars)
     return agents
 
 
-def _total(trajectory: Trajectory) -> Totals:
+def _total(calls: Sequence[tuple[Call, float | None]], seconds: float) -> Totals:
     totals = Totals()
-    for call in trajectory.calls:
-        totals = totals.with_call(call)
-    return totals.model_copy(update={"ms": round(1000 * trajectory.seconds)})
+    for call, dollars in calls:
+        totals = totals.with_call(call, dollars)
+    return totals.model_copy(update={"ms": round(1000 * seconds)})
