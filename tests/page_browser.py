@@ -11,6 +11,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from served import Served
+
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -48,6 +50,17 @@ def opened_page(browser: Any, *, is_offline: bool = True, **options: Any) -> Gen
     tab.on("request", lambda request: tab.asked.append(request.url))
     yield tab
     context.close()
+
+
+@contextmanager
+def at(browser: Any, world: Served, place: str = "", **options: Any) -> Generator[Any]:
+    """A tab at a place of the page; afterwards nothing went wrong and nobody else was asked."""
+    with opened_page(browser, is_offline=False, **options) as tab:
+        tab.set_default_timeout(20_000)
+        tab.goto(f"{world.url}/#{place}")
+        yield tab
+        assert tab.faults == []
+        assert [url for url in tab.asked if not url.startswith((world.url, "data:"))] == []
 
 
 def page_address(path: Path, place: str = "") -> str:

@@ -276,7 +276,7 @@ def test_failures_and_confidences_are_counted_as_attempts_are_packed(page: Page)
     first = page.overview["runs"][0]
     assert (first["failures"]["num_graded"], first["failures"]["num_failed"]) == (10, 6)
     assert first["calibration"]["hidden"]["num_plans"] == 8
-    classes = [row["runs"][0][0]["class"] for row in page.overview["rows"][:5]]
+    classes = [row["runs"][0][0]["failure"] for row in page.overview["rows"][:5]]
     assert classes == [None, "overfitted", "over_limits", "unreadable", None]
 
 

@@ -13,9 +13,7 @@ import pytest
 
 from mapcoder_lite.judge.judge import SandboxJudge
 from mapcoder_lite.trajectory import Request
-from mapcoder_lite.verdict import Verdict
-from page_browser import TabClock, chromium, missing_browser, opened_page
-from page_run import written_run
+from page_browser import TabClock, at, chromium, missing_browser, opened_page
 from served import Held, Served, Teacher, pasted, served
 
 pytestmark = [
@@ -62,17 +60,6 @@ def world(tmp_path_factory: pytest.TempPathFactory, held: Held) -> Generator[Ser
 def browser() -> Generator[Any]:
     with chromium() as found:
         yield found
-
-
-@contextmanager
-def at(browser: Any, world: Served, place: str = "", **options: Any) -> Generator[Any]:
-    """A tab at a place of the page; afterwards nothing went wrong and nobody else was asked."""
-    with opened_page(browser, is_offline=False, **options) as tab:
-        tab.set_default_timeout(20_000)
-        tab.goto(f"{world.url}/#{place}")
-        yield tab
-        assert tab.faults == []
-        assert [url for url in tab.asked if not url.startswith((world.url, "data:"))] == []
 
 
 def solved(world: Served, problem: Any, **wanted: Any) -> tuple[str, list[dict[str, Any]]]:
@@ -334,27 +321,6 @@ def test_two_thousand_verdicts_are_filtered_at_once(
         tab.fill("[aria-label='Filter verdicts']", "")
         tab.select_option("[aria-label='Verdict']", "WA")
         tab.wait_for_selector("text=223 shown")
-
-
-def test_evaluations_are_measured_and_compared(browser: Any, world: Served) -> None:
-    runs = world.folder / "runs"
-    written_run(runs / "before", [Verdict.AC, Verdict.WA, Verdict.WA, Verdict.TLE, Verdict.AC])
-    written_run(runs / "after", [Verdict.AC, Verdict.AC, Verdict.AC, Verdict.WA, Verdict.AC])
-    written_run(runs / "doubtful", [Verdict.AC], is_trusted=False)
-    with at(browser, world, "evaluations") as tab:
-        tab.click("text=before")
-        tab.wait_for_selector("text=2 of 5")
-        assert "graphs" in tab.inner_text("section[aria-label='By tag']")
-        tab.go_back()
-        tab.check("[aria-label='Compare before']")
-        tab.check("[aria-label='Compare after']")
-        tab.click("text=Compare the two")
-        tab.wait_for_selector("text=+40.0 points")
-        assert "p = 0.500" in tab.inner_text("section >> nth=0")
-    with at(browser, world, "evaluations/doubtful") as tab:
-        tab.wait_for_selector(".fault")
-        assert tab.locator(".tile").count() == 0  # no score of a judge that is not trusted
-        tab.faults.clear()  # the browser itself reports the refusal
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -2,6 +2,7 @@
 
 import { get } from "./api";
 import { useTitle } from "./address";
+import { Findings } from "./findings";
 import { Big, Gauge, said, share } from "./interval";
 import { Facts, Fault, Role, Table, useAnswer } from "./parts";
 import { AGENTS, type LabelScore, type Metrics } from "./shapes";
@@ -22,7 +23,8 @@ export function Measured({ name }: { name: string }) {
       {answer && <Labels title="By rating" scores={answer.ratings} />}
       {answer && <Format metrics={answer} />}
       {answer && <Counts metrics={answer} />}
-      <p class="note foot">Every trajectory, plots and calibration stand in the self-contained report: <code>mapcoder report RUN --html report.html</code>.</p>
+      {answer && <Findings name={name} />}
+      <p class="note foot">Every trajectory and more plots stand in the self-contained report: <code>mapcoder report RUN --html report.html</code>.</p>
     </div>
   );
 }

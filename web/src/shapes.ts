@@ -86,7 +86,7 @@ export interface ProblemLine { id: string; title: string; tags: string[]; diffic
 export interface RunSummary {
   id: string; created: string; title: string; problem_id: string; task: Task; source: string; status: string;
   position: number | null; k: number; t: number; traversal: string; language: Language; num_passed: number;
-  num_tests: number; calls: number; tokens: number; ms: number; forked_from: string | null;
+  num_tests: number; calls: number; tokens: number; ms: number; usd: number | null; forked_from: string | null;
 }
 export interface RunDetail extends RunSummary { problem: Problem }
 
@@ -120,6 +120,24 @@ export interface Metrics {
   pass_at_k: { k: number; num_problems: number; raw: Mean }[]; tags: LabelScore[]; ratings: LabelScore[];
   costs: { calls: number; prompt_tokens: number; completion_tokens: number; seconds: number };
   roles: Partial<Record<Agent, RoleFailures>>; num_unreadable: number; verdicts: Record<string, number>; stops: Record<string, number>;
+}
+export interface ConfidenceBin { low: number; high: number; mean_confidence: number | null; passed: Rate }
+export interface Scored { value: number; low: number | null; high: number | null }
+export interface Reliability {
+  num_plans: number; num_problems: number; bins: ConfidenceBin[]; brier: Scored; brier_of_base: number; error: Scored; auroc: Scored | null;
+}
+export interface Calibration { hidden: Reliability | null; public: Reliability | null }
+export interface Attributed {
+  is_current: boolean;
+  table: {
+    num_replays: number; is_partial: boolean; num_failed: number; num_failures: number; num_alone: number; num_together: number;
+    num_by_luck: number; num_unmended: number; roles: { role: Agent; share: Mean }[];
+    tags: { tag: string; num_failures: number; shares: Partial<Record<Agent, Mean>> }[];
+  };
+}
+export interface ProblemResult {
+  id: string; title: string; tags: string[]; difficulty: number | null;
+  attempts: { sample: number; verdict: string | null; failure: string | null }[];
 }
 export interface Evaluation {
   name: string; engine: string | null; num_problems: number; num_samples: number; is_finished: boolean; fault: string | null;

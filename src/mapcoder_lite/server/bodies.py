@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from mapcoder_lite.evaluation.attempt_result import AttemptResult
+from mapcoder_lite.evaluation.attribution import AttributionTable
 from mapcoder_lite.events import RunFinished, Status
 from mapcoder_lite.problem import Language, Problem, Record
 from mapcoder_lite.server.records import Asked, TaskName
@@ -253,6 +255,33 @@ class EvaluationList(Record):
     """GET /api/evaluations."""
 
     evaluations: tuple[Evaluation, ...]
+
+
+class ProblemResult(Record):
+    """A problem of a run, and what became of every attempt at it."""
+
+    id: str
+    title: str
+    tags: tuple[str, ...]
+    difficulty: int | None
+    defect: str | None
+    """Known of its hidden tests."""
+    attempts: tuple[AttemptResult, ...]
+
+
+class ProblemResults(Record):
+    """GET /api/evaluations/NAME/problems."""
+
+    problems: tuple[ProblemResult, ...]
+    total: int
+
+
+class Attributed(Record):
+    """GET /api/evaluations/NAME/attribution."""
+
+    table: AttributionTable
+    is_current: bool
+    """False: the run has changed since."""
 
 
 class TextPart(BaseModel):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Generic, TypeVar
 
+from mapcoder_lite.evaluation.attempt_result import attempt_result
 from mapcoder_lite.evaluation.diagnosis import Diagnosis
 from mapcoder_lite.evaluation.findings import FindingsCount
 from mapcoder_lite.evaluation.page.packing import Packed, Texts, packed_attempt
@@ -128,7 +129,7 @@ def row_and_attempts(
     attempts: list[list[Packed]] = []
     for run in runs:
         made = list(run.attempts(problem_id))
-        heads.append([_head(*attempt) for attempt in made])
+        heads.append([attempt_result(*attempt).model_dump(mode="json") for attempt in made])
         attempts.append([packed_attempt(one, grade, texts) for one, grade, _ in made])
     row = {
         "id": problem_id,
@@ -146,29 +147,3 @@ def row_and_attempts(
 def _meaning(problem: RunProblem) -> tuple[object, ...]:
     """What must be alike for one id to mean one problem, as in comparisons."""
     return problem.title, problem.num_public_tests, problem.num_hidden_tests
-
-
-def _head(trajectory: Trajectory, grade: Grade | None, found: Diagnosis | None) -> Packed:
-    """What the list and the plots say of one attempt, without its texts."""
-    calls, trials = trajectory.calls, trajectory.trials
-    judgement = grade.judgement if grade else None
-    best = max((t.judgement.num_passed for t in trials), default=0)
-    verdict = None
-    if grade is not None:
-        verdict = judgement.verdict.value if judgement else "no program"
-    return {
-        "sample": trajectory.sample,
-        "verdict": verdict,
-        "hidden": None if judgement is None else [judgement.num_passed, judgement.num_total],
-        "public": [best, trials[0].judgement.num_total] if trials else None,
-        "stop": trajectory.stop.value,
-        "calls": len(calls),
-        "tokens": [
-            sum(call.completion.usage.prompt_tokens for call in calls),
-            sum(call.completion.usage.completion_tokens for call in calls),
-        ],
-        "seconds": round(trajectory.seconds, 2),
-        "failures": sum(call.failure is not None for call in calls),
-        "class": found.failure.value if found and found.failure else None,
-        "marks": [mark.value for mark in found.marks] if found else [],
-    }

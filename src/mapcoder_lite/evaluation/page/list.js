@@ -13,7 +13,7 @@ const ORDERS = {
   rating: ["rating", (row) => row.rating ?? Infinity],
   tokens: ["most tokens", (row) => -totalTokens(row)],
   seconds: ["most seconds", (row) => -totalSeconds(row)],
-  failures: ["most format failures", (row) => -Math.max(0, ...row.runs.flat().map((attempt) => attempt.failures))],
+  failures: ["most format failures", (row) => -Math.max(0, ...row.runs.flat().map((attempt) => attempt.num_unreadable))],
   title: ["title", null],
 };
 
@@ -34,10 +34,10 @@ const verdictGroups = RUNS.map((_, run) => {
     return [`${run}:${name}`, `${name} – ${VERDICTS[name]}`];
   });
   VERDICT_TESTS.set(`${run}:failed`, (row) => row.runs[run].some((attempt) => attempt.verdict !== null && attempt.verdict !== "AC" && attempt.verdict !== "IE"));
-  VERDICT_TESTS.set(`${run}:unreadable`, (row) => row.runs[run].some((attempt) => attempt.failures));
+  VERDICT_TESTS.set(`${run}:unreadable`, (row) => row.runs[run].some((attempt) => attempt.num_unreadable));
   VERDICT_TESTS.set(`${run}:samples`, (row) => row.runs[run].some((attempt) => attempt.stop === "solved" && attempt.verdict !== "AC" && attempt.verdict !== null));
-  const classes = Object.keys(CLASSES).filter((name) => ROWS.some((row) => row.runs[run].some((attempt) => attempt.class === name)));
-  for (const name of classes) VERDICT_TESTS.set(`${run}:class:${name}`, (row) => row.runs[run].some((attempt) => attempt.class === name));
+  const classes = Object.keys(CLASSES).filter((name) => ROWS.some((row) => row.runs[run].some((attempt) => attempt.failure === name)));
+  for (const name of classes) VERDICT_TESTS.set(`${run}:class:${name}`, (row) => row.runs[run].some((attempt) => attempt.failure === name));
   options.push([`${run}:failed`, "any that is not AC"], [`${run}:samples`, "passed the samples, failed hidden tests"], [`${run}:unreadable`, "with an unreadable reply"], ...classes.map((name) => [`${run}:class:${name}`, `class: ${name.replaceAll("_", " ")}`]));
   return [runName(run), options];
 });

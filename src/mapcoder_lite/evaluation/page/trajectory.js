@@ -59,9 +59,9 @@ const plansView = (attempt, text) => {
 // What the record shows of a failed attempt, said with what it may mean.
 const diagnosis = (place, run, sample) => {
   const head = ROWS[place].runs[run].find((one) => one.sample === sample);
-  if (!head || (!head.class && !head.marks.length)) return null;
+  if (!head || (!head.failure && !head.marks.length)) return null;
   return el("p", { class: "note" },
-    head.class && [el("strong", {}, head.class.replaceAll("_", " ")), ` – ${CLASSES[head.class]}. `],
+    head.failure && [el("strong", {}, head.failure.replaceAll("_", " ")), ` – ${CLASSES[head.failure]}. `],
     head.marks.length > 0 && ["On the record: ", head.marks.flatMap((name, n) => [n ? "; " : "", el("span", { class: "mark-of", title: `perhaps: ${DATA.marks[name][1]}` }, DATA.marks[name][0])]), "."]);
 };
 
