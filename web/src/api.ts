@@ -4,6 +4,11 @@ export class Refusal extends Error {
   constructor(readonly status: number, readonly detail: string, readonly remedy: string) {
     super(remedy && !detail.includes(remedy) ? `${detail} (${remedy})` : detail);
   }
+
+  // Asking again comes to the same.
+  get isFinal(): boolean {
+    return this.status >= 400 && this.status < 500 && this.status !== 429;
+  }
 }
 
 interface Refused { title?: string; detail?: string; remedy?: string; errors?: { where: string; what: string }[] }

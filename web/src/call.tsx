@@ -4,20 +4,33 @@ import { get } from "./api";
 import { Dialog } from "./keys";
 import { Facts, Fault, Role, Text, useAnswer } from "./parts";
 import type { CallDetail } from "./shapes";
-import { count, seconds } from "./words";
+import type { Told } from "./told";
+import { count, plural, seconds } from "./words";
 
-interface CallDrawerProps { run: string; call: number; isThere: boolean; onClose: () => void }
+// `call` is as the address has it: typed by hand it may be anything.
+interface CallDrawerProps { run: string; call: string; told: Told; onClose: () => void }
 
-export function CallDrawer({ run, call, isThere, onClose }: CallDrawerProps) {
-  const { answer, fault } = useAnswer(() => get<CallDetail>(`/api/runs/${run}/calls/${call}`), [run, call, isThere]);
+export function CallDrawer({ run, call, told, onClose }: CallDrawerProps) {
+  const isNumber = /^[1-9]\d{0,3}$/.test(call);
+  const stage = isNumber ? told.stages[Number(call) - 1] : undefined;
+  const isThere = stage?.finished != null;
+  const { answer, fault } = useAnswer(async () => (isThere ? get<CallDetail>(`/api/runs/${run}/calls/${call}`) : null), [run, call, isThere]);
   return (
     <Dialog label={`Call ${call}`} kind="drawer" onClose={onClose}>
       <div class="line"><h2>Call {call}</h2>{answer && <Role agent={answer.agent} />}
         <form method="dialog"><button aria-label="Close">×</button></form></div>
-      {isThere && <Fault of={fault} />}
+      <Fault of={fault} />
+      {!isNumber && <Fault of={`“${call}” is no call: calls are numbered from 1.`} />}
+      {isNumber && !isThere && <Missing isAsked={stage !== undefined} told={told} />}
       {answer && <Body call={answer} />}
     </Dialog>
   );
+}
+
+function Missing({ isAsked, told }: { isAsked: boolean; told: Told }) {
+  if (isAsked) return <p class="note" role="status">{told.finished ? "It was called off before it was answered." : "It is not answered yet."}</p>;
+  if (told.finished) return <Fault of={`There is no such call: the run asked ${plural(told.stages.length, "question")}.`} />;
+  return <p class="note" role="status">{told.started ? "It is not asked yet." : "The run is being read …"}</p>;
 }
 
 const Body = ({ call }: { call: CallDetail }) => (

@@ -1,10 +1,11 @@
 // What the trajectories of one evaluation show: what confidences are worth, which agent mends failures,
 // what became of every problem.
 
-import { useState } from "preact/hooks";
+import { useMemo, useState } from "preact/hooks";
 import { get, Refusal } from "./api";
-import { said, share } from "./interval";
+import { said } from "./interval";
 import { Chip, Fault, Table, useAnswer } from "./parts";
+import { Plot, type Plotted } from "./plot";
 import { Rows } from "./rows";
 import { AGENTS, type Attributed, type Calibration, type ConfidenceBin, type Mean, type ProblemResult, type Reliability, type Scored } from "./shapes";
 import { count, percent, plural } from "./words";
@@ -12,7 +13,7 @@ import { count, percent, plural } from "./words";
 const about = (name: string, what: string): string => `/api/evaluations/${encodeURIComponent(name)}/${what}`;
 
 // Not every run has them; that is no fault.
-const isMissing = (fault: unknown): boolean => fault instanceof Refusal && [404, 409].includes(fault.status);
+const isMissing = (fault: unknown, status: number): boolean => fault instanceof Refusal && fault.status === status;
 
 export function Findings({ name }: { name: string }) {
   const plans = useAnswer(() => get<Calibration>(about(name, "calibration")), [name]);
@@ -20,15 +21,20 @@ export function Findings({ name }: { name: string }) {
   const { hidden, public: seen } = plans.answer ?? { hidden: null, public: null };
   return (
     <>
-      {!isMissing(plans.fault) && <Fault of={plans.fault} />}
-      {(hidden || seen) && (
-        <section aria-label="Confidence" class="two">
+      <section aria-labelledby="calibration">
+        <h2 id="calibration">What confidences are worth</h2>
+        {isMissing(plans.fault, 409) ? <p class="note">It is not graded, so nobody knows which plan was right: <code>mapcoder grade RUN</code></p> : <Fault of={plans.fault} />}
+        {plans.answer && !hidden && !seen && <p class="note">No plan of it was tried that had a confidence.</p>}
+        <div class="two">
           {hidden && <Confidence title="Confidence of submitted plans" note="Against the hidden tests: of every graded attempt the plan whose program was submitted." found={hidden} />}
           {seen && <Confidence title="Confidence of tried plans" note="Against the samples: every plan that was tried. The surest is tried first, so the less sure ones come of harder problems." found={seen} />}
-        </section>
-      )}
-      {!isMissing(roles.fault) && <Fault of={roles.fault} />}
-      {roles.answer && <Menders found={roles.answer} />}
+        </div>
+      </section>
+      <section aria-labelledby="menders">
+        <h2 id="menders">Which agent mends the failures</h2>
+        {isMissing(roles.fault, 404) ? <p class="note">Not attributed yet: <code>mapcoder attribute RUN --teacher FILE</code></p> : <Fault of={roles.fault} />}
+        {roles.answer && <Menders found={roles.answer} />}
+      </section>
       <Problems name={name} />
     </>
   );
@@ -39,51 +45,31 @@ const estimate = (found: Scored | null): string =>
 
 const told = (bins: ConfidenceBin[]): ConfidenceBin[] => bins.filter((bin) => bin.passed.num_total > 0);
 
-const Confidence = ({ title, note, found }: { title: string; note: string; found: Reliability }) => (
-  <figure class="confidence">
-    <figcaption><h3>{title}</h3><p class="note">{note} On the line, confidence means what it says.</p></figcaption>
-    <Diagram title={title} bins={told(found.bins)} />
-    <p class="note">{plural(found.num_plans, "plan")}. Brier {estimate(found.brier)}, of the base rate {found.brier_of_base.toFixed(3)}; calibration error {estimate(found.error)}; AUROC {estimate(found.auroc)}.</p>
-    <details class="unfold">
-      <summary>Numbers</summary>
-      <Table caption={title} head={["stated", "mean", "passed", "of", "share (95 % interval)"]}
-        rows={told(found.bins).map((bin) => [`${bin.low} to ${bin.high}`, percent(bin.mean_confidence), count(bin.passed.num_passed), count(bin.passed.num_total), said(bin.passed)])} />
-    </details>
-  </figure>
-);
-
-const [LEFT, RIGHT, TOP, BOTTOM] = [40, 388, 22, 222];
-const across = (part: number): number => LEFT + part * (RIGHT - LEFT);
-const up = (part: number): number => BOTTOM - part * (BOTTOM - TOP);
-const TICKS = [0, 0.25, 0.5, 0.75, 1];
-
-const Diagram = ({ title, bins }: { title: string; bins: ConfidenceBin[] }) => (
-  <svg class="drawing" viewBox="0 0 400 262" role="img" aria-label={`${title}. The numbers stand in the table below.`}>
-    {TICKS.map((tick) => (
-      <g>
-        <line class="grid" x1={LEFT} x2={RIGHT} y1={up(tick)} y2={up(tick)} />
-        <text class="tick" x={LEFT - 6} y={up(tick) + 4} text-anchor="end">{100 * tick}</text>
-        <text class="tick" x={across(tick)} y={BOTTOM + 16} text-anchor="middle">{100 * tick}</text>
-      </g>
-    ))}
-    <line class="ideal" x1={across(0)} y1={up(0)} x2={across(1)} y2={up(1)} />
-    <text class="tick" x={RIGHT} y={BOTTOM + 34} text-anchor="end">stated confidence, %</text>
-    <text class="tick" x={2} y={11}>passed, %</text>
-    <g class="series s0">{bins.map((bin) => <Dot bin={bin} />)}</g>
-  </svg>
-);
-
-function Dot({ bin: { mean_confidence, passed } }: { bin: ConfidenceBin }) {
-  const [x, y] = [across(mean_confidence ?? 0), up(share(passed) ?? 0)];
-  const isRight = x > across(0.85);
+function Confidence({ title, note, found }: { title: string; note: string; found: Reliability }) {
+  const plotted = useMemo(() => reliability(found), [found]);
   return (
-    <g>
-      {passed.low !== null && passed.high !== null && <line class="interval" x1={x} x2={x} y1={up(passed.low)} y2={up(passed.high)} />}
-      <circle cx={x} cy={y} r="4.5" />
-      <text class="tick" x={isRight ? x - 8 : x + 8} y={y > up(0.1) ? y - 6 : y + 14} text-anchor={isRight ? "end" : "start"}>n {passed.num_total}</text>
-    </g>
+    <figure class="confidence">
+      <figcaption><h3>{title}</h3><p class="note">{note} On the line, confidence means what it says.</p></figcaption>
+      <Plot title={title} plotted={plotted} />
+      <p class="note">{plural(found.num_plans, "plan")}. Brier {estimate(found.brier)}, of the base rate {found.brier_of_base.toFixed(3)}; calibration error {estimate(found.error)}; AUROC {estimate(found.auroc)}.</p>
+      <details class="unfold">
+        <summary>Numbers</summary>
+        <Table caption={title} head={["stated", "mean", "passed", "of", "share (95 % interval)"]}
+          rows={told(found.bins).map((bin) => [`${bin.low} to ${bin.high}`, percent(bin.mean_confidence), count(bin.passed.num_passed), count(bin.passed.num_total), said(bin.passed)])} />
+      </details>
+    </figure>
   );
 }
+
+const reliability = (found: Reliability): Plotted => ({
+  points: told(found.bins).map(({ low, high, mean_confidence, passed }) => ({
+    x: mean_confidence ?? 0, passed, mark: `n ${count(passed.num_total)}`,
+    words: `Stated ${low} to ${high}: ${count(passed.num_passed)} of ${count(passed.num_total)} passed, ${said(passed)}.`,
+  })),
+  x: { low: -0.02, high: 1.02, ticks: [0, 0.25, 0.5, 0.75, 1], name: (tick) => `${100 * tick}`, label: "stated confidence, %" },
+  hasIdeal: true,
+  height: 290,
+});
 
 const MOST_TAGS = 20;
 
@@ -91,8 +77,7 @@ function Menders({ found: { table, is_current } }: { found: Attributed }) {
   const all = { tag: "all failures", num_failures: table.num_failures, shares: Object.fromEntries(table.roles.map(({ role, share: part }) => [role, part])) };
   const kind = table.is_partial ? "the gain along the pipeline's order, one of 24 orders" : "its Shapley share";
   return (
-    <section aria-labelledby="menders">
-      <h2 id="menders">Which agent mends the failures</h2>
+    <>
       {!is_current && <p class="warned">The run has changed since: this speaks of an earlier state of it.</p>}
       <p class="note">
         An agent's part in what a teacher mends: {kind}, as a mean over {count(table.num_failures)} of {plural(table.num_failed, "failure")}, {plural(table.num_replays, "replay")} of each set of agents.
@@ -100,7 +85,7 @@ function Menders({ found: { table, is_current } }: { found: Attributed }) {
       </p>
       <Table kind="numbers heated" caption="Part of each agent (95 % interval)" head={["", "failures", ...AGENTS]}
         rows={[all, ...table.tags.slice(0, MOST_TAGS)].map(({ tag, num_failures, shares }) => [tag, count(num_failures), ...AGENTS.map((agent) => <Heat part={shares[agent]} />)])} />
-    </section>
+    </>
   );
 }
 

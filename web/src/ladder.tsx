@@ -22,8 +22,8 @@ export function Ladder({ run }: { run: string }) {
   const { answer: detail, fault: unknown } = useAnswer(() => get<RunDetail>(`/api/runs/${encodeURIComponent(run)}`), [run]);
   useTitle(`Hints: ${detail?.title ?? "…"}`);
   const hint = useRun(run).told;
-  const plan = useRun(at.plan).told;
-  const program = useRun(at.program).told;
+  const plan = useRun(at.plan);
+  const program = useRun(at.program);
 
   const step = (changed: Partial<Climbed>): void => {
     const next = { ...at, ...changed };
@@ -51,10 +51,10 @@ export function Ladder({ run }: { run: string }) {
         <ol class="ladder">
           <Rung name="Kind of problem" isOpen>{<Kind told={hint} />}</Rung>
           <Rung name="Idea" isOpen={at.steps >= 2} onOpen={hint.recalled ? () => step({ steps: 2 }) : undefined}><Idea told={hint} /></Rung>
-          <Rung name="Plan" isOpen={at.steps >= 3} onOpen={at.steps === 2 ? () => void ask("plan") : undefined}><Planned told={plan} run={at.plan} /></Rung>
-          <Rung name="Program" isOpen={at.steps >= 4} onOpen={at.steps === 3 ? () => void ask("solve") : undefined}><Solved told={program} run={at.program} /></Rung>
+          <Rung name="Plan" isOpen={at.steps >= 3} onOpen={at.steps === 2 ? () => void ask("plan") : undefined}><Planned told={plan.told} run={at.plan} /></Rung>
+          <Rung name="Program" isOpen={at.steps >= 4} onOpen={at.steps === 3 ? () => void ask("solve") : undefined}><Solved told={program.told} run={at.program} /></Rung>
         </ol>
-        <Fault of={fault} />
+        <Fault of={fault ?? plan.refused ?? program.refused} />
       </section>
     </div>
   );

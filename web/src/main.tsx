@@ -18,7 +18,7 @@ function View() {
   const [view = "", first, second, third] = useAddress();
   switch (view) {
     case "runs":
-      return first ? <RunView key={first} id={first} call={second === "calls" ? Number(third) : null} /> : <Runs />;
+      return first ? <RunView key={first} id={first} call={second === "calls" ? third ?? "" : null} /> : <Runs />;
     case "hints":
       return <Ladder key={first ?? ""} run={first ?? ""} />;
     case "evaluations":

@@ -1,10 +1,12 @@
 // What one evaluation says: accuracy with intervals, overall, by tag and rating; format failures.
 
+import { useMemo } from "preact/hooks";
 import { get } from "./api";
 import { useTitle } from "./address";
 import { Findings } from "./findings";
 import { Big, Gauge, said, share } from "./interval";
 import { Facts, Fault, Role, Table, useAnswer } from "./parts";
+import { Plot, type Plotted } from "./plot";
 import { AGENTS, type LabelScore, type Metrics } from "./shapes";
 import { count, percent, plural, STOPS, VERDICTS } from "./words";
 
@@ -19,8 +21,8 @@ export function Measured({ name }: { name: string }) {
         {!answer && !fault && <p class="note" role="status">It is being counted …</p>}
         {answer && <Numbers metrics={answer} />}
       </section>
-      {answer && <Labels title="By tag" scores={answer.tags} />}
-      {answer && <Labels title="By rating" scores={answer.ratings} />}
+      {answer && answer.ratings.length > 0 && <Ratings scores={answer.ratings} />}
+      {answer && answer.tags.length > 0 && <Tags scores={answer.tags} />}
       {answer && <Format metrics={answer} />}
       {answer && <Counts metrics={answer} />}
       {answer && <Findings name={name} />}
@@ -48,24 +50,45 @@ const Numbers = ({ metrics }: { metrics: Metrics }) => (
   </>
 );
 
-const Labels = ({ title, scores }: { title: string; scores: LabelScore[] }) => (scores.length === 0 ? null : (
-  <section aria-label={title}>
-    <h2>{title}</h2>
-    <Table kind="numbers gauged" caption={`pass@1 ${title.toLowerCase()}`} head={["", "problems", "pass@1 (95 % interval)", ""]}
+// Ratings have an order, so they are plotted; tags have none, and a line each is easier to read.
+function Ratings({ scores }: { scores: LabelScore[] }) {
+  const plotted = useMemo(() => byRating(scores), [scores]);
+  return (
+    <section aria-labelledby="ratings">
+      <h2 id="ratings">By rating</h2>
+      <div class="two">
+        <div class="confidence"><Plot title="pass@1 by rating" plotted={plotted} /></div>
+        <Table caption="pass@1 by rating" head={["rating", "problems", "pass@1 (95 % interval)"]} rows={scores.map((one) => [one.label, count(one.num_problems), said(one.passed)])} />
+      </div>
+    </section>
+  );
+}
+
+const byRating = (scores: LabelScore[]): Plotted => ({
+  points: scores.map(({ label, num_problems, passed }, x) => ({ x, passed, mark: `n ${count(num_problems)}`, words: `${label}, ${plural(num_problems, "problem")}: ${said(passed)}.` })),
+  x: { low: -0.5, high: scores.length - 0.5, ticks: scores.map((_, at) => at), name: (tick) => scores[tick]?.label ?? "", label: "rating" },
+  hasIdeal: false,
+  height: 250,
+});
+
+const Tags = ({ scores }: { scores: LabelScore[] }) => (
+  <section aria-labelledby="tags">
+    <h2 id="tags">By tag</h2>
+    <Table kind="numbers gauged" caption="pass@1 by tag" head={["", "problems", "pass@1 (95 % interval)", ""]}
       rows={scores.map((one) => [one.label, count(one.num_problems), said(one.passed), <Gauge rate={one.passed} />])} />
   </section>
-));
+);
 
 const Format = ({ metrics }: { metrics: Metrics }) => (
   <section aria-labelledby="format">
     <h2 id="format">Replies that could not be read</h2>
     <p class="note">{count(metrics.num_unreadable)} of {plural(metrics.num_solved_units, "attempt")} had at least one.</p>
-    <Table caption="Format failures of each agent" head={["agent", "calls", "unreadable", "share (95 % interval)", "kinds"]}
+    <Table kind="numbers gauged" caption="Format failures of each agent" head={["agent", "calls", "unreadable", "kinds", "share (95 % interval)", ""]}
       rows={AGENTS.flatMap((agent) => {
         const found = metrics.roles[agent];
         if (!found) return [];
         const rate = { num_passed: found.num_failures, num_total: found.num_calls, low: found.low, high: found.high };
-        return [[<Role agent={agent} />, count(found.num_calls), count(found.num_failures), share(rate) === null ? "–" : said(rate), Object.entries(found.kinds).map(([kind, number]) => `${kind} ${count(number)}`).join(", ") || "–"]];
+        return [[<Role agent={agent} />, count(found.num_calls), count(found.num_failures), Object.entries(found.kinds).map(([kind, number]) => `${kind} ${count(number)}`).join(", ") || "–", share(rate) === null ? "–" : said(rate), <Gauge rate={rate} series={1} />]];
       })} />
   </section>
 );

@@ -14,15 +14,16 @@ import type { Note, Told } from "./told";
 import { Versions } from "./versions";
 import { count, LANGUAGES, plural, seconds, STOPS, TASKS } from "./words";
 
-export function RunView({ id, call }: { id: string; call: number | null }) {
-  const { told, isLinked } = useRun(id);
+export function RunView({ id, call }: { id: string; call: string | null }) {
+  const { told, isLinked, refused } = useRun(id);
   const { answer: detail, fault } = useAnswer(() => get<RunDetail>(`/api/runs/${encodeURIComponent(id)}`), [id]);
   if (fault) return <div class="page"><Fault of={fault} /></div>;
   return (
     <div class="page">
       <section aria-labelledby="run">
         <Head id={id} told={told} detail={detail} />
-        {!isLinked && !told.finished && <p class="warned" role="status">The line to the service is broken; it is tried again, and nothing is lost.</p>}
+        <Fault of={refused} />
+        {!isLinked && !refused && !told.finished && <p class="warned" role="status">The line to the service is broken; it is tried again, and nothing is lost.</p>}
         <Outcome told={told} />
         <Pipeline told={told} run={id} />
         <Growing told={told} />
@@ -33,7 +34,7 @@ export function RunView({ id, call }: { id: string; call: number | null }) {
       <Plans told={told} run={id} />
       <Agents told={told} />
       {detail && <Asked detail={detail} />}
-      {call !== null && <CallDrawer run={id} call={call} isThere={told.stages[call - 1]?.finished != null} onClose={() => place("runs", id)} />}
+      {call !== null && <CallDrawer run={id} call={call} told={told} onClose={() => place("runs", id)} />}
     </div>
   );
 }
