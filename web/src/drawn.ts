@@ -8,7 +8,7 @@ import type { Plotted, Point } from "./plot";
 const FONT = "11px system-ui, sans-serif";
 const SHARES = [0, 0.25, 0.5, 0.75, 1];
 const DOT = 9;
-const LABEL_PX = 66;
+const CHARACTER_PX = 6.5;
 
 export function drawn(box: HTMLElement, plotted: Plotted, pointAt: (at: number | null) => void): () => void {
   const colour = (name: string) => (): string => getComputedStyle(box).getPropertyValue(name).trim();
@@ -39,7 +39,7 @@ function options(box: HTMLElement, { points, x, hasIdeal, height }: Plotted, col
     cursor: { y: false, drag: { x: false, y: false, setScale: false } },
     scales: { x: { time: false, range: [x.low, x.high] }, y: { range: [-0.02, 1.02] } },
     axes: [
-      { ...axis, size: 36, label: x.label, splits: () => x.ticks, values: (self, ticks) => spread(self, ticks).map((tick) => (tick === null ? null : x.name(tick))), grid: { show: false } },
+      { ...axis, size: 24, label: x.label, splits: () => x.ticks, values: (self, ticks) => spread(self, ticks.map(x.name)), grid: { show: false } },
       { ...axis, size: 34, label: "passed, %", splits: () => SHARES, values: (_, ticks) => ticks.map((tick) => `${100 * tick}`), grid: { stroke: colour("--faint"), width: 1 } },
     ],
     series: [{}, { stroke: colour("--s0"), paths: () => null, points: { show: true, size: DOT, fill: colour("--s0"), space: 0 } }],
@@ -52,10 +52,10 @@ function options(box: HTMLElement, { points, x, hasIdeal, height }: Plotted, col
 }
 
 // Names that would run into each other are left out, every other one or more; the table has them all.
-function spread(self: uPlot, ticks: number[]): (number | null)[] {
-  const room = self.bbox.width / uPlot.pxRatio / Math.max(1, ticks.length);
-  const step = Math.ceil(LABEL_PX / Math.max(1, room));
-  return ticks.length <= SHARES.length ? ticks : ticks.map((tick, at) => (at % step === 0 ? tick : null));
+function spread(self: uPlot, names: string[]): (string | null)[] {
+  const widest = CHARACTER_PX * (2 + Math.max(...names.map((name) => name.length)));
+  const step = Math.ceil((widest * names.length) / Math.max(1, self.bbox.width / uPlot.pxRatio));
+  return names.map((name, at) => (at % step === 0 ? name : null));
 }
 
 function under(self: uPlot, points: Point[], hasIdeal: boolean, colour: Colour): void {
@@ -83,17 +83,23 @@ function line(self: uPlot, stroke: string, width: number, from: [number, number]
 
 const place = (self: uPlot, x: number, y: number): [number, number] => [self.valToPos(x, "x", true), self.valToPos(y, "y", true)];
 
-// Beside the dots: on the left of those at the right edge, under those at the top.
+// Beside the dots: on the left of those at the right edge, under those at the top, and under one another.
 function marks(self: uPlot, points: Point[], colour: Colour): void {
   const { ctx, bbox } = self;
+  const px = uPlot.pxRatio;
+  const taken: [number, number, number][] = [];
   ctx.save();
-  ctx.font = FONT.replace("11", String(11 * uPlot.pxRatio));
+  ctx.font = FONT.replace("11", String(11 * px));
   ctx.fillStyle = colour("--dim")();
   for (const { x, passed, mark } of points) {
     const [left, top] = place(self, x, share(passed) ?? 0);
     const isRight = left > bbox.left + 0.85 * bbox.width;
-    ctx.textAlign = isRight ? "right" : "left";
-    ctx.fillText(mark, left + (isRight ? -8 : 8) * uPlot.pxRatio, top + (top < bbox.top + 20 * uPlot.pxRatio ? 14 : -6) * uPlot.pxRatio);
+    const width = ctx.measureText(mark).width;
+    const from = isRight ? left - 8 * px - width : left + 8 * px;
+    let base = top + (top < bbox.top + 20 * px ? 14 : -6) * px;
+    while (taken.some(([start, end, at]) => from < end && start < from + width && Math.abs(at - base) < 12 * px)) base += 12 * px;
+    taken.push([from, from + width, base]);
+    ctx.fillText(mark, from, base);
   }
   ctx.restore();
 }

@@ -24,6 +24,7 @@ export function Findings({ name }: { name: string }) {
       <section aria-labelledby="calibration">
         <h2 id="calibration">What confidences are worth</h2>
         {isMissing(plans.fault, 409) ? <p class="note">It is not graded, so nobody knows which plan was right: <code>mapcoder grade RUN</code></p> : <Fault of={plans.fault} />}
+        {!plans.answer && !plans.fault && <Counted />}
         {plans.answer && !hidden && !seen && <p class="note">No plan of it was tried that had a confidence.</p>}
         <div class="two">
           {hidden && <Confidence title="Confidence of submitted plans" note="Against the hidden tests: of every graded attempt the plan whose program was submitted." found={hidden} />}
@@ -33,12 +34,15 @@ export function Findings({ name }: { name: string }) {
       <section aria-labelledby="menders">
         <h2 id="menders">Which agent mends the failures</h2>
         {isMissing(roles.fault, 404) ? <p class="note">Not attributed yet: <code>mapcoder attribute RUN --teacher FILE</code></p> : <Fault of={roles.fault} />}
+        {!roles.answer && !roles.fault && <Counted />}
         {roles.answer && <Menders found={roles.answer} />}
       </section>
       <Problems name={name} />
     </>
   );
 }
+
+const Counted = () => <p class="note" role="status">It is being counted …</p>;
 
 const estimate = (found: Scored | null): string =>
   found === null ? "–" : `${found.value.toFixed(3)}${found.low === null || found.high === null ? "" : ` (${found.low.toFixed(3)} to ${found.high.toFixed(3)})`}`;
@@ -75,6 +79,7 @@ const MOST_TAGS = 20;
 
 function Menders({ found: { table, is_current } }: { found: Attributed }) {
   const all = { tag: "all failures", num_failures: table.num_failures, shares: Object.fromEntries(table.roles.map(({ role, share: part }) => [role, part])) };
+  const lines = [all, ...table.tags];
   const kind = table.is_partial ? "the gain along the pipeline's order, one of 24 orders" : "its Shapley share";
   return (
     <>
@@ -83,8 +88,12 @@ function Menders({ found: { table, is_current } }: { found: Attributed }) {
         An agent's part in what a teacher mends: {kind}, as a mean over {count(table.num_failures)} of {plural(table.num_failed, "failure")}, {plural(table.num_replays, "replay")} of each set of agents.
         Mended by one agent alone {count(table.num_alone)}, only by several {count(table.num_together)}, by drawing again {count(table.num_by_luck)}, by nothing {count(table.num_unmended)}.
       </p>
-      <Table kind="numbers heated" caption="Part of each agent (95 % interval)" head={["", "failures", ...AGENTS]}
-        rows={[all, ...table.tags.slice(0, MOST_TAGS)].map(({ tag, num_failures, shares }) => [tag, count(num_failures), ...AGENTS.map((agent) => <Heat part={shares[agent]} />)])} />
+      <Table kind="numbers heated" caption={`Part of each agent, of all failures and by tag${table.tags.length > MOST_TAGS ? `, the ${MOST_TAGS} most frequent` : ""}`} head={["", "failures", ...AGENTS]}
+        rows={lines.slice(0, 1 + MOST_TAGS).map(({ tag, num_failures, shares }) => [tag, count(num_failures), ...AGENTS.map((agent) => <Heat part={shares[agent]} />)])} />
+      <details class="unfold">
+        <summary>Numbers</summary>
+        <Table caption="Part of each agent (95 % interval)" head={["", "failures", ...AGENTS]} rows={lines.map(({ tag, num_failures, shares }) => [tag, count(num_failures), ...AGENTS.map((agent) => part(shares[agent]))])} />
+      </details>
     </>
   );
 }
@@ -92,13 +101,19 @@ function Menders({ found: { table, is_current } }: { found: Attributed }) {
 function Heat({ part }: { part: Mean | undefined }) {
   if (!part) return <>–</>;
   const strength = Math.round(Math.min(75, 4 + 90 * Math.abs(part.mean)));
-  const reach = part.low === null || part.high === null ? "no interval" : `${part.low.toFixed(2)} to ${part.high.toFixed(2)}`;
   return (
-    <span class="heat-cell" title={reach} style={{ background: `color-mix(in srgb, var(${part.mean < 0 ? "--s1" : "--s0"}) ${strength}%, transparent)` }}>
-      {part.mean.toFixed(2).replace("-", "−")}
+    <span class="heat-cell" style={{ background: `color-mix(in srgb, var(${part.mean < 0 ? "--s1" : "--s0"}) ${strength}%, transparent)` }}>
+      {signed(part.mean)}
     </span>
   );
 }
+
+const signed = (number: number): string => number.toFixed(2).replace("-", "−");
+
+const part = (found: Mean | undefined): string => {
+  if (!found) return "–";
+  return `${signed(found.mean)} (${found.low === null || found.high === null ? "no interval" : `${signed(found.low)} to ${signed(found.high)}`})`;
+};
 
 function Problems({ name }: { name: string }) {
   const { answer, fault } = useAnswer(() => get<{ problems: ProblemResult[]; total: number }>(about(name, "problems?limit=1000")), [name]);

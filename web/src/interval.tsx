@@ -7,7 +7,10 @@ export const share = (rate: Rate): number | null => (rate.num_total === 0 ? null
 
 const reach = (low: number | null, high: number | null, places = 1): string => (low === null || high === null ? "no interval" : `${percent(low, places)} to ${percent(high, places)}`);
 
-export const said = (rate: Rate): string => `${percent(share(rate))} (${reach(rate.low, rate.high)})`;
+// Where there is no room it is broken before the interval, and nowhere else.
+const unbroken = (text: string): string => text.replaceAll(" ", "\u00a0");
+
+export const said = (rate: Rate): string => `${unbroken(percent(share(rate)))} ${unbroken(`(${reach(rate.low, rate.high)})`)}`;
 
 export const Gauge = ({ rate, series = 0 }: { rate: Rate; series?: number }) => (
   <svg class={`gauge series s${series}`} viewBox="0 0 100 10" preserveAspectRatio="none" role="img" aria-label={said(rate)}>

@@ -58,7 +58,7 @@ function Ratings({ scores }: { scores: LabelScore[] }) {
       <h2 id="ratings">By rating</h2>
       <div class="two">
         <div class="confidence"><Plot title="pass@1 by rating" plotted={plotted} /></div>
-        <Table caption="pass@1 by rating" head={["rating", "problems", "pass@1 (95 % interval)"]} rows={scores.map((one) => [one.label, count(one.num_problems), said(one.passed)])} />
+        <Table kind="numbers broken" caption="pass@1 by rating" head={["rating", "problems", "pass@1 (95 % interval)"]} rows={scores.map((one) => [one.label, count(one.num_problems), said(one.passed)])} />
       </div>
     </section>
   );
@@ -74,7 +74,7 @@ const byRating = (scores: LabelScore[]): Plotted => ({
 const Tags = ({ scores }: { scores: LabelScore[] }) => (
   <section aria-labelledby="tags">
     <h2 id="tags">By tag</h2>
-    <Table kind="numbers gauged" caption="pass@1 by tag" head={["", "problems", "pass@1 (95 % interval)", ""]}
+    <Table kind="numbers gauged broken" caption="pass@1 by tag" head={["", "problems", "pass@1 (95 % interval)", ""]}
       rows={scores.map((one) => [one.label, count(one.num_problems), said(one.passed), <Gauge rate={one.passed} />])} />
   </section>
 );
