@@ -323,10 +323,34 @@ def test_two_thousand_verdicts_are_filtered_at_once(
         tab.wait_for_selector("text=223 shown")
 
 
+def test_a_run_that_is_not_there_is_not_waited_for(browser: Any, world: Served) -> None:
+    with at(browser, world, f"runs/{'0' * 26}") as tab:
+        tab.wait_for_selector("text=there is no run 0000")
+        tab.wait_for_timeout(2500)  # longer than a broken line waits
+        assert len([url for url in tab.asked if "/events" in url]) == 1
+        tab.faults.clear()  # the browser itself reports the refusals
+
+
+def test_a_call_that_is_not_there_is_said_to_be(browser: Any, world: Served, debugged: str) -> None:
+    with at(browser, world, f"runs/{debugged}/calls/999") as tab:
+        tab.wait_for_selector("dialog >> text=There is no such call: the run asked")
+        tab.goto(f"{world.url}/#runs/{debugged}/calls/abc")
+        tab.wait_for_selector("dialog >> text=“abc” is no call")
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_fits_a_phone(browser: Any, world: Served, debugged: str, scheme: str) -> None:
     phone = {"viewport": {"width": 360, "height": 740}, "color_scheme": scheme}
+    status = httpx.get(f"{world.url}/api/status").json()
+    status["engine"]["label"] = "backbone-" * 20
+    lines = {"problems": [{"id": "long", "title": "A long title " * 9, "difficulty": 800}]}
     with at(browser, world, **phone) as tab:
+        tab.route("**/api/status", lambda route: route.fulfill(json=status))
+        tab.route("**/api/problems?*", lambda route: route.fulfill(json=lines))
+        tab.reload()
+        tab.wait_for_selector("text=backbone-backbone")
+        right = "node => node.getBoundingClientRect().right"
+        assert tab.locator("select").evaluate(right) < tab.locator(".drop").evaluate(right)
         for place in ("", "runs", f"runs/{debugged}", f"runs/{debugged}/calls/1", "evaluations"):
             tab.goto(f"{world.url}/#{place}")
             tab.wait_for_timeout(300)
