@@ -5,7 +5,7 @@ import { Dialog } from "./keys";
 import { Facts, Fault, Role, Text, useAnswer } from "./parts";
 import type { CallDetail } from "./shapes";
 import type { Told } from "./told";
-import { count, plural, seconds } from "./words";
+import { count, plural, seconds, wanted } from "./words";
 
 // `call` is as the address has it: typed by hand it may be anything.
 interface CallDrawerProps { run: string; call: string; told: Told; onClose: () => void }
@@ -36,7 +36,7 @@ function Missing({ isAsked, told }: { isAsked: boolean; told: Told }) {
 const Body = ({ call }: { call: CallDetail }) => (
   <>
     <Facts rows={[
-      ["asked for", `${call.call}${call.plan === null ? "" : ` of plan ${call.plan + 1}`}${call.round ? `, round ${call.round}` : ""}${call.ask > 1 ? ", asked again" : ""}`],
+      ["asked for", `${wanted(call.call, call.plan, call.round)}${call.ask > 1 ? ", asked again" : ""}`],
       ["model", call.model || "–"],
       ["adapter", call.adapter ?? "none"],
       ["tokens", `${count(call.usage.prompt_tokens)} read, ${count(call.usage.completion_tokens)} written`],
