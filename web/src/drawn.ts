@@ -91,6 +91,8 @@ function marks(self: uPlot, points: Point[], colour: Colour): void {
   ctx.save();
   ctx.font = FONT.replace("11", String(11 * px));
   ctx.fillStyle = colour("--dim")();
+  ctx.textAlign = "left";
+  ctx.textBaseline = "alphabetic";
   for (const { x, passed, mark } of points) {
     const [left, top] = place(self, x, share(passed) ?? 0);
     const isRight = left > bbox.left + 0.85 * bbox.width;

@@ -20,6 +20,11 @@ export const Gauge = ({ rate, series = 0 }: { rate: Rate; series?: number }) => 
   </svg>
 );
 
+// Number and line in one cell: beside each other, or where there is no room one over the other.
+export const Rated = ({ rate, series = 0 }: { rate: Rate; series?: number }) => (
+  <div class="rated"><span>{share(rate) === null ? "–" : said(rate)}</span><Gauge rate={rate} series={series} /></div>
+);
+
 export const Big = ({ name, rate, what, series = 0 }: { name: string; rate: Rate; what: string; series?: number }) => (
   <div class={`tile series s${series}`}>
     <h3>{name}</h3>

@@ -4,7 +4,7 @@ import { useMemo } from "preact/hooks";
 import { get } from "./api";
 import { useTitle } from "./address";
 import { Findings } from "./findings";
-import { Big, Gauge, said, share } from "./interval";
+import { Big, Rated, said } from "./interval";
 import { Facts, Fault, Role, Table, useAnswer } from "./parts";
 import { Plot, type Plotted } from "./plot";
 import { AGENTS, type LabelScore, type Metrics } from "./shapes";
@@ -74,8 +74,8 @@ const byRating = (scores: LabelScore[]): Plotted => ({
 const Tags = ({ scores }: { scores: LabelScore[] }) => (
   <section aria-labelledby="tags">
     <h2 id="tags">By tag</h2>
-    <Table kind="numbers gauged broken" caption="pass@1 by tag" head={["", "problems", "pass@1 (95 % interval)", ""]}
-      rows={scores.map((one) => [one.label, count(one.num_problems), said(one.passed), <Gauge rate={one.passed} />])} />
+    <Table kind="numbers gauged broken" caption="pass@1 by tag" head={["", "problems", "pass@1 (95 % interval)"]}
+      rows={scores.map((one) => [one.label, count(one.num_problems), <Rated rate={one.passed} />])} />
   </section>
 );
 
@@ -83,12 +83,12 @@ const Format = ({ metrics }: { metrics: Metrics }) => (
   <section aria-labelledby="format">
     <h2 id="format">Replies that could not be read</h2>
     <p class="note">{count(metrics.num_unreadable)} of {plural(metrics.num_solved_units, "attempt")} had at least one.</p>
-    <Table kind="numbers gauged" caption="Format failures of each agent" head={["agent", "calls", "unreadable", "kinds", "share (95 % interval)", ""]}
+    <Table kind="numbers gauged" caption="Format failures of each agent" head={["agent", "calls", "unreadable", "kinds", "share (95 % interval)"]}
       rows={AGENTS.flatMap((agent) => {
         const found = metrics.roles[agent];
         if (!found) return [];
         const rate = { num_passed: found.num_failures, num_total: found.num_calls, low: found.low, high: found.high };
-        return [[<Role agent={agent} />, count(found.num_calls), count(found.num_failures), Object.entries(found.kinds).map(([kind, number]) => `${kind} ${count(number)}`).join(", ") || "–", share(rate) === null ? "–" : said(rate), <Gauge rate={rate} series={1} />]];
+        return [[<Role agent={agent} />, count(found.num_calls), count(found.num_failures), Object.entries(found.kinds).map(([kind, number]) => `${kind} ${count(number)}`).join(", ") || "–", <Rated rate={rate} series={1} />]];
       })} />
   </section>
 );
