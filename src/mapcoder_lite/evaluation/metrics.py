@@ -136,7 +136,7 @@ def measure_opened(
     prices = prices_of(run.header.config, is_repair=run.is_repair)
     tally = Tally(settings.samples, prices)
     _show_all(run.trajectories(), tally.add, on_trajectory)
-    grades = {unit: grade for unit, grade in run.grades.items() if unit in tally.units}
+    grades = run.grades
     scores = None
     if run.is_graded:
         scores = Scores(run.problems, scored(grades, settings.samples), has_intervals)
