@@ -1,13 +1,16 @@
 """Systems paired by problem: tests, seeds, what is left out, mixed or refused."""
 
 import json
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from made_runs import AC, IE, SK, WA, made_run, problem_of
 from mapcoder_lite.errors import ConfigError, StoreError
-from mapcoder_lite.evaluation.compare import Pairs, paired
+from mapcoder_lite.evaluation.compare import Pairs, gains_of, paired
 from mapcoder_lite.evaluation.compare_report import (
     MAX_NAMES,
     comparison_blocks,
@@ -22,7 +25,7 @@ from mapcoder_lite.evaluation.standings import (
 )
 from mapcoder_lite.evaluation.systems import open_systems
 from mapcoder_lite.problem import Problem
-from mapcoder_lite.statistics import holm, mcnemar, sign_flip
+from mapcoder_lite.statistics import holm, mcnemar, resampled_gain, sign_flip, wilson
 from mapcoder_lite.tables import markdown, text
 from test_cli_main import mapcoder
 
@@ -99,6 +102,30 @@ def test_several_attempts_are_compared_by_shares(tmp_path: Path):
     assert raw.gain.mean == pytest.approx((1 / 2 - 1 / 2 + 1 / 3) / 4)
     assert raw.p == sign_flip([3, -3, 2])
     assert "2 against 3 attempts a problem" in said(compared(first, second))
+
+
+def test_equal_gains_are_equal_however_they_come_about():
+    """2/3 less 1/3 and 1 less 2/3 differ as floats; a bootstrap of them would have no width."""
+    rows = [
+        ([True, False, False], [True, True, False]),
+        ([True, True, False], [True, True, True]),
+        ([False] * 6, [True, True] + [False] * 4),
+    ]
+    gains, unit = gains_of(rows)
+    assert (gains, unit) == ([1, 1, 1], 3)
+    gain = resampled_gain(gains, unit)
+    assert (gain.mean, gain.low, gain.high) == (pytest.approx(1 / 3), *wilson(1 / 3 * 3, 3))
+
+
+words = st.lists(st.booleans(), min_size=1, max_size=9)
+
+
+@given(st.lists(st.tuples(words, words), min_size=1, max_size=9))
+def test_gains_are_the_differences_of_shares(rows: list[tuple[list[bool], list[bool]]]):
+    gains, unit = gains_of(rows)
+    assert [Fraction(gain, unit) for gain in gains] == [
+        Fraction(sum(b), len(b)) - Fraction(sum(a), len(a)) for a, b in rows
+    ]
 
 
 def test_seeds_are_pooled_by_problem(tmp_path: Path):

@@ -102,19 +102,18 @@ class Pairing:
     def difference(self, ids: Iterable[str]) -> Difference:
         """Compare the two on some of the problems, at least one."""
         rows = [(self.ours[id], self.theirs[id]) for id in ids]
-        a, b = [_share(ours) for ours, _ in rows], [_share(theirs) for _, theirs in rows]
-        gains = [second - first for first, second in zip(a, b, strict=True)]
+        gains, unit = gains_of(rows)
         pairs = None
         if self.first.has_one_attempt and self.second.has_one_attempt:
             pairs = counted_pairs((ours[0], theirs[0]) for ours, theirs in rows)
         return Difference(
             num_problems=len(rows),
-            first=sum(a) / len(rows),
-            second=sum(b) / len(rows),
-            gain=resampled_gain(gains),
+            first=sum(_share(ours) for ours, _ in rows) / len(rows),
+            second=sum(_share(theirs) for _, theirs in rows) / len(rows),
+            gain=resampled_gain(gains, unit),
             num_gained=sum(gain > 0 for gain in gains),
             num_lost=sum(gain < 0 for gain in gains),
-            p=pairs.p if pairs else sign_flip(_scaled(rows)),
+            p=pairs.p if pairs else sign_flip(gains),
             pairs=pairs,
         )
 
@@ -144,9 +143,9 @@ class Pairing:
 
     def changed(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Name the problems of which the second passed more, and those of which it passed less."""
-        gains = {id: _share(self.theirs[id]) - _share(self.ours[id]) for id in self.problems}
-        gained = tuple(id for id, gain in gains.items() if gain > 0)
-        return gained, tuple(id for id, gain in gains.items() if gain < 0)
+        gains, _ = gains_of([(self.ours[id], self.theirs[id]) for id in self.problems])
+        gained = tuple(id for id, gain in zip(self.problems, gains, strict=True) if gain > 0)
+        return gained, tuple(id for id, g in zip(self.problems, gains, strict=True) if g < 0)
 
     def _labels(self, labels_of: Callable[[RunProblem], Sequence[str]]) -> list[LabelDifference]:
         ids: dict[str, list[str]] = {}
@@ -229,16 +228,19 @@ def counted_pairs(words: Iterable[tuple[bool, bool]]) -> Pairs:
     )
 
 
-def _share(words: Sequence[bool]) -> float:
-    return sum(words) / len(words)
+def gains_of(rows: Sequence[tuple[Sequence[bool], Sequence[bool]]]) -> tuple[list[int], int]:
+    """Return the problems' differences of shares, and of what unit they are whole numbers.
 
-
-def _scaled(rows: Sequence[tuple[Sequence[bool], Sequence[bool]]]) -> list[int]:
-    """The problems' differences of shares as whole numbers, as small as they can be."""
+    They are as small as they can be; a difference of 3 with a unit of 4 is 3/4.
+    """
     whole = lcm(*(len(words) for row in rows for words in row))
     found = [whole * sum(b) // len(b) - whole * sum(a) // len(a) for a, b in rows]
-    divisor = gcd(*found) or 1
-    return [difference // divisor for difference in found]
+    divisor = gcd(whole, *found)
+    return [difference // divisor for difference in found], whole // divisor
+
+
+def _share(words: Sequence[bool]) -> float:
+    return sum(words) / len(words)
 
 
 def _facts(problem: RunProblem) -> tuple[object, ...]:

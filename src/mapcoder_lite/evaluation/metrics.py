@@ -83,7 +83,8 @@ class Metrics(Record):
     num_problems_begun: int = 0
     """Problems with a trajectory: the divisor of `costs_a_problem`."""
     num_problems_passed: int = 0
-    """Problems with a scored attempt that passed: the divisor of `costs_a_pass`."""
+    """Problems with an attempt that passed, further attempts included as in the costs: the divisor
+    of `costs_a_pass`."""
     tags: tuple[LabelScore, ...] = ()
     """pass@1 by tag, the commonest first; none when the run does not grade."""
     ratings: tuple[LabelScore, ...] = ()
@@ -99,7 +100,7 @@ class Metrics(Record):
     costs_a_problem: Costs = Costs()
     """Means over problems with a trajectory: all attempts at a problem together."""
     costs_a_pass: Costs | None = None
-    """All that was used, divided by the problems passed; None = none was."""
+    """All that all attempts used, divided by the problems that one of them passed; None = none."""
     spent: Spent
     roles: dict[Role, RoleFailures]
     num_unreadable: int
@@ -141,7 +142,7 @@ def measure_opened(
     if run.is_graded:
         scores = Scores(run.problems, scored(grades, settings.samples), has_intervals)
     num_extra = len(tally.units) - len(tally.on_samples)
-    num_passed = scores.num_problems_passed if scores else 0
+    num_passed = len({unit.problem_id for unit, grade in grades.items() if grade.is_passed})
     num_begun = len({unit.problem_id for unit in tally.units})
     return Metrics(
         run=path.name,

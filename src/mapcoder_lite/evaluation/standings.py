@@ -43,7 +43,8 @@ class SystemRow(Record):
     costs_a_problem: Costs
     """Means over problems and runs."""
     costs_a_pass: Costs | None
-    """All that was used, divided by the problems that its runs passed; None = none was."""
+    """All that all attempts of all runs used, divided by the problems that each run passed, summed;
+    None = none was."""
     num_unreadable: int
     """Attempts with at least one reply that could not be read."""
     num_done: int
