@@ -12,7 +12,7 @@ from math import gcd, lcm
 from mapcoder_lite.config import changed_settings
 from mapcoder_lite.errors import StoreError
 from mapcoder_lite.evaluation.run_files import RunFiles, is_internal
-from mapcoder_lite.evaluation.systems import System
+from mapcoder_lite.evaluation.systems import SEED_SETTINGS, System, meaning_of, origin_of
 from mapcoder_lite.problem import Record
 from mapcoder_lite.run_problem import RunProblem, band_of, band_order, tags_of
 from mapcoder_lite.statistics import Mean, holm, mcnemar, resampled_gain, sign_flip
@@ -66,6 +66,7 @@ class Setting(Record):
 
     key: str
     first: str
+    """Several values where runs of the system differ."""
     second: str
 
 
@@ -129,7 +130,7 @@ class Pairing:
             num_left_out=self.num_left_out,
             num_unlike=self.num_unlike,
             doubts=tuple(_doubts(self.first, self.second)),
-            settings=tuple(_settings(self.first.runs[0], self.second.runs[0])),
+            settings=tuple(_settings(self.first, self.second)),
         )
 
     def tags(self) -> tuple[LabelDifference, ...]:
@@ -171,7 +172,7 @@ def paired(first: System, second: System) -> Pairing:
     same = {
         id: _with_defect(ours.problems[id], theirs.problems[id])
         for id in common
-        if _facts(ours.problems[id]) == _facts(theirs.problems[id])
+        if meaning_of(ours.problems[id]) == meaning_of(theirs.problems[id])
     }
     if not same:
         raise StoreError(
@@ -243,31 +244,24 @@ def _share(words: Sequence[bool]) -> float:
     return sum(words) / len(words)
 
 
-def _facts(problem: RunProblem) -> tuple[object, ...]:
-    """What must be alike for one id to mean one problem."""
-    return problem.title, problem.num_public_tests, problem.num_hidden_tests
-
-
 def _with_defect(first: RunProblem, second: RunProblem) -> RunProblem:
     """The problem, defective if either run knows it to be."""
     return first if first.defect else first.model_copy(update={"defect": second.defect})
 
 
 def _doubts(first: System, second: System) -> Iterator[str]:
-    for system in (first, second):
-        if differing := system.seed_differences():
-            yield f"the runs of {system.name} differ in more than the seed: {', '.join(differing)}"
-    a, b = first.runs[0], second.runs[0]
-    if a.header.problems_digest != b.header.problems_digest:
+    """Yield what is not alike in all runs of both and may be what the difference comes of."""
+    runs = (*first.runs, *second.runs)
+    if len({run.header.problems_digest for run in runs}) > 1:
         yield "the runs did not read the same files: problems are paired by id alone"
-    if a.examination.judge_version != b.examination.judge_version:
+    if len({run.examination.judge_version for run in runs}) > 1:
         yield (
             "the runs were judged by different versions of the judge: a difference may be the "
             "judge's; `mapcoder grade RUN` judges a run again by today's"
         )
-    tiers = a.examination.isolation.tier, b.examination.isolation.tier
-    if tiers[0] != tiers[1]:
-        yield f"the judges kept programs in differently: {tiers[0]} and {tiers[1]}"
+    tiers = dict.fromkeys(run.examination.isolation.tier for run in runs)
+    if len(tiers) > 1:
+        yield f"the judges kept programs in differently: {' and '.join(tiers)}"
     numbers = _num_attempts(first), _num_attempts(second)
     if numbers[0] != numbers[1]:
         yield (
@@ -279,20 +273,26 @@ def _num_attempts(system: System) -> int:
     return sum(run.header.config.run.samples for run in system.runs)
 
 
-def _settings(first: RunFiles, second: RunFiles) -> Iterator[Setting]:
-    a, b = first.header, second.header
-    for key, old, new in changed_settings(a.config, b.config):
-        yield Setting(key=key, first=_written(old), second=_written(new))
-    facts = {
-        "the engine": (a.engine_identity, b.engine_identity),
-        "adapters": (a.adapters, b.adapters),
-        "prompts": (a.prompts_digest, b.prompts_digest),
-        "version": (a.version, b.version),
-        "commit": (a.commit, b.commit),
-    }
-    for key, (old, new) in facts.items():
-        if old != new:
-            yield Setting(key=key, first=_written(old), second=_written(new))
+def _settings(first: System, second: System) -> Iterator[Setting]:
+    """Yield what differs between the two, of all their runs; seeds may differ without a word."""
+    runs = (*first.runs, *second.runs)
+    base = runs[0].header.config
+    changes = [changed_settings(base, run.header.config) for run in runs]
+    common = {key: old for of in changes for key, old, _ in of}
+    told = [
+        common | {key: new for key, _, new in of} | origin_of(run)
+        for of, run in zip(changes, runs, strict=True)
+    ]
+    silent = SEED_SETTINGS if len(runs) > 2 else frozenset[str]()
+    for key in [*sorted(common.keys() - silent), *origin_of(runs[0])]:
+        values = [_written(one[key]) for one in told]
+        ours, theirs = values[: len(first.runs)], values[len(first.runs) :]
+        if set(ours) != set(theirs):
+            yield Setting(key=key, first=_all(ours), second=_all(theirs))
+
+
+def _all(values: Sequence[str]) -> str:
+    return " and ".join(dict.fromkeys(values))
 
 
 def _written(value: object) -> str:

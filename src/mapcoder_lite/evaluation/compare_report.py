@@ -7,7 +7,7 @@ Does not know: where numbers come from, terminals, Markdown.
 from collections.abc import Iterator, Sequence
 
 from mapcoder_lite.evaluation.compare import Difference, Duel, LabelDifference, Setting
-from mapcoder_lite.evaluation.report import COSTS, INTERVAL, Row, costs_cells, percent
+from mapcoder_lite.evaluation.report import COSTS, INTERVAL, Row, costs_cells, missing, percent
 from mapcoder_lite.evaluation.report import interval as written_interval
 from mapcoder_lite.evaluation.standings import (
     SIGNIFICANT,
@@ -36,9 +36,9 @@ def standings_blocks(found: Standings) -> list[Block]:
     """Say how every system did, and each against one of them."""
     blocks: list[Block] = [*_systems(found.systems)]
     for row in found.systems:
-        if row.num_owed:
-            blocks.append(f"{row.name} is incomplete: {row.num_owed} attempts are owed")
-    blocks.append(_tests(found))
+        blocks += [f"{row.name}: {line}" for line in _left_out(row)]
+    if found.tests:
+        blocks.append(_tests(found))
     for test in found.tests:
         name = f"{test.duel.first} against {test.duel.second}"
         blocks += [f"{name}: {line}" for line in _caveats(test.duel)]
@@ -55,6 +55,8 @@ def comparison_blocks(found: Comparison) -> list[Block]:
         f"A = {found.first.name}",
         f"B = {found.second.name}",
         *_systems((found.first, found.second), ("A", "B")),
+        *(f"A: {line}" for line in _left_out(found.first)),
+        *(f"B: {line}" for line in _left_out(found.second)),
         *_cells(duel),
         _paired(duel),
         *_caveats(duel),
@@ -85,6 +87,12 @@ def _systems(rows: Sequence[SystemRow], names: Sequence[str] | None = None) -> I
     costs = [(name, *_costs(row)) for name, row in zip(names, rows, strict=True)]
     a_pass = tuple(f"{word} a solved" for word in ("calls", "reply tokens", "dollars", "seconds"))
     yield Table("costs of a problem, and of a solved one", ("", *COSTS, *a_pass), tuple(costs))
+
+
+def _left_out(row: SystemRow) -> Iterator[str]:
+    yield from missing(row)
+    if row.seed_differences:
+        yield f"its runs differ in more than the seed: {', '.join(row.seed_differences)}"
 
 
 def _rates(row: SystemRow, *, is_defective: bool, is_repeated: bool) -> Row:

@@ -109,6 +109,11 @@ class Metrics(Record):
     """Hidden-test verdicts; `no program` for units without one."""
     stops: dict[str, int]
 
+    @property
+    def num_owed(self) -> int:
+        """Units without a trajectory."""
+        return self.num_units - self.num_solved_units
+
 
 def measure(path: Path, *, window: Window = ALL_DAYS, has_intervals: bool = True) -> Metrics:
     """Read a run directory, complete or not, and count.
