@@ -150,18 +150,18 @@ def _test(test: Test, *, is_told: bool) -> Row:
         str(raw.num_gained),
         str(raw.num_lost),
         *_gain(raw),
-        _p(test.p_holm),
+        written_p(test.p_holm),
     )
     if not is_told:
         return cells
     if sound is None or test.p_holm_sound is None:
         return (*cells, *("-",) * 5)
-    return (*cells, str(sound.num_problems), *_gain(sound), _p(test.p_holm_sound))
+    return (*cells, str(sound.num_problems), *_gain(sound), written_p(test.p_holm_sound))
 
 
 def _gain(difference: Difference) -> Row:
     gain = difference.gain
-    return (f"{100 * gain.mean:+.1f} points", _points(gain), _p(difference.p))
+    return (f"{100 * gain.mean:+.1f} points", _points(gain), written_p(difference.p))
 
 
 def _points(gain: Mean) -> str:
@@ -170,7 +170,8 @@ def _points(gain: Mean) -> str:
     return f"{100 * gain.low:+.1f} .. {100 * gain.high:+.1f}"
 
 
-def _p(p: float) -> str:
+def written_p(p: float) -> str:
+    """Write a p value; the page shows it so, too."""
     return f"{p:.3g}"
 
 
@@ -222,10 +223,10 @@ def _caveats(duel: Duel) -> Iterator[str]:
 def _verdict(found: Comparison) -> str:
     raw = found.duel.raw
     if found.is_regression:
-        return f"B is significantly worse than A (p {_p(raw.p)})"
+        return f"B is significantly worse than A (p {written_p(raw.p)})"
     if raw.p < SIGNIFICANT:
-        return f"B is significantly better than A (p {_p(raw.p)})"
-    return f"no significant difference (p {_p(raw.p)}): these problems cannot tell A from B"
+        return f"B is significantly better than A (p {written_p(raw.p)})"
+    return f"no significant difference (p {written_p(raw.p)}): these problems cannot tell A from B"
 
 
 def few(title: str, ids: Sequence[str]) -> str:
@@ -247,5 +248,5 @@ def _labels(title: str, rows: Sequence[LabelDifference]) -> Iterator[Table]:
     if all(row.label in (UNRATED, UNTAGGED) for row in rows):
         return
     head = ("", "problems", "A", "B", "gained", "lost", "gain of B", INTERVAL, "p", "p, Holm")
-    cells = tuple((row.label, *_sides(row.difference), _p(row.p_holm)) for row in rows)
+    cells = tuple((row.label, *_sides(row.difference), written_p(row.p_holm)) for row in rows)
     yield Table(title, head, cells, (_HOLM_NOTE, _FEW_NOTE))

@@ -71,8 +71,6 @@ const systemOf = (run) => {
   return place;
 };
 
-const pWords = (p) => `p = ${Number(p.toPrecision(3))}`;
-
 const pairFacts = (a, b) => {
   if (DATA.systems === null) return [];
   const { names, against, tests, numRuns } = DATA.systems;
@@ -83,14 +81,14 @@ const pairFacts = (a, b) => {
   if (!found) return [el("p", { class: "note" }, `Systems are tested against ${against}; another pair is tested by mapcoder compare, or with --against.`)];
   const { duel } = found;
   const sign = first === against ? 1 : -1;
-  const line = (name, told, holm) => told && el("p", {}, `${name}, ${plural(told.num_problems, "problem")}: ${percent(sign > 0 ? told.first : told.second)} against ${percent(sign > 0 ? told.second : told.first)}, difference `,
+  const line = (name, told, [p, holm]) => told && el("p", {}, `${name}, ${plural(told.num_problems, "problem")}: ${percent(sign > 0 ? told.first : told.second)} against ${percent(sign > 0 ? told.second : told.first)}, difference `,
     el("strong", {}, points(sign * told.gain.mean)), told.gain.low === null ? "" : ` [${[told.gain.low, told.gain.high].map((bound) => points(sign * bound)).sort((x, y) => parseFloat(x.replace("−", "-")) - parseFloat(y.replace("−", "-"))).join(" to ")}]`,
-    ", ", el("strong", {}, pWords(told.p)), ` (${told.pairs ? "exact McNemar test" : "sign-flip test of problems"}, two-sided)`,
-    tests.length > 1 && [", ", el("strong", {}, pWords(holm)), ` after Holm's correction for ${tests.length} tests`]);
+    ", ", el("strong", {}, `p = ${p}`), ` (${told.pairs ? "exact McNemar test" : "sign-flip test of problems"}, two-sided)`,
+    tests.length > 1 && [", ", el("strong", {}, `p = ${holm}`), ` after Holm's correction for ${tests.length} tests`]);
   const isPooled = numRuns[places[0]] + numRuns[places[1]] > 2;
   return [
     isPooled && el("p", { class: "note" }, `Of all runs of ${first} and ${second}, pooled by problem:`),
-    line("All", duel.raw, found.holm), line("Sound subset", duel.sound, found.holmSound),
+    line("All", duel.raw, found.p), line("Sound subset", duel.sound, found.pSound),
     duel.num_left_out ? el("p", { class: "warned" }, `${plural(duel.num_left_out, "problem")} left out: not graded in both.`) : null,
     duel.num_unlike ? el("p", { class: "warned" }, `${plural(duel.num_unlike, "problem")} left out: one id means two problems.`) : null,
     duel.doubts.map((words) => el("p", { class: "warned" }, `${words[0].toUpperCase()}${words.slice(1)}.`)),

@@ -11,8 +11,8 @@ from pathlib import Path
 from pydantic import ConfigDict
 
 from mapcoder_lite.evaluation.attribution import AttributionTable
-from mapcoder_lite.evaluation.compare import Duel
-from mapcoder_lite.evaluation.compare_report import standings_blocks
+from mapcoder_lite.evaluation.compare import Difference, Duel
+from mapcoder_lite.evaluation.compare_report import standings_blocks, written_p
 from mapcoder_lite.evaluation.diagnosis import MEANINGS
 from mapcoder_lite.evaluation.metrics import Metrics
 from mapcoder_lite.evaluation.page.contents import RunOnDisk
@@ -137,12 +137,19 @@ def _systems(found: Standings) -> Packed:
             {
                 "second": redacted(test.duel.second),
                 "duel": _shown(test.duel),
-                "holm": test.p_holm,
-                "holmSound": test.p_holm_sound,
+                "p": _written(test.duel.raw, test.p_holm),
+                "pSound": _written(test.duel.sound, test.p_holm_sound),
             }
             for test in found.tests
         ],
     }
+
+
+def _written(difference: Difference | None, p_holm: float | None) -> list[str]:
+    """The p and what Holm's correction makes of it, as the terminal writes them."""
+    if difference is None or p_holm is None:
+        return []
+    return [written_p(difference.p), written_p(p_holm)]
 
 
 def _block(block: Block) -> object:
