@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from made_runs import AC, WA, made_run, problem_of
+from mapcoder_lite.agents import parse
 from mapcoder_lite.evaluation.metrics import Metrics, measure
 from mapcoder_lite.evaluation.report import run_blocks, run_report
 from mapcoder_lite.problem import Problem
@@ -26,7 +27,7 @@ def test_one_run_is_reported_in_full_and_saved(tmp_path: Path):
         assert words in done.stdout
     assert "judge near its limits: not recorded in 6 units" in done.stdout
     saved = Metrics.model_validate_json((run / "metrics.json").read_bytes())
-    assert saved == measure(run)
+    assert saved == measure(run, confidence=parse.confidence)
     assert json.loads(report(run, "--json").stdout)["passed"]["num_passed"] == 3
 
 

@@ -118,7 +118,6 @@ def show(
 
 def _one(system: "System", *, is_saved: bool) -> "tuple[Record, list[Block]]":
     from mapcoder_lite.agents import parse
-    from mapcoder_lite.evaluation.findings import FindingsCount
     from mapcoder_lite.evaluation.findings_tables import findings_tables
     from mapcoder_lite.evaluation.metrics import measure_opened
     from mapcoder_lite.evaluation.report import run_blocks
@@ -126,16 +125,14 @@ def _one(system: "System", *, is_saved: bool) -> "tuple[Record, list[Block]]":
     from mapcoder_lite.statistics import has_statistics
 
     (run,) = system.runs
-    count = FindingsCount(run, parse.confidence)
-    metrics = measure_opened(run, has_intervals=has_statistics(), on_trajectory=count.add)
-    findings = count.result(has_intervals=has_statistics()) if run.is_graded else None
+    metrics = measure_opened(run, has_intervals=has_statistics(), confidence=parse.confidence)
     if is_saved:
         write_record(run.path / "metrics.json", metrics)
     if not has_statistics():
         terminal.say(
             "intervals need statsmodels: pip install 'mapcoder-lite[evaluation]'", "yellow"
         )
-    return metrics, [*run_blocks(metrics), *(findings_tables(findings) if findings else ())]
+    return metrics, [*run_blocks(metrics), *findings_tables(metrics.failures, metrics.calibration)]
 
 
 def _several(systems: "Sequence[System]", against: str | None) -> "tuple[Standings, list[Block]]":

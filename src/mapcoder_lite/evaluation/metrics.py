@@ -14,7 +14,10 @@ from pydantic import Field
 
 from mapcoder_lite.calls import StoredCall
 from mapcoder_lite.engine.prices import prices_of
+from mapcoder_lite.evaluation.calibration import Calibration
 from mapcoder_lite.evaluation.costs import Costs, RoleFailures, Spent, Tally, spent
+from mapcoder_lite.evaluation.failures import Failures
+from mapcoder_lite.evaluation.findings import FindingsCount
 from mapcoder_lite.evaluation.run_files import ALL_DAYS, RunFiles, Window, is_internal, open_run
 from mapcoder_lite.evaluation.scores import (
     Flakes,
@@ -30,16 +33,16 @@ from mapcoder_lite.jsonl import num_torn_bytes, read_lines
 from mapcoder_lite.problem import Record
 from mapcoder_lite.statistics import Rate
 from mapcoder_lite.store import Unit
-from mapcoder_lite.trajectory import Grade, Role, Trajectory
+from mapcoder_lite.trajectory import Completion, Grade, Role, Trajectory
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 LINES = ("trajectories.jsonl", "grades.jsonl", "calls.jsonl", "errors.jsonl")
 
 
 class Metrics(Record):
     """metrics.json: everything that a report of one run says."""
 
-    schema_version: Literal[2] = SCHEMA_VERSION
+    schema_version: Literal[3] = SCHEMA_VERSION
     run: str
     engine: str
     adapters: str | None = None
@@ -108,6 +111,10 @@ class Metrics(Record):
     verdicts: dict[str, int]
     """Hidden-test verdicts; `no program` for units without one."""
     stops: dict[str, int]
+    failures: Failures | None = None
+    """Why units failed; None: the run does not grade, or nobody read confidences."""
+    calibration: Calibration | None = None
+    """What plans' confidences are worth; None as above."""
 
     @property
     def num_owed(self) -> int:
@@ -115,8 +122,16 @@ class Metrics(Record):
         return self.num_units - self.num_solved_units
 
 
-def measure(path: Path, *, window: Window = ALL_DAYS, has_intervals: bool = True) -> Metrics:
+def measure(
+    path: Path,
+    *,
+    window: Window = ALL_DAYS,
+    has_intervals: bool = True,
+    confidence: Callable[[Completion], int] | None = None,
+) -> Metrics:
     """Read a run directory, complete or not, and count.
+
+    `confidence` reads a confidence's reply; without it failures and confidences are not counted.
 
     Raises:
         StoreError: it is no run directory, or a line is damaged.
@@ -124,13 +139,15 @@ def measure(path: Path, *, window: Window = ALL_DAYS, has_intervals: bool = True
         InputError: no problem of the run came out within the window.
         ConfigError: intervals are asked for and statsmodels is absent.
     """
-    return measure_opened(open_run(path, window), has_intervals=has_intervals)
+    run = open_run(path, window)
+    return measure_opened(run, has_intervals=has_intervals, confidence=confidence)
 
 
 def measure_opened(
     run: RunFiles,
     *,
     has_intervals: bool = True,
+    confidence: Callable[[Completion], int] | None = None,
     on_trajectory: Callable[[Trajectory], object] | None = None,
 ) -> Metrics:
     """Count the same of a run whose small files are read.
@@ -141,7 +158,9 @@ def measure_opened(
     settings = run.header.config.run
     prices = prices_of(run.header.config, is_repair=run.is_repair)
     tally = Tally(settings.samples, prices)
-    _show_all(run.trajectories(), tally.add, on_trajectory)
+    count = FindingsCount(run, confidence) if confidence and run.is_graded else None
+    _show_all(run.trajectories(), tally.add, count and count.add, on_trajectory)
+    findings = count.result(has_intervals=has_intervals) if count else None
     grades = run.grades
     scores = None
     if run.is_graded:
@@ -150,7 +169,7 @@ def measure_opened(
     num_passed = len({unit.problem_id for unit, grade in grades.items() if grade.is_passed})
     num_begun = len({unit.problem_id for unit in tally.units})
     return Metrics(
-        run=path.name,
+        run=path.resolve().name,
         engine=run.header.engine_identity,
         adapters=run.header.adapters,
         examination=run.examination,
@@ -186,6 +205,8 @@ def measure_opened(
         ratings=scores.ratings() if scores else (),
         suspects=scores.suspects() if scores else None,
         flakes=scores.flakes() if scores else None,
+        failures=findings.failures if findings else None,
+        calibration=findings.calibration if findings else None,
     )
 
 

@@ -87,7 +87,8 @@ def _run(name: str, run: RunOnDisk, metrics: Metrics) -> Packed:
     files, rules = run.files, metrics.examination.judge_version
     return {
         "name": name,
-        "metrics": metrics.model_dump(mode="json") | {"engine": redacted(metrics.engine)},
+        "metrics": metrics.model_dump(mode="json", exclude={"failures", "calibration"})
+        | {"engine": redacted(metrics.engine)},
         "rules": "" if rules == JUDGE_VERSION else rules_of(rules),
         "settings": redacted(files.header.config.model_dump_json(exclude_defaults=True, indent=2)),
         "version": files.header.version,
