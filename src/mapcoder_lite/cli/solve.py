@@ -89,7 +89,7 @@ def _shown(with_replies: bool, is_jsonl: bool) -> "Generator[Listener]":
 
 
 def _introduce(problem: "Problem") -> None:
-    terminal.say(f"problem    {problem.title or problem.id}")
+    terminal.say(terminal.one_line(f"problem    {problem.title or problem.id}"))
     if problem.public_tests:
         terminal.say(f"samples    {len(problem.public_tests)} found")
     else:
