@@ -154,20 +154,15 @@ def measure_opened(
 
     Trajectories are read once; `on_trajectory` is shown each, for who counts something else.
     """
-    path = run.path
-    settings = run.header.config.run
-    prices = prices_of(run.header.config, is_repair=run.is_repair)
-    tally = Tally(settings.samples, prices)
+    path, settings = run.path, run.header.config.run
+    tally = Tally(settings.samples, prices := prices_of(run.header.config, is_repair=run.is_repair))
     count = FindingsCount(run, confidence) if confidence and run.is_graded else None
     _show_all(run.trajectories(), tally.add, count and count.add, on_trajectory)
-    findings = count.result(has_intervals=has_intervals) if count else None
-    grades = run.grades
-    scores = None
-    if run.is_graded:
-        scores = Scores(run.problems, scored(grades, settings.samples), has_intervals)
+    found = count.result(has_intervals=has_intervals) if count else None
+    grades, scores = run.grades, _scores(run, has_intervals)
     num_extra = len(tally.units) - len(tally.on_samples)
-    num_passed = len({unit.problem_id for unit, grade in grades.items() if grade.is_passed})
-    num_begun = len({unit.problem_id for unit in tally.units})
+    num_passed = _num_problems(unit for unit, grade in grades.items() if grade.is_passed)
+    num_begun = _num_problems(tally.units)
     return Metrics(
         run=path.resolve().name,
         engine=run.header.engine_identity,
@@ -205,9 +200,19 @@ def measure_opened(
         ratings=scores.ratings() if scores else (),
         suspects=scores.suspects() if scores else None,
         flakes=scores.flakes() if scores else None,
-        failures=findings.failures if findings else None,
-        calibration=findings.calibration if findings else None,
+        failures=found and found.failures,
+        calibration=found and found.calibration,
     )
+
+
+def _scores(run: RunFiles, has_intervals: bool) -> Scores | None:
+    if not run.is_graded:
+        return None
+    return Scores(run.problems, scored(run.grades, run.header.config.run.samples), has_intervals)
+
+
+def _num_problems(units: Iterable[Unit]) -> int:
+    return len({unit.problem_id for unit in units})
 
 
 def _show_all(
