@@ -276,7 +276,7 @@ def _num_attempts(system: System) -> int:
 def _settings(first: System, second: System) -> Iterator[Setting]:
     """Yield what differs between the two, of all their runs; seeds may differ without a word."""
     runs = (*first.runs, *second.runs)
-    base = runs[0].header.config
+    base = first.runs[0].header.config
     changes = [changed_settings(base, run.header.config) for run in runs]
     common = {key: old for of in changes for key, old, _ in of}
     told = [
@@ -284,7 +284,7 @@ def _settings(first: System, second: System) -> Iterator[Setting]:
         for of, run in zip(changes, runs, strict=True)
     ]
     silent = SEED_SETTINGS if len(runs) > 2 else frozenset[str]()
-    for key in [*sorted(common.keys() - silent), *origin_of(runs[0])]:
+    for key in [*sorted(common.keys() - silent), *origin_of(first.runs[0])]:
         values = [_written(one[key]) for one in told]
         ours, theirs = values[: len(first.runs)], values[len(first.runs) :]
         if set(ours) != set(theirs):
