@@ -38,7 +38,6 @@ from mapcoder_lite.training.packing import (
     token_losses,
 )
 
-
 _SHARE = 1 / 2
 # Of a separate training's forward: less of it pays for the other roles' adapters and moments.
 
