@@ -11,16 +11,14 @@ import { count, percent, plural } from "./words";
 
 const about = (name: string, what: string): string => `/api/evaluations/${encodeURIComponent(name)}/${what}`;
 
-// Not every run has them; that is no fault.
-const isMissing = (fault: unknown): boolean => fault instanceof Refusal && [404, 409].includes(fault.status);
+// Not every run was attributed; that is no fault.
+const isMissing = (fault: unknown): boolean => fault instanceof Refusal && fault.status === 404;
 
-export function Findings({ name }: { name: string }) {
-  const plans = useAnswer(() => get<Calibration>(about(name, "calibration")), [name]);
+export function Findings({ name, calibration }: { name: string; calibration: Calibration | null }) {
   const roles = useAnswer(() => get<Attributed>(about(name, "attribution")), [name]);
-  const { hidden, public: seen } = plans.answer ?? { hidden: null, public: null };
+  const { hidden, public: seen } = calibration ?? { hidden: null, public: null };
   return (
     <>
-      {!isMissing(plans.fault) && <Fault of={plans.fault} />}
       {(hidden || seen) && (
         <section aria-label="Confidence" class="two">
           {hidden && <Confidence title="Confidence of submitted plans" note="Against the hidden tests: of every graded attempt the plan whose program was submitted." found={hidden} />}
