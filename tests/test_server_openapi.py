@@ -69,7 +69,7 @@ def test_every_path_answers_as_documented(world: Served):
         if case.path.endswith("/events"):
             case.query = {**(case.query or {}), "format": "jsonl"}  # a stream may have no end
 
-    assert len(checked(world, "^/api", prepare)) >= 17
+    assert len(checked(world, "^/api", prepare)) >= 16
 
 
 def test_the_facade_answers_as_documented(world: Served):

@@ -12,20 +12,18 @@ import { count, percent, plural } from "./words";
 
 const about = (name: string, what: string): string => `/api/evaluations/${encodeURIComponent(name)}/${what}`;
 
-// Not every run has them; that is no fault.
-const isMissing = (fault: unknown, status: number): boolean => fault instanceof Refusal && fault.status === status;
+// Not every run was attributed; that is no fault.
+const isMissing = (fault: unknown): boolean => fault instanceof Refusal && fault.status === 404;
 
-export function Findings({ name }: { name: string }) {
-  const plans = useAnswer(() => get<Calibration>(about(name, "calibration")), [name]);
+export function Findings({ name, calibration }: { name: string; calibration: Calibration | null }) {
   const roles = useAnswer(() => get<Attributed>(about(name, "attribution")), [name]);
-  const { hidden, public: seen } = plans.answer ?? { hidden: null, public: null };
+  const { hidden, public: seen } = calibration ?? { hidden: null, public: null };
   return (
     <>
       <section aria-labelledby="calibration">
         <h2 id="calibration">What confidences are worth</h2>
-        {isMissing(plans.fault, 409) ? <p class="note">It is not graded, so nobody knows which plan was right: <code>mapcoder grade RUN</code></p> : <Fault of={plans.fault} />}
-        {!plans.answer && !plans.fault && <Counted />}
-        {plans.answer && !hidden && !seen && <p class="note">No plan of it was tried that had a confidence.</p>}
+        {!calibration && <p class="note">It is not graded, so nobody knows which plan was right: <code>mapcoder grade RUN</code></p>}
+        {calibration && !hidden && !seen && <p class="note">No plan of it was tried that had a confidence.</p>}
         <div class="two">
           {hidden && <Confidence title="Confidence of submitted plans" note="Against the hidden tests: of every graded attempt the plan whose program was submitted." found={hidden} />}
           {seen && <Confidence title="Confidence of tried plans" note="Against the samples: every plan that was tried. The surest is tried first, so the less sure ones come of harder problems." found={seen} />}
@@ -33,16 +31,14 @@ export function Findings({ name }: { name: string }) {
       </section>
       <section aria-labelledby="menders">
         <h2 id="menders">Which agent mends the failures</h2>
-        {isMissing(roles.fault, 404) ? <p class="note">Not attributed yet: <code>mapcoder attribute RUN --teacher FILE</code></p> : <Fault of={roles.fault} />}
-        {!roles.answer && !roles.fault && <Counted />}
+        {isMissing(roles.fault) ? <p class="note">Not attributed yet: <code>mapcoder attribute RUN --teacher FILE</code></p> : <Fault of={roles.fault} />}
+        {!roles.answer && !roles.fault && <p class="note" role="status">It is being counted …</p>}
         {roles.answer && <Menders found={roles.answer} />}
       </section>
       <Problems name={name} />
     </>
   );
 }
-
-const Counted = () => <p class="note" role="status">It is being counted …</p>;
 
 const estimate = (found: Scored | null): string =>
   found === null ? "–" : `${found.value.toFixed(3)}${found.low === null || found.high === null ? "" : ` (${found.low.toFixed(3)} to ${found.high.toFixed(3)})`}`;

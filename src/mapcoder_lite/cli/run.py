@@ -166,20 +166,23 @@ def _show(progress: "Progress") -> None:
         stop, num_calls = trajectory.stop.value, len(trajectory.calls)
         facts = f"  ({stop}, {num_calls} calls, {trajectory.seconds:.1f} s)"
     terminal.say(
-        f"[{progress.num_ended}/{progress.num_owed}] {result.unit.problem_id}{sample}: "
-        f"{word}{facts}",
+        terminal.one_line(
+            f"[{progress.num_ended}/{progress.num_owed}] {result.unit.problem_id}{sample}: "
+            f"{word}{facts}"
+        ),
         colour,
     )
 
 
 def _report(path: Path, json: bool) -> None:
     """Write metrics.json, which is derived and may be written anew, and show it."""
+    from mapcoder_lite.agents import parse
     from mapcoder_lite.evaluation.metrics import measure
     from mapcoder_lite.evaluation.report import run_report
     from mapcoder_lite.jsonl import write_record
     from mapcoder_lite.statistics import has_statistics
 
-    metrics = measure(path, has_intervals=has_statistics())
+    metrics = measure(path, has_intervals=has_statistics(), confidence=parse.confidence)
     write_record(path / "metrics.json", metrics)
     terminal.result(metrics.model_dump_json(indent=2) if json else run_report(metrics))
     if not has_statistics():
