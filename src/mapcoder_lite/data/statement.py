@@ -19,20 +19,22 @@ EXPECTED = (
 )
 
 _UNIT_BYTES = {"k": 2**10, "m": 2**20, "g": 2**30}
+# No gap is of any length: a long one would be searched again from each of its characters.
 _TIME = re.compile(
-    r"^[^\w\n]*(?:cpu )?time limit(?: per test)?\W*?\s*"
+    r"^[^\w\n]{0,20}(?:cpu )?time limit(?: per test)?\W{0,20}?"
     r"(\d+(?:\.\d+)?)\s*(ms|milliseconds?|s|sec|seconds?)\b",
     re.IGNORECASE | re.MULTILINE,
 )
 # AtCoder writes both limits on one line, so memory need not begin a line.
 _MEMORY = re.compile(
-    r"(?:^|/)[^\w\n]*memory limit(?: per test)?\W*?\s*"
+    r"(?:^|/)[^\w\n]{0,20}memory limit(?: per test)?\W{0,20}?"
     r"(\d+(?:\.\d+)?)\s*([kmg])(?:i?b|(?:ilo|ega|iga)bytes?)\b",
     re.IGNORECASE | re.MULTILINE,
 )
 # A Codeforces page opens with "input / standard input / output / standard output".
 _STREAMS = re.compile(
-    r"^[^\w\n]*(?:input|output)\W*\s*standard (?:input|output)\W*$", re.IGNORECASE | re.MULTILINE
+    r"^[^\w\n]{0,20}(?:input|output)\W{1,20}standard (?:input|output)\W{0,20}$",
+    re.IGNORECASE | re.MULTILINE,
 )
 
 
@@ -48,6 +50,10 @@ class _Section:
         return "\n".join(self.lines).strip()
 
 
+class InteractiveProblem(InputError):
+    """A problem whose input depends on what the program says."""
+
+
 def parse_statement(text: str, problem_id: str) -> Problem:
     """Read a statement; one without samples gives a problem without public tests.
 
@@ -59,7 +65,9 @@ def parse_statement(text: str, problem_id: str) -> Problem:
     title, body = _take_title(body)
     sections = _sections(body)
     if any(section.part is Part.INTERACTION for section in sections):
-        raise InputError("an interactive problem: only problems with fixed inputs can be judged")
+        raise InteractiveProblem(
+            "an interactive problem: only problems with fixed inputs can be judged"
+        )
     statement = _joined(sections, Part.STATEMENT)
     if not statement:
         raise InputError(f"no statement found: {EXPECTED}")
