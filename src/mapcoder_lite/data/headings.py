@@ -88,4 +88,4 @@ def _inline(line: str) -> Heading | None:
     found = _INLINE_FORM.match(line[:_MAX_CHARACTERS])
     rest = line[found.end() :].strip() if found else ""
     part = _part(found[1].strip()) if found and rest else None
-    return Heading(part, rest) if part in _INLINE else None
+    return Heading(part, rest) if part is not None and part in _INLINE else None

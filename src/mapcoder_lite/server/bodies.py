@@ -18,7 +18,6 @@ from mapcoder_lite.trajectory import CallKind, FormatFailure, Message, Role, Sam
 from mapcoder_lite.traversal import TraversalName
 from mapcoder_lite.verdict import Verdict
 
-
 MAX_PROGRAM_CHARACTERS = 500_000
 """Of a program that is to be judged or debugged."""
 
