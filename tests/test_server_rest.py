@@ -39,7 +39,7 @@ def held() -> Held:
 def world(
     tmp_path_factory: pytest.TempPathFactory, judge: SandboxJudge, held: Held
 ) -> Generator[Served]:
-    settings = ServeConfig(max_running=2, max_waiting=2, max_tests=50)
+    settings = ServeConfig(max_running=2, max_waiting=4, max_tests=50)
     with served(tmp_path_factory.mktemp("rest"), judge, held, settings) as service:
         yield service
 

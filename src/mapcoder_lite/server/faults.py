@@ -155,13 +155,20 @@ _CODES = {401: "invalid_api_key", 404: "not_found", 413: "too_large", 429: "queu
 def _detail(fault: Fault) -> dict[str, object]:
     remedy = _REMEDIES.get(fault.status, "")
     detail = ProblemDetail(
-        title=HTTPStatus(fault.status).phrase,
+        title=_phrase(fault.status),
         status=fault.status,
         detail=fault.detail,
         remedy=remedy,
         errors=fault.errors,
     )
     return detail.model_dump(mode="json")
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:  # one that no standard names, as that of a client that has gone
+        return "Request Not Answered"
 
 
 _REMEDIES = {
