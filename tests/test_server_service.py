@@ -198,3 +198,20 @@ def test_one_question_more_is_a_place_less(world: Served, held: Held):
     assert world.service.quick.num_waiting == 0
     held.hold(False)
     assert [future.result().text for future in futures if not future.cancelled()]
+
+
+def test_half_a_character_is_refused_at_the_door(world: Served):
+    halved = {"model": "mapcoder-lite", "messages": [{"role": "user", "content": "a\ud800"}]}
+    call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "\udfff"}}
+    for path, body in (("/v1/chat/completions", halved), ("/mcp", call)):
+        headers = {"content-type": "application/json"}
+        answer = httpx.post(f"{world.url}{path}", content=json.dumps(body), headers=headers)
+        assert (answer.status_code, "half a character" in answer.text) == (400, True)
+    broken = httpx.post(
+        f"{world.url}/v1/chat/completions",
+        content=b'{"a"',
+        headers={"content-type": "application/json"},
+    )
+    error = broken.json()["error"]
+    assert (broken.status_code, error["param"]) == (400, None)
+    assert error["message"].startswith("broken JSON at character 4: Expecting ':'")

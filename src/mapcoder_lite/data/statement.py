@@ -4,6 +4,7 @@ Knows: the headings of Codeforces, AtCoder and Kattis pages and of hand-written 
 Does not know: files, JSON, what the statement means.
 """
 
+import math
 import re
 from dataclasses import dataclass, field
 
@@ -38,6 +39,23 @@ _STREAMS = re.compile(
 )
 
 
+_SAYS_INTERACTIVE = re.compile(
+    r"\bthis (?:is an interactive (?:problem|task)|(?:problem|task) is interactive)\b",
+    re.IGNORECASE,
+)
+# Neither is enough alone: stories flush, fast output is not flushed, and queries may be given.
+_FLUSHES = re.compile(
+    r"(?<!not )(?<!never )(?<!avoid )\bf?flush(?:ing)?\b.{0,40}\b(?:output|stdout|buffer|stream)\b",
+    re.IGNORECASE,
+)
+_ASKS = re.compile(
+    r"[\"'`“‘$«]\s?\?\s|\b(?:mak|ask|print)(?:e|ing)? (?:an? |the |your |any |each |every )?quer"
+    r"|\binteractor\b",
+    re.IGNORECASE,
+)
+_SAMPLES = (Part.SAMPLE_INPUT, Part.SAMPLE_OUTPUT)
+
+
 @dataclass(slots=True)
 class _Section:
     """The lines under one heading."""
@@ -64,7 +82,7 @@ def parse_statement(text: str, problem_id: str) -> Problem:
     limits, body = _take_limits(text.replace("\r\n", "\n").replace("\r", "\n"))
     title, body = _take_title(body)
     sections = _sections(body)
-    if any(section.part is Part.INTERACTION for section in sections):
+    if _is_interactive(sections):
         raise InteractiveProblem(
             "an interactive problem: only problems with fixed inputs can be judged"
         )
@@ -94,7 +112,10 @@ def _take_limits(text: str) -> tuple[Limits, str]:
         scale = 0.001 if time[2].lower().startswith("m") else 1.0
         given["cpu_seconds"] = float(time[1]) * scale
     if memory is not None:
-        given["memory_bytes"] = int(float(memory[1]) * _UNIT_BYTES[memory[2].lower()])
+        memory_bytes = float(memory[1]) * _UNIT_BYTES[memory[2].lower()]
+        if math.isinf(memory_bytes):
+            raise InputError(f"a memory limit of {len(memory[1])} digits: no machine has so much")
+        given["memory_bytes"] = int(memory_bytes)
     for pattern in (_MEMORY, _TIME, _STREAMS):
         text = pattern.sub("", text)
     if 0 in given.values():
@@ -143,6 +164,16 @@ def _sections(text: str) -> list[_Section]:
         seen.add(part)
         sections.append(_Section(part, [found.rest] if found.rest else []))
     return sections
+
+
+def _is_interactive(sections: list[_Section]) -> bool:
+    """Whether there is a heading of it, or a sentence outside the samples that says so."""
+    if any(section.part is Part.INTERACTION for section in sections):
+        return True
+    told = "\n".join(s.text for s in sections if s.part not in _SAMPLES)
+    if _SAYS_INTERACTIVE.search(told):
+        return True
+    return _FLUSHES.search(told) is not None and _ASKS.search(told) is not None
 
 
 def _joined(sections: list[_Section], part: Part) -> str:
