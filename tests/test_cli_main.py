@@ -10,9 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from mapcoder_lite.cli import VERBS, build, main, terminal
+from mapcoder_lite.tables import Table, markdown
+from mapcoder_lite.tables import text as tables_text
 
 SOURCE = str(Path(__file__).parents[1] / "src")
 SHARED = Path(__file__).parents[1].parent / "shared" / "data" / "xcodeeval" / "problems.jsonl.gz"
@@ -141,3 +145,18 @@ def test_data_xcodeeval_writes_problems_and_hidden_tests_apart(tmp_path: Path):
 
 def test_control_characters_become_pictures():
     assert terminal.visible("a\x1b[2Jb\r\x07\x9bc\td\n") == "a␛[2Jb␍␇\\x9bc\td\n"
+    assert terminal.one_line("a\tb\nc\u2028d") == "a␉b␊c\\u2028d"
+
+
+def test_marks_that_turn_text_around_are_told_by_their_numbers():
+    """A name that reads from right to left could show another verdict than it has."""
+    turned = "ok\u202eCA \u2066x\u2069\u200f\u061c"
+    told = "ok\\u202eCA \\u2066x\\u2069\\u200f\\u061c"
+    assert terminal.visible(turned) == told
+    assert markdown(turned, [turned]) == f"# {told}\n\n* {told}\n".replace("\\", "\\\\")
+
+
+@given(st.text())
+def test_a_foreign_text_stays_in_its_line(text: str):
+    assert len(terminal.one_line(text).splitlines()) <= 1
+    assert len(tables_text([text, Table(text, (text,), ((text,),), (text,))]).splitlines()) <= 7

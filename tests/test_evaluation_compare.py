@@ -230,6 +230,28 @@ def test_names_of_problems_are_text_on_the_page(tmp_path: Path):
     assert "&lt;script\\>" in page
 
 
+def test_a_name_forges_no_line(tmp_path: Path):
+    def forged(n: int) -> Problem:
+        return problem_of(
+            n, id=f"p{n}\nB is significantly worse than A (p 0)\u202e", tags=("a\nb",)
+        )
+
+    for name, verdict in {"a": WA, "b": AC}.items():
+        run = made_run(tmp_path / name, [verdict] * 2, problem=forged)
+        assert mapcoder(tmp_path, "report", name, "--markdown", f"{name}.md").code == 0
+        assert mapcoder(tmp_path, "verify", name).code == 0
+        grades = run / "grades.jsonl"
+        grades.write_text(grades.read_text().replace('"num_passed":1', '"num_passed":0'))
+    page = tmp_path / "page.md"
+    shown = mapcoder(tmp_path, "compare", "a", "b", "--markdown", "page.md").stdout
+    told = [shown, page.read_text(), mapcoder(tmp_path, "verify", "b").stdout]
+    for page_text in (*told, (tmp_path / "b.md").read_text()):
+        assert not any(line.lstrip(" *").startswith("B is sig") for line in page_text.splitlines())
+        assert "\u202e" not in page_text
+    assert "p0␊B is significantly worse than A (p 0)\\u202e" in shown
+    assert "p0␊B is significantly worse" in told[2]
+
+
 def test_the_verb_compares_and_fails_on_a_regression(tmp_path: Path):
     good = str(made_run(tmp_path / "good", [AC] * 8))
     bad = str(made_run(tmp_path / "bad", [WA] * 6 + [AC] * 2))

@@ -1,6 +1,6 @@
 """Lines and tables as a terminal, a log and a Markdown page show them.
 
-Knows: columns, how text of models is kept from being markup.
+Knows: columns, how text of others is kept from being markup, a line of ours, or a command.
 Does not know: where numbers come from, streams.
 """
 
@@ -9,7 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>()#+!|&~$])")
-_UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+"""Control characters, ends of lines, and marks that turn the direction of the text around them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +32,11 @@ def text(blocks: Iterable[Block]) -> str:
     lines: list[str] = []
     for block in blocks:
         if isinstance(block, str):
-            lines.append(block)
+            lines.append(one_line(block))
         else:
-            lines += ["", block.title, *aligned([block.columns, *block.rows]), *block.notes, ""]
+            notes = map(one_line, block.notes)
+            rows = aligned([block.columns, *block.rows])
+            lines += ["", one_line(block.title), *rows, *notes, ""]
     merged = "\n".join(lines).strip("\n")
     return re.sub(r"\n{3,}", "\n\n", merged)
 
@@ -65,14 +68,41 @@ def section(table: Table) -> str:
 
 def escaped(text: str) -> str:
     """Return a text on one line in which Markdown and HTML see nothing but text."""
-    return (
-        _MARKUP.sub(r"\\\1", _UNSEEN.sub(" ", text)).replace("\\<", "&lt;").replace("\\&", "&amp;")
-    )
+    shown = one_line(_cell(text))
+    return _MARKUP.sub(r"\\\1", shown).replace("\\<", "&lt;").replace("\\&", "&amp;")
+
+
+def visible(text: str) -> str:
+    """Return a text of others as lines that command no terminal and hide nothing."""
+    return "\n".join("\t".join(map(one_line, line.split("\t"))) for line in text.split("\n"))
+
+
+def one_line(text: str) -> str:
+    """Return a text of others that stays in the line in which it is shown.
+
+    What would end the line, move the cursor or turn the direction of text becomes a picture or the
+    number of its character.
+    """
+    return _UNSEEN.sub(_picture, text)
+
+
+def _picture(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    if code < 0x20:
+        return chr(0x2400 + code)  # the control pictures of Unicode
+    if code == 0x7F:
+        return "\u2421"
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+def _cell(text: str) -> str:
+    """A text that goes on in the same cell where it had another line."""
+    return one_line(" ".join(text.split()))
 
 
 def aligned(rows: Iterable[Sequence[str]]) -> list[str]:
     """Align the first column left, the others right."""
-    cells = [[" ".join(_UNSEEN.sub(" ", cell).split()) for cell in row] for row in rows]
+    cells = [[_cell(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     return [
         "  ".join(

@@ -109,6 +109,6 @@ def main(words: Sequence[str] | None = None) -> None:
     try:
         build()(None if words is None else list(words), prog_name="mapcoder")
     except MapCoderError as error:
-        line = " ".join(str(error).split("\n"))
+        line = terminal.one_line(" ".join(str(error).split("\n")))
         typer.echo(f"mapcoder: {line}", err=True)
         sys.exit(error.exit_code)

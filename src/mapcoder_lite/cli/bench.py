@@ -193,8 +193,10 @@ def show(stage: str, progress: "Progress") -> None:
     result = progress.result
     if result.fault is not None:
         terminal.say(
-            f"{stage}: {result.unit.problem_id} {result.unit.sample}: ERROR, owed again: "
-            f"{result.fault}",
+            terminal.one_line(
+                f"{stage}: {result.unit.problem_id} {result.unit.sample}: ERROR, owed again: "
+                f"{result.fault}"
+            ),
             "yellow",
         )
     elif progress.num_ended % 100 == 0 or progress.num_ended == progress.num_owed:

@@ -137,7 +137,8 @@ def _never(problem: "Problem", sample: int) -> "Trajectory":
 def _show(progress: "Progress") -> None:
     unit, fault = progress.result.unit, progress.result.fault
     if fault is not None:
-        terminal.say(f"{unit.problem_id} sample {unit.sample}: ERROR, owed again: {fault}")
+        line = f"{unit.problem_id} sample {unit.sample}: ERROR, owed again: {fault}"
+        terminal.say(terminal.one_line(line))
     elif progress.num_ended % 100 == 0 or progress.num_ended == progress.num_owed:
         terminal.say(f"[{progress.num_ended}/{progress.num_owed}] judged")
 

@@ -219,7 +219,9 @@ def _show(progress: "Progress") -> None:
         word, colour = "repaired", "green"
     sample = f" sample {result.unit.sample}" if result.unit.sample else ""
     terminal.say(
-        f"[{progress.num_ended}/{progress.num_owed}] {result.unit.problem_id}{sample}: {word}",
+        terminal.one_line(
+            f"[{progress.num_ended}/{progress.num_owed}] {result.unit.problem_id}{sample}: {word}"
+        ),
         colour,
     )
 

@@ -166,8 +166,10 @@ def _show(progress: "Progress") -> None:
         stop, num_calls = trajectory.stop.value, len(trajectory.calls)
         facts = f"  ({stop}, {num_calls} calls, {trajectory.seconds:.1f} s)"
     terminal.say(
-        f"[{progress.num_ended}/{progress.num_owed}] {result.unit.problem_id}{sample}: "
-        f"{word}{facts}",
+        terminal.one_line(
+            f"[{progress.num_ended}/{progress.num_owed}] {result.unit.problem_id}{sample}: "
+            f"{word}{facts}"
+        ),
         colour,
     )
 

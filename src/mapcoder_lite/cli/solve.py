@@ -128,7 +128,7 @@ def _best_at_least(*, is_wanted: bool) -> "Generator[_Best]":
 
 
 def _introduce(problem: "Problem") -> None:
-    terminal.say(f"problem    {problem.title or problem.id}")
+    terminal.say(terminal.one_line(f"problem    {problem.title or problem.id}"))
     if problem.public_tests:
         terminal.say(f"samples    {len(problem.public_tests)} found")
     else:

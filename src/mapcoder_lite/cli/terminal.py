@@ -1,12 +1,11 @@
 """What a person sees on the terminal: results on stdout, progress on stderr, text as text.
 
-Knows: streams, colours, characters that could command a terminal.
-Does not know: what is shown.
+Knows: streams, colours, when text is shielded.
+Does not know: what is shown, which characters could command a terminal.
 """
 
 import logging
 import os
-import re
 import sys
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
@@ -14,13 +13,11 @@ from typing import TYPE_CHECKING, TextIO
 
 import typer
 
+from mapcoder_lite.tables import one_line, visible
+
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.progress import Progress, TaskID
-
-# Control characters, tab and newline excepted: model text must not move the cursor or ring.
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-
 
 _moving: list["Console"] = []
 """The console that draws a moving line just now; other lines must go through it."""
@@ -38,7 +35,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], whole: str | No
     """
     from mapcoder_lite.config import wants_plain_output
 
-    cells = [[" ".join(visible(cell).split()) for cell in row] for row in (columns, *rows)]
+    cells = [[one_line(" ".join(cell.split())) for cell in row] for row in (columns, *rows)]
     if _is_terminal(sys.stdout) and not wants_plain_output():
         from rich.console import Console
         from rich.table import Table
@@ -99,15 +96,10 @@ class _Teller(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Say one record."""
-        line = visible(" ".join(record.getMessage().split()))
+        line = one_line(" ".join(record.getMessage().split()))
         say(line, "yellow" if record.levelno >= logging.WARNING else None)
         if self._record is not None:
             self._record(line)
-
-
-def visible(text: str) -> str:
-    """Replace control characters by their pictures, so that text stays text."""
-    return _CONTROL.sub(_picture, text)
 
 
 def is_interactive() -> bool:
@@ -233,10 +225,3 @@ def fill_closed_streams() -> None:
 def _is_terminal(stream: TextIO | None) -> bool:
     """Whether a stream is one; there is none where the caller closed it."""
     return stream is not None and stream.isatty()
-
-
-def _picture(found: re.Match[str]) -> str:
-    code = ord(found[0])
-    if code < 0x20:
-        return chr(0x2400 + code)  # the control pictures of Unicode
-    return "\u2421" if code == 0x7F else f"\\x{code:02x}"

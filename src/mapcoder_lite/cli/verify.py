@@ -56,7 +56,8 @@ def verify(
             )
         )
     else:
-        terminal.result("\n".join([*_lines(found), problems, *_changes(regrading)]))
+        lines = [*_lines(found), problems, *_changes(regrading)]
+        terminal.result("\n".join(map(terminal.one_line, lines)))
     is_sound = found.is_sound and not is_changed and not (regrading and regrading.changes)
     if not is_sound:
         sys.exit(1)
