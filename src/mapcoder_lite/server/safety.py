@@ -145,9 +145,10 @@ async def _body(receive: Receive) -> bytes | Fault:
             break
     if num_bytes > MAX_BODY_BYTES:
         return Fault(413, f"the body is larger than {MAX_BODY_BYTES:,} bytes")
-    if has_half_characters(body):
+    whole = bytes(body)
+    if has_half_characters(whole):
         return Fault(400, "a text holds half a character (a lone surrogate): send whole ones")
-    return bytes(body)
+    return whole
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:
