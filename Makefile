@@ -67,7 +67,7 @@ curation: $(READY)  ## the paper's curation in miniature: teacher, repaired stud
 # and all 1,200 problems the whole was never run.
 LIMIT ?= 300
 ENDS ?= $(LIMIT)
-EPOCHS ?= 0.5
+EPOCHS ?= 0.25
 LADDER ?= runs/ladder
 ladder: $(READY) datasets/curation/manifest.json  ## the paper's experiments in miniature, after `make curation`: rungs, filter, supervisor, ranks, seeds, noise
 	@commands="$$($(BIN)/mapcoder pocket ladder $(LADDER) --commands --limit $(LIMIT) --ends $(ENDS) --epochs $(EPOCHS))" && \

@@ -94,7 +94,7 @@ def collected(*units: tuple[Trajectory, Verdict | None]):
     count = CalibrationCount(parse.confidence)
     for trajectory, verdict in units:
         count.add(trajectory, graded(verdict))
-    return count.result("r", has_intervals=False)
+    return count.result(has_intervals=False)
 
 
 def test_the_submitted_plan_is_set_against_the_hidden_tests_and_all_tried_against_the_public():

@@ -1,13 +1,16 @@
 """Systems paired by problem: tests, seeds, what is left out, mixed or refused."""
 
 import json
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from made_runs import AC, IE, SK, WA, made_run, problem_of
 from mapcoder_lite.errors import ConfigError, StoreError
-from mapcoder_lite.evaluation.compare import Pairs, paired
+from mapcoder_lite.evaluation.compare import Pairs, gains_of
 from mapcoder_lite.evaluation.compare_report import (
     MAX_NAMES,
     comparison_blocks,
@@ -22,7 +25,7 @@ from mapcoder_lite.evaluation.standings import (
 )
 from mapcoder_lite.evaluation.systems import open_systems
 from mapcoder_lite.problem import Problem
-from mapcoder_lite.statistics import holm, mcnemar, sign_flip
+from mapcoder_lite.statistics import holm, mcnemar, resampled_gain, sign_flip, wilson
 from mapcoder_lite.tables import markdown, text
 from test_cli_main import mapcoder
 
@@ -61,7 +64,7 @@ def test_two_runs_are_paired_by_problem(tmp_path: Path):
     assert "the 4 problems that both have graded are compared; left out: 2" in shown
     assert "gained, passed by B more than by A: 1 - p2" in shown
     assert "no significant difference (p 1)" in shown
-    assert "B is incomplete" not in shown
+    assert "B: incomplete: 1 units are owed" in shown
     assert Comparison.model_validate_json(found.model_dump_json()) == found
 
 
@@ -101,6 +104,30 @@ def test_several_attempts_are_compared_by_shares(tmp_path: Path):
     assert "2 against 3 attempts a problem" in said(compared(first, second))
 
 
+def test_equal_gains_are_equal_however_they_come_about():
+    """2/3 less 1/3 and 1 less 2/3 differ as floats; a bootstrap of them would have no width."""
+    rows = [
+        ([True, False, False], [True, True, False]),
+        ([True, True, False], [True, True, True]),
+        ([False] * 6, [True, True] + [False] * 4),
+    ]
+    gains, unit = gains_of(rows)
+    assert (gains, unit) == ([1, 1, 1], 3)
+    gain = resampled_gain(gains, unit)
+    assert (gain.mean, gain.low, gain.high) == (pytest.approx(1 / 3), *wilson(1 / 3 * 3, 3))
+
+
+words = st.lists(st.booleans(), min_size=1, max_size=9)
+
+
+@given(st.lists(st.tuples(words, words), min_size=1, max_size=9))
+def test_gains_are_the_differences_of_shares(rows: list[tuple[list[bool], list[bool]]]):
+    gains, unit = gains_of(rows)
+    assert [Fraction(gain, unit) for gain in gains] == [
+        Fraction(sum(b), len(b)) - Fraction(sum(a), len(a)) for a, b in rows
+    ]
+
+
 def test_seeds_are_pooled_by_problem(tmp_path: Path):
     base = made_run(tmp_path / "base", [WA, WA, WA, AC])
     one = made_run(tmp_path / "one", [AC, AC, WA, AC])
@@ -123,10 +150,66 @@ def test_seeds_that_differ_in_more_are_said(tmp_path: Path):
     one = made_run(tmp_path / "one", [AC, WA])
     two = made_run(tmp_path / "two", [AC, WA, AC], overrides=["traversal.k=9"])
     (system,) = open_systems([f"{one}+{two}"])
-    assert system.seed_differences() == ["traversal.k", "the problems"]
+    assert system.seed_differences() == ("traversal.k", "the problems")
+    line = "runs differ in more than the seed: traversal.k, the problems"
     other = made_run(tmp_path / "other", [WA, WA])
-    assert any("more than the seed: traversal.k" in line for line in
-               paired(system, open_systems([str(other)])[0]).duel().doubts)  # fmt: skip
+    assert line in said(compared(f"{one}+{two}", other))
+    alone = text(standings_blocks(standing([f"{one}+{two}"])))
+    assert line in alone
+    assert "against" not in alone
+
+
+def test_every_run_of_a_system_is_looked_at(tmp_path: Path):
+    """The second seed differs in what the first does not: prompts, judge, sandbox, a setting."""
+    one = made_run(tmp_path / "one", [AC, WA])
+    two = made_run(tmp_path / "two", [AC, WA], overrides=["traversal.seed=1", "traversal.t=0"])
+    examined, config = two / "selftest.json", two / "config.json"
+    judged = examined.read_text().replace('"judge_version": 1', '"judge_version": 0')
+    examined.write_text(judged.replace('"tier": "none"', '"tier": "landlock"'))
+    config.write_text(config.read_text().replace('"prompts_digest": null', '"prompts_digest": "x"'))
+    other = made_run(tmp_path / "other", [WA, WA])
+    found = compared(f"{one}+{two}", other)
+    assert found.first.seed_differences == (
+        *("traversal.t", "prompts", "the judge's version", "the sandbox"),
+    )
+    assert {s.key: (s.first, s.second) for s in found.duel.settings} == {
+        "traversal.t": ("5 and 0", "5"),
+        "prompts": ("- and x", "-"),
+    }
+    shown = said(found)
+    assert "judged by different versions" in shown
+    assert "kept programs in differently: none and landlock" in shown
+    one_seed = {s.key for s in compared(two, other).duel.settings}
+    assert one_seed == {"traversal.seed", "traversal.t", "prompts"}
+
+
+def test_seeds_of_two_problems_under_one_id_are_refused(tmp_path: Path):
+    def renamed(n: int) -> Problem:
+        return problem_of(n, title="Another" if n == 1 else "")
+
+    one = made_run(tmp_path / "one", [AC, AC])
+    two = made_run(tmp_path / "two", [AC, WA], problem=renamed)
+    with pytest.raises(StoreError, match="no seeds of one system: p1 is another problem"):
+        open_systems([f"{one}+{two}"])
+    assert len(open_systems([str(one), str(two)])) == 2
+
+
+def test_what_is_owed_or_says_nothing_is_said_of_each(tmp_path: Path):
+    first = made_run(tmp_path / "a", [AC, WA, IE, SK, AC, AC])
+    second = made_run(tmp_path / "b", [AC, WA, WA, WA, WA, AC])
+    torn = second / "grades.jsonl"
+    torn.write_bytes(torn.read_bytes()[:-20])
+    found = compared(first, second)
+    for shown, a, b in (
+        (said(found), "A", "B"),
+        (text(standings_blocks(standing([str(first), str(second)]))), str(first), str(second)),
+    ):
+        assert f"{a}: incomplete: 1 units are owed" in shown
+        assert f"{a}: errors of the house, not scored: 1 units" in shown
+        assert f"{a}: internal errors of the judge, not scored: 1 grades" in shown
+        assert f"{b}: torn last lines, as a kill leaves them" in shown
+        assert f"{b}: not graded yet: 1 units" in shown
+        assert f"{b}: incomplete" not in shown
 
 
 def test_every_system_is_tested_against_one_of_them(tmp_path: Path):

@@ -109,6 +109,27 @@ def test_inspect_reads_scores_as_the_report_gives_them(log: Any):
 
 
 @needs_inspect
+def test_what_the_report_does_not_score_has_no_score(tmp_path: Path):
+    """Further attempts where passes lacked: Inspect's own mean is the report's pass@1."""
+    from inspect_ai.log import read_eval_log, recompute_metrics
+
+    run = written_run(tmp_path / "r", [AC, WA, AC], samples=3)
+    config = (run / "config.json").read_text()
+    (run / "config.json").write_text(config.replace('"samples": 3', '"samples": 1'))
+    export_inspect(run, tmp_path / "r.json")
+    log = read_eval_log(str(tmp_path / "r.json"))
+    assert log.samples is not None and log.results is not None
+    (told,) = log.results.scores
+    scored = [(sample.id, sample.epoch) for sample in log.samples if sample.scores]
+    assert scored == [("p0", 1), ("p1", 1), ("p2", 1)]
+    assert (told.scored_samples, told.unscored_samples) == (3, 6)
+    assert told.metrics["accuracy"].value == pytest.approx(2 / 3)
+    recompute_metrics(log)
+    (again,) = log.results.scores
+    assert again.metrics["accuracy"].value == told.metrics["accuracy"].value
+
+
+@needs_inspect
 def test_inspect_reads_every_step(log: Any):
     sample = next(s for s in log.samples if (s.id, s.epoch) == ("p1", 2))
     models = [event for event in sample.events if event.event == "model"]

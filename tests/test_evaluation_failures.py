@@ -1,6 +1,7 @@
 """Classes and marks of attempts made by hand, and their counts over a real scripted run."""
 
 import ast
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mapcoder_lite.agents import parse
-from mapcoder_lite.errors import InputError
 from mapcoder_lite.evaluation.diagnosis import (
     MEANINGS,
     FailureClass,
@@ -18,14 +18,16 @@ from mapcoder_lite.evaluation.diagnosis import (
     diagnose,
 )
 from mapcoder_lite.evaluation.failures import FailureCount
-from mapcoder_lite.evaluation.findings import Findings, read_findings
+from mapcoder_lite.evaluation.findings import Findings
 from mapcoder_lite.evaluation.findings_tables import findings_tables
 from mapcoder_lite.evaluation.mast import CATEGORIES, MODES, UNMAPPED
+from mapcoder_lite.evaluation.metrics import measure
 from mapcoder_lite.evaluation.sameness import is_hard_coded, normal_form
-from mapcoder_lite.jsonl import read_record, write_record
+from mapcoder_lite.evaluation.verification import verify
+from mapcoder_lite.jsonl import read_lines, write_lines
 from mapcoder_lite.pocket.teacher import MistakeRates
 from mapcoder_lite.problem import Language
-from mapcoder_lite.store import RunHeader
+from mapcoder_lite.run_problem import RunProblem
 from mapcoder_lite.trajectory import (
     Call,
     CallKind,
@@ -42,6 +44,7 @@ from mapcoder_lite.trajectory import (
 )
 from mapcoder_lite.verdict import Isolation, Judgement, TestResult, Verdict
 from pocket_run import known_puzzles, teacher_run
+from test_cli_main import mapcoder
 
 AC, WA, CE, TLE, SK, IE = (
     Verdict.AC,
@@ -255,7 +258,7 @@ def test_units_that_the_judge_failed_on_are_not_counted():
     count = FailureCount()
     assert count.add(attempt(trial("a")), graded(IE)) is None
     assert count.add(attempt(trial("a")), graded(WA)) is not None
-    found = count.result("r", has_intervals=True)
+    found = count.result(has_intervals=True)
     assert (found.num_graded, found.num_failed) == (1, 1)
 
 
@@ -264,7 +267,7 @@ def test_calls_units_and_failed_units_of_a_format_failure_are_told_apart():
     count = FailureCount()
     count.add(attempt(unread, unread, trial("a")), graded(WA))
     count.add(attempt(unread, trial("a", AC, num_passed=1), stop=SOLVED), graded(AC))
-    (found,) = count.result("r", has_intervals=False).formats
+    (found,) = count.result(has_intervals=False).formats
     assert (found.role, found.kind, found.failure) == (
         Role.PLANNING,
         CallKind.CONFIDENCE,
@@ -292,7 +295,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def findings(run: Path) -> Findings:
-    return read_findings(run, parse.confidence, has_intervals=True)
+    metrics = measure(run, confidence=parse.confidence)
+    assert metrics.failures is not None and metrics.calibration is not None
+    return Findings(metrics.failures, metrics.calibration)
 
 
 def test_each_failed_unit_of_a_run_is_in_one_class(findings: Findings):
@@ -317,17 +322,34 @@ def test_the_plans_of_a_run_are_set_against_both_kinds_of_tests(findings: Findin
 
 
 def test_the_tables_hold_every_class_that_occurs(findings: Findings):
-    tables = findings_tables(findings)
+    tables = findings_tables(findings.failures, findings.calibration)
     assert all(len(row) == len(t.columns) for t in tables for row in t.rows)
     rows = {row[0] for row in tables[0].rows}
     occurring = [one.failure for one in findings.failures.classes if one.share.num_passed]
     assert rows == set(occurring)
 
 
-def test_an_ungraded_run_is_refused(run: Path, tmp_path: Path):
-    blind = tmp_path / "blind"
-    blind.mkdir()
-    write_record(blind / "config.json", read_record(run / "config.json", RunHeader))
-    (blind / "selftest.json").write_text((run / "selftest.json").read_text())
-    with pytest.raises(InputError, match="is not graded"):
-        read_findings(blind, parse.confidence, has_intervals=True)
+def test_of_a_run_that_is_not_graded_nothing_is_told(run: Path, tmp_path: Path):
+    for path in run.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    facts = tmp_path / "problems.jsonl"
+    lines = list(read_lines(facts, RunProblem))
+    write_lines(facts, [line.model_copy(update={"num_hidden_tests": None}) for line in lines])
+    metrics = measure(tmp_path, confidence=parse.confidence)
+    assert (metrics.failures, metrics.calibration) == (None, None)
+    assert findings_tables(None, None) == ()
+
+
+def test_failures_and_confidences_are_saved_printed_and_verified(run: Path):
+    done = mapcoder(run.parent, "report", run.name, "--json")
+    told = json.loads(done.stdout)
+    saved = json.loads((run / "metrics.json").read_text())
+    assert saved == told
+    assert told["failures"]["num_graded"] == 16
+    assert told["calibration"]["hidden"]["num_plans"] > 0
+    saved["failures"]["classes"][0]["share"]["num_passed"] += 1
+    saved["calibration"]["hidden"]["brier"]["value"] += 0.001
+    (run / "metrics.json").write_text(json.dumps(saved))
+    assert [row.key for row in verify(run, parse.confidence).differing] == [
+        *("failures.classes[0].share.num_passed", "calibration.hidden.brier.value"),
+    ]

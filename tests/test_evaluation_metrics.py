@@ -4,8 +4,11 @@ import pytest
 
 from made_runs import AC, IE, SK, WA, made_run
 from mapcoder_lite.errors import StoreError
+from mapcoder_lite.evaluation.compare import first_samples
 from mapcoder_lite.evaluation.metrics import Metrics, measure
 from mapcoder_lite.evaluation.report import run_report
+from mapcoder_lite.evaluation.standings import system_row
+from mapcoder_lite.evaluation.systems import open_systems
 from mapcoder_lite.statistics import mcnemar, wilson
 from mapcoder_lite.trajectory import Role
 
@@ -52,6 +55,22 @@ def test_further_samples_cost_but_are_no_part_of_pass_at_1(tmp_path: Path):
     assert "further samples where passes lacked: 2 units" in text
     assert "incomplete" not in text
     assert "further samples" not in run_report(measure(made_run(tmp_path / "s", [AC])))
+
+
+def test_a_grade_whose_trajectory_is_gone_counts_nowhere(tmp_path: Path):
+    """Torn off or taken out, the attempt is owed again; what it printed once is no result."""
+    run = made_run(tmp_path / "r", [AC, AC, WA, AC])
+    path = run / "trajectories.jsonl"
+    _, second, third, fourth = path.read_text().splitlines()
+    path.write_text(f"{second}\n{third}\n{fourth[:50]}")
+    metrics = measure(run)
+    assert metrics.passed is not None
+    assert (metrics.passed.num_passed, metrics.passed.num_total) == (1, 2)
+    assert metrics.verdicts == {"AC": 1, "WA": 1}
+    (system,) = open_systems([str(run)])
+    row = system_row(system)
+    assert row.passed == metrics.passed == system.scores().rate()
+    assert first_samples(system.runs[0]) == {"p1": True, "p2": False}
 
 
 def test_costs_and_format_failures_a_role(tmp_path: Path):

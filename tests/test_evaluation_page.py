@@ -21,7 +21,10 @@ from mapcoder_lite.evaluation.page.packing import BREAK, SharedTexts, Texts
 from mapcoder_lite.evaluation.page.redaction import HIDDEN, redacted
 from mapcoder_lite.evaluation.page.writing import SCRIPTS, STYLES, write_page
 from mapcoder_lite.evaluation.run_files import Window, open_run
+from mapcoder_lite.evaluation.standings import standings
+from mapcoder_lite.evaluation.systems import open_systems
 from mapcoder_lite.jsonl import read_lines, write_record
+from mapcoder_lite.statistics import holm, sign_flip
 from mapcoder_lite.trajectory import Call, CallKind, StopReason, Trajectory
 from mapcoder_lite.verdict import Verdict
 from page_run import INSTRUCTION, attributed, say, written_run
@@ -83,7 +86,14 @@ class Page(HTMLParser):
 
 
 def page_of(path: Path, *runs: Path) -> Page:
-    write_page([open_run(run) for run in runs], path, parse.confidence)
+    return systems_page(path, *map(str, runs))
+
+
+def systems_page(path: Path, *names: str) -> Page:
+    systems = open_systems(names)
+    runs = [run for system in systems for run in system.runs]
+    found = standings(systems) if len(runs) > 1 else None
+    write_page(runs, path, parse.confidence, found)
     return Page(path)
 
 
@@ -244,7 +254,48 @@ def test_settings_that_differ_are_said(tmp_path: Path):
     first = written_run(tmp_path / "a", [AC])
     second = written_run(tmp_path / "b", [AC], traversal={"k": 1})
     page = page_of(tmp_path / "page.html", first, second)
-    assert page.overview["pairs"][0]["duel"]["settings"] == ["traversal.k: 3 → 1"]
+    assert page.overview["systems"]["tests"][0]["duel"]["settings"] == ["traversal.k: 3 → 1"]
+
+
+def test_systems_stand_on_the_page_as_the_terminal_tells_them(tmp_path: Path):
+    """Seeds pooled, each system against the first, p values corrected for their number."""
+    written_run(tmp_path / "base", [WA] * 7)
+    written_run(tmp_path / "one", [AC] * 6 + [WA])
+    written_run(tmp_path / "two", [AC] * 7, traversal={"seed": 1})
+    written_run(tmp_path / "other", [AC] * 3 + [WA] * 4)
+    names = ("base", "one+two", "other")
+    done = mapcoder(tmp_path, "report", *names, "--html", "page.html")
+    assert done.code == 0, done.stderr
+    found = Page(tmp_path / "page.html").overview["systems"]
+    assert (found["names"], found["numRuns"]) == (list(names), [1, 2, 1])
+    cells = [[cell for row in block["rows"] for cell in row] for block in tables_of(found)]
+    assert [block["title"] for block in tables_of(found)] == [
+        *("pass@1 on the hidden tests", "pass@k on the hidden tests"),
+        *("costs of a problem, and of a solved one", "against base"),
+    ]
+    printed = done.stdout.split()
+    assert all(word in printed for row in cells for cell in row for word in cell.split())
+    (pooled, alone) = found["tests"]
+    assert (pooled["second"], pooled["duel"]["raw"]["num_problems"]) == ("one+two", 7)
+    assert pooled["duel"]["raw"]["p"] == sign_flip([2] * 6 + [1])
+    ps = [pooled["duel"]["raw"]["p"], alone["duel"]["raw"]["p"]]
+    assert [pooled["p"], alone["p"]] == [
+        [f"{p:.3g}", f"{corrected:.3g}"] for p, corrected in zip(ps, holm(ps), strict=True)
+    ]
+    assert pooled["p"] == ["0.0156", "0.0312"]
+
+
+def tables_of(found: dict[str, Any]) -> list[dict[str, Any]]:
+    return [block for block in found["blocks"] if isinstance(block, dict)]
+
+
+def test_a_comparison_of_two_has_its_page_too(tmp_path: Path):
+    written_run(tmp_path / "a", [WA] * 6)
+    written_run(tmp_path / "b", [AC] * 6)
+    done = mapcoder(tmp_path, "compare", "a", "b", "--html", "page.html", "--json")
+    (test,) = Page(tmp_path / "page.html").overview["systems"]["tests"]
+    assert test["duel"]["raw"]["p"] == json.loads(done.stdout)["duel"]["raw"]["p"] == 1 / 32
+    assert test["p"] == ["0.0312", "0.0312"]
 
 
 def test_a_funnel_is_drawn_where_an_audit_lies(tmp_path: Path):
@@ -280,13 +331,11 @@ def test_failures_and_confidences_are_counted_as_attempts_are_packed(page: Page)
     assert classes == [None, "overfitted", "over_limits", "unreadable", None]
 
 
-def test_a_pair_that_cannot_be_tested_says_why(tmp_path: Path):
-    first = written_run(tmp_path / "a", [AC, WA])
-    second = written_run(tmp_path / "b", [AC, WA], titles=["Another {n}"])
+def test_one_id_of_two_problems_is_no_one_row(tmp_path: Path):
+    first = written_run(tmp_path / "a", [AC, WA], titles=["One", "Two"])
+    second = written_run(tmp_path / "b", [AC, WA], titles=["One", "Another"])
     page = page_of(tmp_path / "page.html", first, second)
-    assert page.overview["pairs"][0]["duel"] is None
-    assert "share no graded problem" in page.overview["pairs"][0]["reason"]
-    assert not any(row["isOne"] for row in page.overview["rows"])
+    assert [row["isOne"] for row in page.overview["rows"]] == [True, False]
 
 
 def test_days_that_were_not_asked_for_are_not_in_the_page(tmp_path: Path):

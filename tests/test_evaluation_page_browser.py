@@ -10,6 +10,8 @@ import pytest
 from mapcoder_lite.agents import parse
 from mapcoder_lite.evaluation.page.writing import write_page
 from mapcoder_lite.evaluation.run_files import open_run
+from mapcoder_lite.evaluation.standings import standings
+from mapcoder_lite.evaluation.systems import open_systems
 from mapcoder_lite.trajectory import CallKind
 from mapcoder_lite.verdict import Verdict
 from page_browser import TabClock, chromium, missing_browser, opened_page, page_address
@@ -74,7 +76,8 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
         written_run(folder / "second", SECOND, titles=TITLES),
     ]
     attributed(runs[0])
-    write_page([open_run(run) for run in runs], folder / "page.html", parse.confidence)
+    found = standings(open_systems(list(map(str, runs))))
+    write_page([open_run(run) for run in runs], folder / "page.html", parse.confidence, found)
     return folder / "page.html"
 
 
@@ -230,6 +233,29 @@ def test_two_runs_are_compared(tab: Any, page: Path):
     tab.goto(page_address(page, "#compare"))
     tab.locator(".fourfold td.gained button").click()
     assert rows(tab) == ["Two 1", "Two 3"]
+
+
+def test_systems_are_told_and_tested_as_on_the_terminal(browser: Any, tmp_path: Path):
+    names = ["base", "one", "two", "other"]
+    verdicts = [[WA] * 7, [AC] * 6 + [WA], [AC] * 7, [AC] * 3 + [WA] * 4]
+    runs = [written_run(tmp_path / name, of) for name, of in zip(names, verdicts, strict=True)]
+    base, one, two, other = map(str, runs)
+    systems = open_systems([base, f"{one}+{two}", other])
+    opened = [run for system in systems for run in system.runs]
+    found = standings(systems)
+    write_page(opened, tmp_path / "page.html", parse.confidence, found)
+    with opened_page(browser) as tab:
+        tab.goto(page_address(tmp_path / "page.html"))
+        shown = tab.locator("main").inner_text()
+        assert "92.9 %" in shown and f"{found.tests[0].p_holm:.3g}" in shown
+        tab.goto(page_address(tmp_path / "page.html", "#compare"))
+        told = tab.locator(".compared").inner_text()
+        assert f"p = {found.tests[0].p_holm:.3g} after Holm's correction for 2 tests" in told
+        assert "pooled by problem" in told
+        tab.select_option("select[aria-label='First run']", "2")
+        assert "runs of one system" in tab.locator(".compared").inner_text()
+        tab.select_option("select[aria-label='First run']", "3")
+        assert "tested against" in tab.locator(".compared").inner_text()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

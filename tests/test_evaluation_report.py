@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from made_runs import AC, WA, made_run
+from made_runs import AC, WA, made_run, problem_of
+from mapcoder_lite.agents import parse
 from mapcoder_lite.evaluation.metrics import Metrics, measure
 from mapcoder_lite.evaluation.report import run_blocks, run_report
+from mapcoder_lite.problem import Problem
 from mapcoder_lite.tables import Table, markdown, text
 from test_cli_main import Done, mapcoder
 from test_evaluation_scores import open_ended, tagged
@@ -25,7 +27,7 @@ def test_one_run_is_reported_in_full_and_saved(tmp_path: Path):
         assert words in done.stdout
     assert "judge near its limits: not recorded in 6 units" in done.stdout
     saved = Metrics.model_validate_json((run / "metrics.json").read_bytes())
-    assert saved == measure(run)
+    assert saved == measure(run, confidence=parse.confidence)
     assert json.loads(report(run, "--json").stdout)["passed"]["num_passed"] == 3
 
 
@@ -124,3 +126,15 @@ def test_the_same_run_twice_is_refused(tmp_path: Path):
     run = made_run(tmp_path / "r", [AC])
     done = report(run, run)
     assert (done.code, "is given twice" in done.stderr) == (2, True)
+
+
+def test_a_rating_below_zero_is_no_rating(tmp_path: Path):
+    """Some archives write -1 for a rating that they do not know."""
+
+    def rated(n: int) -> Problem:
+        return problem_of(n, difficulty=(-1, 800)[n % 2])
+
+    done = report(made_run(tmp_path / "r", [AC, WA, AC], problem=rated))
+    assert done.code == 0, done.stderr
+    rows = [line.split()[:3] for line in done.stdout.splitlines()]
+    assert ["800-999", "0", "1"] in rows and ["unrated", "2", "2"] in rows

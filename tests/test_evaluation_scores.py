@@ -14,6 +14,8 @@ from mapcoder_lite.errors import InputError, StoreError
 from mapcoder_lite.evaluation.metrics import measure
 from mapcoder_lite.evaluation.run_files import Window
 from mapcoder_lite.evaluation.scores import Scores, scored
+from mapcoder_lite.evaluation.standings import system_row
+from mapcoder_lite.evaluation.systems import open_systems
 from mapcoder_lite.problem import Checker, CheckerKind, HiddenTests, Problem, Test
 from mapcoder_lite.run_problem import RunProblem
 from mapcoder_lite.statistics import pass_at, wilson
@@ -84,6 +86,29 @@ def test_costs_are_told_per_problem_and_per_solved_problem(tmp_path: Path):
     assert metrics.costs_a_pass.calls == 12
     assert metrics.costs_a_pass.seconds == 8.0
     assert measure(made_run(tmp_path / "s", [WA])).costs_a_pass is None
+
+
+def test_costs_and_passes_are_of_the_same_attempts(tmp_path: Path):
+    """p1 passes at its second, further attempt: what that took is counted, and so is the pass."""
+    run = made_run(tmp_path / "r", [[AC, WA], [WA, AC], [WA, WA]])
+    for name, lines in {"config.json": None, "trajectories.jsonl": 2, "grades.jsonl": 2}.items():
+        text = (run / name).read_text()
+        if lines is None:
+            text = text.replace('"samples": 2', '"samples": 1')
+        else:
+            text = "".join(
+                line
+                for line in text.splitlines(keepends=True)
+                if '"problem_id":"p1"' in line or '"sample":0' in line
+            )
+        (run / name).write_text(text)
+    metrics = measure(run)
+    assert metrics.passed is not None
+    assert (metrics.passed.num_passed, metrics.num_extra) == (1, 1)
+    assert metrics.num_problems_passed == 2
+    assert metrics.costs_a_pass is not None and metrics.costs_a_pass.calls == 4 * 3 / 2
+    (system,) = open_systems([str(run)])
+    assert system_row(system).costs_a_pass == metrics.costs_a_pass
 
 
 def test_a_window_leaves_out_what_came_out_elsewhen(tmp_path: Path):

@@ -7,12 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from made_runs import AC, WA, made_run
+from made_runs import AC, JUDGE, WA, made_run
+from mapcoder_lite.agents import parse
+from mapcoder_lite.calls import StoredCall
+from mapcoder_lite.engine.replay import stored_key
 from mapcoder_lite.errors import StoreError
 from mapcoder_lite.evaluation.metrics import Metrics, measure
 from mapcoder_lite.evaluation.verification import Verification, compared, verify
-from mapcoder_lite.jsonl import write_record
+from mapcoder_lite.jsonl import read_lines, write_lines, write_record
 from mapcoder_lite.pocket.problems import puzzles
+from mapcoder_lite.problem import Language
+from mapcoder_lite.run_problem import RunProblem
+from mapcoder_lite.trajectory import Call, CallKind, Completion, Grade, Trajectory, Trial
+from mapcoder_lite.verdict import Judgement, TestResult
 from pocket_run import resealed, teacher_run
 from test_cli_main import mapcoder
 
@@ -20,12 +27,23 @@ from test_cli_main import mapcoder
 def reported(path: Path) -> Path:
     """A run with a saved report."""
     run = made_run(path, [AC, AC, WA, None])
-    write_record(run / "metrics.json", measure(run))
+    write_record(run / "metrics.json", measure(run, confidence=parse.confidence))
     return run
 
 
-def changed(path: Path, change: Callable[[dict], None], number: int = 0) -> None:  # pyright: ignore
-    """Change one line of a file as if it had been written so."""
+def verified(run: Path) -> Verification:
+    return verify(run, parse.confidence)
+
+
+def changed(  # pyright: ignore
+    path: Path, change: Callable[[dict], object], number: int | None = 0
+) -> None:
+    """Change one line of a file, or all of it, as if it had been written so."""
+    if number is None:
+        record = json.loads(path.read_text())
+        change(record)
+        path.write_text(json.dumps(record))
+        return
     lines = path.read_text().split("\n")
     record = json.loads(lines[number])
     change(record)
@@ -34,7 +52,7 @@ def changed(path: Path, change: Callable[[dict], None], number: int = 0) -> None
 
 
 def test_a_report_that_matches_is_said_to(tmp_path: Path):
-    found = verify(reported(tmp_path / "r"))
+    found = verified(reported(tmp_path / "r"))
     assert found.is_sound
     assert (found.num_calls, found.num_grades, found.num_unnamed) == (12, 4, 0)
     assert found.num_values > 60
@@ -48,7 +66,7 @@ def test_every_number_that_differs_is_told_with_both_values(tmp_path: Path):
     saved["tags"] = []
     saved["costs"]["seconds"] *= 1 + 1e-12
     (run / "metrics.json").write_text(json.dumps(saved))
-    found = verify(run)
+    found = verified(run)
     rows = {row.key: (row.saved, row.computed) for row in found.differing}
     assert rows["passed.num_passed"] == ("3", "2")
     assert rows["tags[0].label"] == ("absent", '"untagged"')
@@ -106,17 +124,137 @@ def test_records_that_do_not_agree_are_named(name, change, said, whole, tmp_path
     for file, content in whole.items():
         (tmp_path / file).write_bytes(content)
     changed(tmp_path / name, change)
-    found = verify(tmp_path)
+    found = verified(tmp_path)
     assert any(said in fault for fault in found.faults), found.faults
     assert any(f"{name} is not the file" in fault for fault in found.faults)
     resealed(tmp_path)
-    assert not any("is not the file" in fault for fault in verify(tmp_path).faults)
+    assert not any("is not the file" in fault for fault in verified(tmp_path).faults)
+
+
+TRIALS = [
+    (lambda t: t["judgement"].update(verdict="WA"), "verdict WA with 1 of 1 tests passed"),
+    (lambda t: t["judgement"].update(num_total=7), "judged on 7 tests; the problem has 1"),
+    (lambda t: t["judgement"].update(language="go"), "judged as go, written in python"),
+    (lambda t: t.update(program="print(7)"), "no reply before it holds its program"),
+    (
+        lambda t: t["judgement"].update(
+            verdict="WA",
+            num_passed=0,
+            results=[{"verdict": "WA"}],
+            first_failure={"index": 0, "verdict": "WA"},
+        ),
+        "ended as solved, with no trial that passed all public tests",
+    ),
+    (
+        lambda t: t["judgement"]["results"][0].update(verdict="WA"),
+        "1 tests passed, and 0 results say so",
+    ),
+]
+
+
+@pytest.mark.parametrize(("change", "said"), TRIALS, ids=[row[1] for row in TRIALS])
+def test_trials_that_do_not_agree_are_named_without_a_seal(change, said, solved, tmp_path: Path):
+    for file, content in solved.items():
+        (tmp_path / file).write_bytes(content)
+    assert not verified(tmp_path).faults
+
+    def change_trial(trajectory: dict) -> None:  # pyright: ignore
+        change(next(step for step in trajectory["steps"] if step["step"] == "trial"))
+
+    changed(tmp_path / "trajectories.jsonl", change_trial)
+    found = verified(tmp_path)
+    assert any(said in fault for fault in found.faults), found.faults
+
+
+GRADES = [
+    (lambda g: g["judgement"].update(verdict="WA", num_passed=0), "0 tests passed, and 1 results"),
+    (lambda g: g["judgement"]["results"][0].update(verdict="TLE"), "its results make it TLE"),
+    (lambda g: g["judgement"]["results"].append({"verdict": "AC"}), "1 tests run, and 2 results"),
+    (
+        lambda g: g["judgement"].update(first_failure={"index": 0, "verdict": "MLE"}),
+        "verdict AC, and the first failure is MLE",
+    ),
+]
+
+
+@pytest.mark.parametrize(("change", "said"), GRADES, ids=[row[1] for row in GRADES])
+def test_flipped_verdicts_are_named_without_a_seal(change, said, solved, tmp_path: Path):
+    for file, content in solved.items():
+        (tmp_path / file).write_bytes(content)
+    changed(tmp_path / "grades.jsonl", change)
+    found = verified(tmp_path)
+    assert any(said in fault for fault in found.faults), found.faults
+
+
+@pytest.fixture(scope="module")
+def solved(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """A run, not sealed, of one attempt whose program is tried, passes, and is graded."""
+    run = made_run(tmp_path_factory.mktemp("solved") / "r", [AC])
+    judged = Judgement(
+        verdict=AC,
+        num_run=1,
+        num_total=1,
+        num_passed=1,
+        results=(TestResult(verdict=AC),),
+        isolation=JUDGE.isolation,
+    )
+    (made,) = read_lines(run / "trajectories.jsonl", Trajectory)
+    completion = Completion(text="So:\n```python\n  AC\n```", finish_reason="stop")
+    request = made.calls[0].request.model_copy(update={"attempt": 100})
+    asked = Call(kind=CallKind.CODING, request=request, completion=completion)
+    trial = Trial(program="AC", language=Language.PYTHON, judgement=judged, plan_index=None)
+    steps = (*made.steps, asked, trial)
+    write_lines(run / "trajectories.jsonl", [made.model_copy(update={"steps": steps})])
+    with (run / "calls.jsonl").open("a") as calls:
+        stored = StoredCall(
+            key=stored_key("oracle", request), request=request, completion=completion
+        )
+        calls.write(stored.model_dump_json() + "\n")
+    (grade,) = read_lines(run / "grades.jsonl", Grade)
+    write_lines(run / "grades.jsonl", [grade.model_copy(update={"judgement": judged})])
+    (problem,) = read_lines(run / "problems.jsonl", RunProblem)
+    write_lines(run / "problems.jsonl", [problem.model_copy(update={"num_public_tests": 1})])
+    (run / "manifest.json").unlink()
+    write_record(run / "metrics.json", measure(run, confidence=parse.confidence))
+    return {path.name: path.read_bytes() for path in run.iterdir()}
+
+
+def test_a_call_that_is_stored_twice_is_named(solved: dict[str, bytes], tmp_path: Path):
+    for file, content in solved.items():
+        (tmp_path / file).write_bytes(content)
+    with (tmp_path / "calls.jsonl").open("ab") as calls:
+        calls.write(solved["calls.jsonl"].splitlines(keepends=True)[1])
+    assert verified(tmp_path).faults == ("calls.jsonl, line 5: the key stands in line 2 already",)
+
+
+def test_a_run_without_a_manifest_is_said_to_be_unsealed(tmp_path: Path):
+    run = reported(tmp_path / "r")
+    done = mapcoder(tmp_path, "verify", "r")
+    assert (done.code, "not sealed" in done.stdout) == (0, False)
+    (run / "manifest.json").unlink()
+    done = mapcoder(tmp_path, "verify", "r")
+    assert (done.code, "not sealed: without manifest.json" in done.stdout) == (9, True)
+    found = json.loads(mapcoder(tmp_path, "verify", "r", "--json").stdout)
+    assert found["verification"]["is_sealed"] is False
+    changed(run / "metrics.json", lambda m: m.update(num_errors=7), number=None)
+    assert mapcoder(tmp_path, "verify", "r").code == 1
+
+
+def test_a_run_may_be_called_otherwise_or_be_where_one_stands(tmp_path: Path):
+    run = reported(tmp_path / "r")
+    assert mapcoder(run, "verify", ".").code == 0
+    moved = run.rename(tmp_path / "moved")
+    found = verified(moved)
+    assert found.is_sound and found.run == "moved"
+    assert measure(moved).run == "moved"
+    assert mapcoder(moved, "report", ".").code == 0
+    assert json.loads((moved / "metrics.json").read_text())["run"] == "moved"
 
 
 def test_older_grades_that_name_no_program_are_counted(tmp_path: Path):
     run = reported(tmp_path / "r")
     changed(run / "grades.jsonl", lambda grade: grade.pop("program_sha256"))
-    found = verify(resealed(run))
+    found = verified(resealed(run))
     assert found.num_unnamed == 1 and found.is_sound
 
 
@@ -124,7 +262,7 @@ def test_settings_that_were_changed_afterwards_are_noticed(tmp_path: Path):
     run = reported(tmp_path / "r")
     text = (run / "config.json").read_text()
     (run / "config.json").write_text(text.replace('"k": 3', '"k": 4'))
-    assert "config.json: its settings do not have the digest" in verify(run).faults[0]
+    assert "config.json: its settings do not have the digest" in verified(run).faults[0]
 
 
 def test_a_run_that_is_older_than_a_setting_is_not_blamed_for_it(tmp_path: Path):
@@ -133,29 +271,31 @@ def test_a_run_that_is_older_than_a_setting_is_not_blamed_for_it(tmp_path: Path)
     del saved["config"]["repair"]
     saved["config_digest"] = "of the settings that there were"
     (run / "config.json").write_text(json.dumps(saved))
-    assert verify(run).faults == ("manifest.json is of other settings than config.json",)
+    assert verified(run).faults == ("manifest.json is of other settings than config.json",)
 
 
 def test_what_holds_no_report_or_an_older_one_is_told_how_to_get_one(tmp_path: Path):
     run = reported(tmp_path / "r")
     saved = (run / "metrics.json").read_text()
-    (run / "metrics.json").write_text(saved.replace('"schema_version": 2', '"schema_version": 1'))
-    with pytest.raises(StoreError, match="is of version 1, and this is version 2: `mapcoder rep"):
-        verify(run)
+    (run / "metrics.json").write_text(saved.replace('"schema_version": 3', '"schema_version": 2'))
+    with pytest.raises(StoreError, match="is of version 2, and this is version 3: `mapcoder rep"):
+        verified(run)
     (run / "metrics.json").write_text("[1]")
     with pytest.raises(StoreError, match="is damaged"):
-        verify(run)
+        verified(run)
     (run / "metrics.json").unlink()
     with pytest.raises(StoreError, match="holds no saved report"):
-        verify(run)
+        verified(run)
     with pytest.raises(StoreError, match="is this a run directory"):
-        verify(tmp_path)
+        verified(tmp_path)
 
 
 def test_a_report_without_intervals_is_verified_without(tmp_path: Path):
     run = reported(tmp_path / "r")
-    write_record(run / "metrics.json", measure(run, has_intervals=False))
-    assert verify(run).is_sound
+    write_record(
+        run / "metrics.json", measure(run, has_intervals=False, confidence=parse.confidence)
+    )
+    assert verified(run).is_sound
 
 
 @pytest.fixture(scope="module")

@@ -7,10 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from mapcoder_lite.agents import parse
 from mapcoder_lite.evaluation.attribution import AttributionTable
-from mapcoder_lite.evaluation.calibration import Calibration
-from mapcoder_lite.evaluation.findings import read_findings
 from mapcoder_lite.jsonl import write_record
 from mapcoder_lite.judge.judge import SandboxJudge
 from mapcoder_lite.server import evaluations
@@ -37,7 +34,9 @@ def got(world: Served, place: str) -> httpx.Response:
 
 def test_the_metrics_are_those_of_the_report(world: Served, tmp_path: Path):
     done = mapcoder(tmp_path, "report", str(world.folder / "runs" / "one"), "--json")
-    assert got(world, "one").json() == json.loads(done.stdout)
+    found = got(world, "one").json()
+    assert found == json.loads(done.stdout)
+    assert found["calibration"]["hidden"]["num_plans"] > 0
 
 
 def test_every_problem_is_listed_with_its_attempts(world: Served):
@@ -56,16 +55,9 @@ def test_every_problem_is_listed_with_its_attempts(world: Served):
     assert middle == found["problems"][1:3]
 
 
-def test_the_calibration_is_that_of_the_report(world: Served):
-    found = Calibration.model_validate(got(world, "one/calibration").json())
-    path = world.folder / "runs" / "one"
-    assert found == read_findings(path, parse.confidence, has_intervals=True).calibration
-    assert found.hidden is not None and found.hidden.num_plans > 0
-
-
 def test_numbers_are_counted_once_for_every_state_of_a_run(world: Served):
     path = written_run(world.folder / "runs" / "grown", [Verdict.AC])
-    for place in ("grown", "grown/problems", "grown/calibration", "grown"):
+    for place in ("grown", "grown/problems", "grown/problems", "grown"):
         assert got(world, place).status_code == 200
     before = evaluations._counted.cache_info()
     assert before.misses + before.hits >= 4
@@ -77,7 +69,7 @@ def test_numbers_are_counted_once_for_every_state_of_a_run(world: Served):
     assert got(world, "grown").json()["num_solved_units"] == 0
 
 
-@pytest.mark.parametrize("place", ["", "/problems", "/calibration"])
+@pytest.mark.parametrize("place", ["", "/problems"])
 def test_a_judge_that_is_not_trusted_gives_no_number(world: Served, place: str):
     refused = got(world, f"doubtful{place}")
     assert refused.status_code == 503

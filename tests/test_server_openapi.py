@@ -1,6 +1,7 @@
 """The service against its own OpenAPI document: whatever is sent, it answers as it says."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from itertools import count
 from typing import Any  # a case of the generator
 
 import pytest
@@ -14,6 +15,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from mapcoder_lite.judge.judge import SandboxJudge
+from mapcoder_lite.server.chats import MODELS
 from mapcoder_lite.settings import ServeConfig
 from served import Served, served, teacher
 
@@ -37,10 +39,12 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Generator[Served]:
         yield service
 
 
-def test_every_path_answers_as_documented(world: Served):
+def checked(world: Served, path_regex: str, prepare: Callable[[Any, int], None]) -> set[str]:
+    """Send every path of a kind whatever its document allows; return the paths."""
     schema = schemathesis.openapi.from_url(f"{world.url}/openapi.json")
     paths: set[str] = set()
-    for found in schema.include(path_regex="^/api").get_all_operations():
+    numbers = count()
+    for found in schema.include(path_regex=path_regex).get_all_operations():
         operation = found.ok()
         paths.add(operation.path)
 
@@ -53,9 +57,32 @@ def test_every_path_answers_as_documented(world: Served):
         )
         @given(case=operation.as_strategy())
         def check(case: Any) -> None:
-            if case.path.endswith("/events"):
-                case.query = {**(case.query or {}), "format": "jsonl"}  # a stream may have no end
+            prepare(case, next(numbers))
             case.call_and_validate(checks=CHECKS, timeout=60)
 
         check()
-    assert len(paths) >= 14
+    return paths
+
+
+def test_every_path_answers_as_documented(world: Served):
+    def prepare(case: Any, _: int) -> None:
+        if case.path.endswith("/events"):
+            case.query = {**(case.query or {}), "format": "jsonl"}  # a stream may have no end
+
+    assert len(checked(world, "^/api", prepare)) >= 16
+
+
+def test_the_facade_answers_as_documented(world: Served):
+    models = [*MODELS, "nothing"]
+
+    def prepare(case: Any, number: int) -> None:
+        if case.method == "POST" and isinstance(case.body, dict):
+            case.body["model"] = models[number % len(models)]
+            for name in ("tools", "functions", "n", "logprobs", "response_format"):
+                if number % 3:  # else most were refused for these
+                    case.body.pop(name, None)
+        elif case.path_parameters:
+            case.path_parameters["name"] = models[number % len(models)]
+
+    paths = checked(world, "^/v1", prepare)
+    assert paths == {"/v1/models", "/v1/models/{name}", "/v1/chat/completions"}

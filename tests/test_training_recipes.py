@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+import trl
 from transformers import AutoTokenizer
 
 from mapcoder_lite import config
@@ -22,6 +23,8 @@ from source_tree import ROOT
 from tiny_architectures import ARCHITECTURES, make_backbone, make_tokenizer
 
 ROLES = (Role.PLANNING, Role.CODING)
+CHAT_TEMPLATES = Path(trl.__file__).parent / "chat_templates"
+"""Of TRL, which stores the models' own files to know a model by its template."""
 SYSTEM, ASK, REPLY = "Be brief.", "Add 2 and 2.", "4"
 
 
@@ -80,6 +83,21 @@ def test_the_templates_render_what_the_models_own_render(name):
         case: tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=is_open)
         for case, (chat, is_open) in found.items()
     } == RENDERED[name]
+
+
+@pytest.mark.parametrize(("name", "stored"), [("qwen", "qwen2_5"), ("llama", "llama3_1")])
+def test_the_templates_render_what_those_that_trl_stores_render(name, stored):
+    ours, theirs = (make_tokenizer(ARCHITECTURES[name]) for _ in range(2))
+    theirs.chat_template = (CHAT_TEMPLATES / f"{stored}.jinja").read_text(encoding="utf-8")
+    for turns in ((ASK,), (f"\n {ASK}\n\n",), (ASK, REPLY), (ASK, f" {REPLY}\n", "And 3?")):
+        for system in (SYSTEM, None):
+            for is_open in (True, False):
+                chat = say(*turns, system=system)
+                rendered = [
+                    one.apply_chat_template(chat, tokenize=False, add_generation_prompt=is_open)
+                    for one in (ours, theirs)
+                ]
+                assert rendered[0] == rendered[1]
 
 
 PROBLEM = Problem(

@@ -9,8 +9,9 @@ Knows: sets of roles, their values, credible and minimal repair sets, Shapley sh
 Does not know: how attempts are replayed, runs, supervisors.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
+from fractions import Fraction
 from itertools import combinations
 from math import comb, factorial
 from typing import Literal
@@ -66,7 +67,8 @@ class Attribution(Record):
     """Smallest sets that credibly pass more often than nobody; empty: nothing mends it, or drawing
     again does as well."""
     shares: dict[Role, float]
-    """Each role's part in v(everybody) - v(nobody): the Shapley value on the full lattice."""
+    """Each role's part in v(everybody) - v(nobody): the Shapley value on the full lattice. It is
+    shown and averaged; what is compared is computed from the counts, without rounding."""
     is_partial: bool
     """Whether shares are the gains along the pipeline's order alone, one of 24 orders."""
 
@@ -100,16 +102,23 @@ def attribute(failed: Unit, counts: Mapping[Roles, tuple[int, int]]) -> Attribut
     )
     sure = threshold(len(counts))
     repairs = [frozenset(value.roles) for value in values if value.probability >= sure]
-    shares = {roles: passed / total for roles, (passed, total) in counts.items()}
-    is_full = len(counts) == 1 << len(Role)
     return Attribution(
         problem_id=failed.problem_id,
         sample=failed.sample,
         values=values,
         repair_sets=tuple(_ordered(roles) for roles in minimal(repairs)),
-        shares=shapley(shares) if is_full else along_the_pipeline(shares),
-        is_partial=not is_full,
+        shares={role: float(share) for role, share in exact_shares(values).items()},
+        is_partial=not _is_full(values),
     )
+
+
+def exact_shares(values: Sequence[Value]) -> dict[Role, Fraction]:
+    """Return each role's share of a failure without rounding, so that equal shares are equal.
+
+    Shapley's on the full lattice, else the gains along the pipeline's order.
+    """
+    worth = {frozenset(of.roles): Fraction(of.num_passed, of.num_replays) for of in values}
+    return shapley(worth) if _is_full(values) else along_the_pipeline(worth)
 
 
 def threshold(num_sets: int) -> float:
@@ -126,13 +135,15 @@ def mender(attribution: Attribution) -> Role | None:
     None when no role mends it alone.
     """
     alone = [roles[0] for roles in attribution.repair_sets if len(roles) == 1]
-    return max(alone, key=lambda role: attribution.shares[role], default=None)  # earliest on a tie
+    shares = exact_shares(attribution.values)
+    return max(alone, key=lambda role: shares[role], default=None)  # the earliest on a tie
 
 
 def top_role(attribution: Attribution) -> Role | None:
     """Return the role with the greatest share, the earliest on a tie; None: no role brings any."""
-    role = max(Role, key=lambda role: attribution.shares[role])
-    return role if attribution.shares[role] > 0 else None
+    shares = exact_shares(attribution.values)
+    role = max(Role, key=lambda role: shares[role])
+    return role if shares[role] > 0 else None
 
 
 def minimal(sets: Iterable[Roles]) -> list[Roles]:
@@ -144,21 +155,24 @@ def minimal(sets: Iterable[Roles]) -> list[Roles]:
     return found
 
 
-def shapley(values: Mapping[Roles, float]) -> dict[Role, float]:
+def shapley(values: Mapping[Roles, Fraction]) -> dict[Role, Fraction]:
     """Return each role's Shapley value of a game on all 16 sets; together v(all) - v(nobody)."""
     n = len(Role)
     return {
         role: sum(
-            factorial(len(others)) * factorial(n - len(others) - 1) / factorial(n)
-            * (values[others | {role}] - values[others])
-            for others in values
-            if role not in others
-        )
+            (
+                factorial(len(others)) * factorial(n - len(others) - 1)
+                * (values[others | {role}] - values[others])
+                for others in values
+                if role not in others
+            ),
+            start=Fraction(),
+        ) / factorial(n)
         for role in Role
     }  # fmt: skip
 
 
-def along_the_pipeline(values: Mapping[Roles, float]) -> dict[Role, float]:
+def along_the_pipeline(values: Mapping[Roles, Fraction]) -> dict[Role, Fraction]:
     """Return what each role adds to those before it; together v(all) - v(nobody)."""
     order = list(Role)
     return {
@@ -178,6 +192,10 @@ def better(first: tuple[int, int], second: tuple[int, int]) -> float:
     whole = comb(a + b + c + d - 2, a + b - 1)
     ways = sum(comb(a + c - 1, j) * comb(b + d - 1, a + b - 1 - j) for j in range(a, a + b))
     return ways / whole
+
+
+def _is_full(values: Sequence[Value]) -> bool:
+    return len(values) == 1 << len(Role)
 
 
 def _ordered(roles: Roles) -> tuple[Role, ...]:

@@ -40,8 +40,8 @@ def tags_of(problem: RunProblem) -> tuple[str, ...]:
 
 
 def band_of(problem: RunProblem) -> tuple[str]:
-    """Return the rating band of a problem, as `1200-1399`."""
-    if problem.difficulty is None:
+    """Return the rating band of a problem, as `1200-1399`; no rating is below 0."""
+    if problem.difficulty is None or problem.difficulty < 0:
         return (UNRATED,)
     low = problem.difficulty // BAND_WIDTH * BAND_WIDTH
     return (f"{low}-{low + BAND_WIDTH - 1}",)

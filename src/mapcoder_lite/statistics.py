@@ -161,20 +161,21 @@ def resampled(clusters: Sequence[tuple[float, int]]) -> Mean:
     return Mean(mean=mean, low=low, high=high)
 
 
-def resampled_gain(differences: Sequence[float]) -> Mean:
+def resampled_gain(differences: Sequence[int], unit: int) -> Mean:
     """Return the mean of paired differences, one a problem within -1 to 1, bootstrapped as above.
 
-    Where no pair differs from another, Wilson's interval stands for what draws cannot show: of
-    differences of 0, how many pairs might differ after all, to either side.
+    They are given as whole numbers of 1 / `unit`, so that equal ones are equal. Where no pair
+    differs from another, Wilson's interval stands for what draws cannot show: of differences of 0,
+    how many pairs might differ after all, to either side.
 
     Raises:
         ConfigError: statsmodels is not installed.
     """
     _demand()
     n = len(differences)
-    mean = sum(differences) / n
+    mean = sum(differences) / (n * unit)
     if len(set(differences)) > 1:
-        low, high = _bootstrap(differences, [1] * n)
+        low, high = _bootstrap([difference / unit for difference in differences], [1] * n)
     else:
         low, high = wilson(abs(mean) * n, n)
         low, high = (low, high) if mean > 0 else (-high, -low if mean else high)

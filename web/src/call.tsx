@@ -4,7 +4,7 @@ import { get } from "./api";
 import { Dialog } from "./keys";
 import { Facts, Fault, Role, Text, useAnswer } from "./parts";
 import type { CallDetail } from "./shapes";
-import { count, seconds } from "./words";
+import { count, seconds, wanted } from "./words";
 
 interface CallDrawerProps { run: string; call: number; isThere: boolean; onClose: () => void }
 
@@ -23,7 +23,7 @@ export function CallDrawer({ run, call, isThere, onClose }: CallDrawerProps) {
 const Body = ({ call }: { call: CallDetail }) => (
   <>
     <Facts rows={[
-      ["asked for", `${call.call}${call.plan === null ? "" : ` of plan ${call.plan + 1}`}${call.round ? `, round ${call.round}` : ""}${call.ask > 1 ? ", asked again" : ""}`],
+      ["asked for", `${wanted(call.call, call.plan, call.round)}${call.ask > 1 ? ", asked again" : ""}`],
       ["model", call.model || "–"],
       ["adapter", call.adapter ?? "none"],
       ["tokens", `${count(call.usage.prompt_tokens)} read, ${count(call.usage.completion_tokens)} written`],

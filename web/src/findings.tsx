@@ -11,16 +11,14 @@ import { count, percent, plural } from "./words";
 
 const about = (name: string, what: string): string => `/api/evaluations/${encodeURIComponent(name)}/${what}`;
 
-// Not every run has them; that is no fault.
-const isMissing = (fault: unknown): boolean => fault instanceof Refusal && [404, 409].includes(fault.status);
+// Not every run was attributed; that is no fault.
+const isMissing = (fault: unknown): boolean => fault instanceof Refusal && fault.status === 404;
 
-export function Findings({ name }: { name: string }) {
-  const plans = useAnswer(() => get<Calibration>(about(name, "calibration")), [name]);
+export function Findings({ name, calibration }: { name: string; calibration: Calibration | null }) {
   const roles = useAnswer(() => get<Attributed>(about(name, "attribution")), [name]);
-  const { hidden, public: seen } = plans.answer ?? { hidden: null, public: null };
+  const { hidden, public: seen } = calibration ?? { hidden: null, public: null };
   return (
     <>
-      {!isMissing(plans.fault) && <Fault of={plans.fault} />}
       {(hidden || seen) && (
         <section aria-label="Confidence" class="two">
           {hidden && <Confidence title="Confidence of submitted plans" note="Against the hidden tests: of every graded attempt the plan whose program was submitted." found={hidden} />}
@@ -52,13 +50,13 @@ const Confidence = ({ title, note, found }: { title: string; note: string; found
   </figure>
 );
 
-const [LEFT, RIGHT, TOP, BOTTOM] = [40, 388, 22, 222];
+const [LEFT, RIGHT, TOP, BOTTOM] = [40, 388, 34, 234];
 const across = (part: number): number => LEFT + part * (RIGHT - LEFT);
 const up = (part: number): number => BOTTOM - part * (BOTTOM - TOP);
 const TICKS = [0, 0.25, 0.5, 0.75, 1];
 
 const Diagram = ({ title, bins }: { title: string; bins: ConfidenceBin[] }) => (
-  <svg class="drawing" viewBox="0 0 400 262" role="img" aria-label={`${title}. The numbers stand in the table below.`}>
+  <svg class="drawing" viewBox="0 0 400 274" role="img" aria-label={`${title}. The numbers stand in the table below.`}>
     {TICKS.map((tick) => (
       <g>
         <line class="grid" x1={LEFT} x2={RIGHT} y1={up(tick)} y2={up(tick)} />
@@ -75,12 +73,11 @@ const Diagram = ({ title, bins }: { title: string; bins: ConfidenceBin[] }) => (
 
 function Dot({ bin: { mean_confidence, passed } }: { bin: ConfidenceBin }) {
   const [x, y] = [across(mean_confidence ?? 0), up(share(passed) ?? 0)];
-  const isRight = x > across(0.85);
   return (
     <g>
       {passed.low !== null && passed.high !== null && <line class="interval" x1={x} x2={x} y1={up(passed.low)} y2={up(passed.high)} />}
       <circle cx={x} cy={y} r="4.5" />
-      <text class="tick" x={isRight ? x - 8 : x + 8} y={y > up(0.1) ? y - 6 : y + 14} text-anchor={isRight ? "end" : "start"}>n {passed.num_total}</text>
+      <text class="tick" x={x} y={TOP - 8} text-anchor="middle">n {passed.num_total}</text>
     </g>
   );
 }

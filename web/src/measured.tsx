@@ -23,7 +23,7 @@ export function Measured({ name }: { name: string }) {
       {answer && <Labels title="By rating" scores={answer.ratings} />}
       {answer && <Format metrics={answer} />}
       {answer && <Counts metrics={answer} />}
-      {answer && <Findings name={name} />}
+      {answer && <Findings name={name} calibration={answer.calibration} />}
       <p class="note foot">Every trajectory and more plots stand in the self-contained report: <code>mapcoder report RUN --html report.html</code>.</p>
     </div>
   );

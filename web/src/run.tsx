@@ -12,7 +12,7 @@ import { Plans } from "./plans";
 import type { RunDetail } from "./shapes";
 import type { Note, Told } from "./told";
 import { Versions } from "./versions";
-import { count, LANGUAGES, plural, seconds, STOPS, TASKS } from "./words";
+import { count, LANGUAGES, plural, seconds, STOPS, TASKS, wanted } from "./words";
 
 export function RunView({ id, call }: { id: string; call: number | null }) {
   const { told, isLinked } = useRun(id);
@@ -82,7 +82,7 @@ function Growing({ told }: { told: Told }) {
   if (!asking) return null;
   return (
     <div class="growing">
-      <p class="line"><Role agent={asking.agent} /> <span class="sub">{asking.call}{asking.plan === null ? "" : ` of plan ${asking.plan + 1}`}{asking.round ? `, round ${asking.round}` : ""}</span></p>
+      <p class="line"><Role agent={asking.agent} /> <span class="sub">{wanted(asking.call, asking.plan, asking.round)}</span></p>
       {asking.text && <Text text={asking.text} label="Reply as it is written" />}
     </div>
   );

@@ -120,6 +120,7 @@ export interface Metrics {
   pass_at_k: { k: number; num_problems: number; raw: Mean }[]; tags: LabelScore[]; ratings: LabelScore[];
   costs: { calls: number; prompt_tokens: number; completion_tokens: number; seconds: number };
   roles: Partial<Record<Agent, RoleFailures>>; num_unreadable: number; verdicts: Record<string, number>; stops: Record<string, number>;
+  calibration: Calibration | null;
 }
 export interface ConfidenceBin { low: number; high: number; mean_confidence: number | null; passed: Rate }
 export interface Scored { value: number; low: number | null; high: number | null }

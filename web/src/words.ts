@@ -27,6 +27,10 @@ export const STOPS: Record<string, string> = {
 
 export const TASKS: Record<string, string> = { solve: "solve", hint: "hint", plan: "plans", debug: "debug" };
 
+// What was asked for: `plan 2`, `confidence of plan 2, round 1`.
+export const wanted = (call: string, plan: number | null, round: number): string =>
+  `${plan === null ? call : call === "plan" ? `plan ${plan + 1}` : `${call} of plan ${plan + 1}`}${round ? `, round ${round}` : ""}`;
+
 export const LANGUAGES: Record<string, string> = { python: "Python", cpp: "C++", c: "C", java: "Java", go: "Go", rust: "Rust", javascript: "JavaScript", kotlin: "Kotlin" };
 
 export const when = (iso: string): string => new Date(iso).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });

@@ -42,7 +42,7 @@ def compare(
     found = comparison(*systems)
     title = f"{found.first.name} and {found.second.name}"
     if html is not None:
-        write_html([run for system in systems for run in system.runs], html)
+        write_html(systems, html, found.standings)
     show(found, comparison_blocks(found), title, markdown, json=json)
     if fail_on_regression and found.is_regression:
         sys.exit(1)

@@ -15,7 +15,8 @@ from mapcoder_lite.cli import options, terminal
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mapcoder_lite.evaluation.run_files import RunFiles, Window
+    from mapcoder_lite.evaluation.run_files import Window
+    from mapcoder_lite.evaluation.standings import Standings
     from mapcoder_lite.evaluation.systems import System
     from mapcoder_lite.problem import Record
     from mapcoder_lite.tables import Block
@@ -67,22 +68,24 @@ def report(
 
     window = window_of(since, until)
     systems = open_systems(runs, window)
+    standings = None
     if len(systems) == 1 and len(systems[0].runs) == 1:
         record, blocks = _one(systems[0], is_saved=window.is_open)
     else:
-        record, blocks = _several(systems, against)
+        record, blocks = standings, _ = _several(systems, against)
     if html is not None:
-        write_html([run for system in systems for run in system.runs], html)
+        write_html(systems, html, standings)
     show(record, blocks, "Report", markdown, json=json)
 
 
-def write_html(runs: "Sequence[RunFiles]", page: Path) -> None:
-    """Write runs as one self-contained page."""
+def write_html(systems: "Sequence[System]", page: Path, standings: "Standings | None") -> None:
+    """Write the runs of systems as one self-contained page."""
     from mapcoder_lite.agents import parse
     from mapcoder_lite.evaluation.page.writing import write_page
 
     with terminal.waiting("the page is being written"):
-        write_page(runs, page, parse.confidence)
+        runs = [run for system in systems for run in system.runs]
+        write_page(runs, page, parse.confidence, standings)
     terminal.say(f"written: {page}; open it in a browser")
 
 
@@ -115,7 +118,6 @@ def show(
 
 def _one(system: "System", *, is_saved: bool) -> "tuple[Record, list[Block]]":
     from mapcoder_lite.agents import parse
-    from mapcoder_lite.evaluation.findings import FindingsCount
     from mapcoder_lite.evaluation.findings_tables import findings_tables
     from mapcoder_lite.evaluation.metrics import measure_opened
     from mapcoder_lite.evaluation.report import run_blocks
@@ -123,19 +125,17 @@ def _one(system: "System", *, is_saved: bool) -> "tuple[Record, list[Block]]":
     from mapcoder_lite.statistics import has_statistics
 
     (run,) = system.runs
-    count = FindingsCount(run, parse.confidence)
-    metrics = measure_opened(run, has_intervals=has_statistics(), on_trajectory=count.add)
-    findings = count.result(has_intervals=has_statistics()) if run.is_graded else None
+    metrics = measure_opened(run, has_intervals=has_statistics(), confidence=parse.confidence)
     if is_saved:
         write_record(run.path / "metrics.json", metrics)
     if not has_statistics():
         terminal.say(
             "intervals need statsmodels: pip install 'mapcoder-lite[evaluation]'", "yellow"
         )
-    return metrics, [*run_blocks(metrics), *(findings_tables(findings) if findings else ())]
+    return metrics, [*run_blocks(metrics), *findings_tables(metrics.failures, metrics.calibration)]
 
 
-def _several(systems: "Sequence[System]", against: str | None) -> "tuple[Record, list[Block]]":
+def _several(systems: "Sequence[System]", against: str | None) -> "tuple[Standings, list[Block]]":
     from mapcoder_lite.evaluation.compare_report import standings_blocks
     from mapcoder_lite.evaluation.standings import standings
     from mapcoder_lite.evaluation.systems import place_of

@@ -176,12 +176,13 @@ def _show(progress: "Progress") -> None:
 
 def _report(path: Path, json: bool) -> None:
     """Write metrics.json, which is derived and may be written anew, and show it."""
+    from mapcoder_lite.agents import parse
     from mapcoder_lite.evaluation.metrics import measure
     from mapcoder_lite.evaluation.report import run_report
     from mapcoder_lite.jsonl import write_record
     from mapcoder_lite.statistics import has_statistics
 
-    metrics = measure(path, has_intervals=has_statistics())
+    metrics = measure(path, has_intervals=has_statistics(), confidence=parse.confidence)
     write_record(path / "metrics.json", metrics)
     terminal.result(metrics.model_dump_json(indent=2) if json else run_report(metrics))
     if not has_statistics():

@@ -30,18 +30,20 @@ def verify(
     """Compute a saved report again from the run's records, and say whether all agrees.
 
     Every number of metrics.json is compared; every call of a trajectory is looked up in
-    calls.jsonl, every grade is held against its program, files against their digests, problems and
-    tests against the run's digest of them. Exit code 1 = something differs; 6 = there is no saved
-    report, or a file is damaged.
+    calls.jsonl, every trial and grade held against its program, files against their digests,
+    problems and tests against the run's digest of them. Exit code 1 = something differs; 6 = there
+    is no saved report, or a file is damaged; 9 = nothing differs, but the run is not sealed: it has
+    no manifest.json, whose digests tell a file that was changed.
 
     Example: mapcoder verify runs/tuned --rejudge
     """
+    from mapcoder_lite.agents import parse
     from mapcoder_lite.evaluation.verification import verify as verified
     from mapcoder_lite.jsonl import read_record
     from mapcoder_lite.store import RunHeader
 
     header = read_record(run / "config.json", RunHeader)
-    found = verified(run)
+    found = verified(run, parse.confidence)
     is_changed, problems = _problems(header, run)
     regrading = _rejudged(run, header) if rejudge else None
     if json:
@@ -61,6 +63,8 @@ def verify(
     is_sound = found.is_sound and not is_changed and not (regrading and regrading.changes)
     if not is_sound:
         sys.exit(1)
+    if not found.is_sealed:
+        sys.exit(9)
 
 
 def _problems(header: "RunHeader", run: Path) -> tuple[bool, str]:
@@ -105,12 +109,18 @@ def _lines(found: "Verification") -> list[str]:
         f"run {found.run}: {found.num_values} values of the saved report computed again, "
         f"{len(found.differing)} differ",
         *(f"  {d.key}: saved {d.saved}, computed {d.computed}" for d in found.differing),
-        f"records: {found.num_calls} calls held against calls.jsonl, {found.num_grades} grades "
-        f"against their programs: {len(found.faults) + found.num_further_faults} faults",
+        f"records: {found.num_calls} calls held against calls.jsonl, {found.num_trials} trials and "
+        f"{found.num_grades} grades against their programs: "
+        f"{len(found.faults) + found.num_further_faults} faults",
         *(f"  {fault}" for fault in found.faults),
     ]
     if found.num_further_faults:
         lines.append(f"  and {found.num_further_faults} more")
+    if not found.is_sealed:
+        lines.append(
+            "not sealed: without manifest.json nothing tells a record that was changed whole; a "
+            "complete run gets it from the `mapcoder run` command that made it"
+        )
     if found.num_replayed:
         lines.append(
             f"{found.num_replayed} calls were answered by the run that is repaired: not checked"

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from mapcoder_lite.errors import FormatError
 from mapcoder_lite.evaluation.diagnosis import submitted
@@ -23,8 +23,6 @@ from mapcoder_lite.problem import Record
 from mapcoder_lite.statistics import NUM_RESAMPLES, SEED, Rate, clustered, rate
 from mapcoder_lite.trajectory import Call, CallKind, Completion, Grade, StopReason, Trajectory
 from mapcoder_lite.verdict import Verdict
-
-SCHEMA_VERSION = 1
 
 NUM_BINS = 10
 
@@ -91,8 +89,6 @@ class Order(Record):
 class Calibration(Record):
     """What a run's plan confidences are worth."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
-    run: str
     num_unstated: int
     """Tried plans whose confidence could not be read: they rank last, and are left out here."""
     hidden: Reliability | None
@@ -158,10 +154,9 @@ class CalibrationCount:
                 with suppress(FormatError):
                     yield call.plan_index, self._read(call.completion)
 
-    def result(self, run: str, *, has_intervals: bool) -> Calibration:
+    def result(self, *, has_intervals: bool) -> Calibration:
         """Return what was found; intervals need scipy and statsmodels."""
         return Calibration(
-            run=run,
             num_unstated=self._num_unstated,
             hidden=reliability(self._hidden, has_intervals=has_intervals),
             public=reliability(self._public, has_intervals=has_intervals),

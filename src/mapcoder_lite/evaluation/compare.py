@@ -12,7 +12,7 @@ from math import gcd, lcm
 from mapcoder_lite.config import changed_settings
 from mapcoder_lite.errors import StoreError
 from mapcoder_lite.evaluation.run_files import RunFiles, is_internal
-from mapcoder_lite.evaluation.systems import System
+from mapcoder_lite.evaluation.systems import SEED_SETTINGS, System, meaning_of, origin_of
 from mapcoder_lite.problem import Record
 from mapcoder_lite.run_problem import RunProblem, band_of, band_order, tags_of
 from mapcoder_lite.statistics import Mean, holm, mcnemar, resampled_gain, sign_flip
@@ -66,6 +66,7 @@ class Setting(Record):
 
     key: str
     first: str
+    """Several values where runs of the system differ."""
     second: str
 
 
@@ -102,19 +103,18 @@ class Pairing:
     def difference(self, ids: Iterable[str]) -> Difference:
         """Compare the two on some of the problems, at least one."""
         rows = [(self.ours[id], self.theirs[id]) for id in ids]
-        a, b = [_share(ours) for ours, _ in rows], [_share(theirs) for _, theirs in rows]
-        gains = [second - first for first, second in zip(a, b, strict=True)]
+        gains, unit = gains_of(rows)
         pairs = None
         if self.first.has_one_attempt and self.second.has_one_attempt:
             pairs = counted_pairs((ours[0], theirs[0]) for ours, theirs in rows)
         return Difference(
             num_problems=len(rows),
-            first=sum(a) / len(rows),
-            second=sum(b) / len(rows),
-            gain=resampled_gain(gains),
+            first=sum(_share(ours) for ours, _ in rows) / len(rows),
+            second=sum(_share(theirs) for _, theirs in rows) / len(rows),
+            gain=resampled_gain(gains, unit),
             num_gained=sum(gain > 0 for gain in gains),
             num_lost=sum(gain < 0 for gain in gains),
-            p=pairs.p if pairs else sign_flip(_scaled(rows)),
+            p=pairs.p if pairs else sign_flip(gains),
             pairs=pairs,
         )
 
@@ -130,7 +130,7 @@ class Pairing:
             num_left_out=self.num_left_out,
             num_unlike=self.num_unlike,
             doubts=tuple(_doubts(self.first, self.second)),
-            settings=tuple(_settings(self.first.runs[0], self.second.runs[0])),
+            settings=tuple(_settings(self.first, self.second)),
         )
 
     def tags(self) -> tuple[LabelDifference, ...]:
@@ -144,9 +144,9 @@ class Pairing:
 
     def changed(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Name the problems of which the second passed more, and those of which it passed less."""
-        gains = {id: _share(self.theirs[id]) - _share(self.ours[id]) for id in self.problems}
-        gained = tuple(id for id, gain in gains.items() if gain > 0)
-        return gained, tuple(id for id, gain in gains.items() if gain < 0)
+        gains, _ = gains_of([(self.ours[id], self.theirs[id]) for id in self.problems])
+        gained = tuple(id for id, gain in zip(self.problems, gains, strict=True) if gain > 0)
+        return gained, tuple(id for id, g in zip(self.problems, gains, strict=True) if g < 0)
 
     def _labels(self, labels_of: Callable[[RunProblem], Sequence[str]]) -> list[LabelDifference]:
         ids: dict[str, list[str]] = {}
@@ -172,7 +172,7 @@ def paired(first: System, second: System) -> Pairing:
     same = {
         id: _with_defect(ours.problems[id], theirs.problems[id])
         for id in common
-        if _facts(ours.problems[id]) == _facts(theirs.problems[id])
+        if meaning_of(ours.problems[id]) == meaning_of(theirs.problems[id])
     }
     if not same:
         raise StoreError(
@@ -229,21 +229,19 @@ def counted_pairs(words: Iterable[tuple[bool, bool]]) -> Pairs:
     )
 
 
-def _share(words: Sequence[bool]) -> float:
-    return sum(words) / len(words)
+def gains_of(rows: Sequence[tuple[Sequence[bool], Sequence[bool]]]) -> tuple[list[int], int]:
+    """Return the problems' differences of shares, and of what unit they are whole numbers.
 
-
-def _scaled(rows: Sequence[tuple[Sequence[bool], Sequence[bool]]]) -> list[int]:
-    """The problems' differences of shares as whole numbers, as small as they can be."""
+    They are as small as they can be; a difference of 3 with a unit of 4 is 3/4.
+    """
     whole = lcm(*(len(words) for row in rows for words in row))
     found = [whole * sum(b) // len(b) - whole * sum(a) // len(a) for a, b in rows]
-    divisor = gcd(*found) or 1
-    return [difference // divisor for difference in found]
+    divisor = gcd(whole, *found)
+    return [difference // divisor for difference in found], whole // divisor
 
 
-def _facts(problem: RunProblem) -> tuple[object, ...]:
-    """What must be alike for one id to mean one problem."""
-    return problem.title, problem.num_public_tests, problem.num_hidden_tests
+def _share(words: Sequence[bool]) -> float:
+    return sum(words) / len(words)
 
 
 def _with_defect(first: RunProblem, second: RunProblem) -> RunProblem:
@@ -252,20 +250,18 @@ def _with_defect(first: RunProblem, second: RunProblem) -> RunProblem:
 
 
 def _doubts(first: System, second: System) -> Iterator[str]:
-    for system in (first, second):
-        if differing := system.seed_differences():
-            yield f"the runs of {system.name} differ in more than the seed: {', '.join(differing)}"
-    a, b = first.runs[0], second.runs[0]
-    if a.header.problems_digest != b.header.problems_digest:
+    """Yield what is not alike in all runs of both and may be what the difference comes of."""
+    runs = (*first.runs, *second.runs)
+    if len({run.header.problems_digest for run in runs}) > 1:
         yield "the runs did not read the same files: problems are paired by id alone"
-    if a.examination.judge_version != b.examination.judge_version:
+    if len({run.examination.judge_version for run in runs}) > 1:
         yield (
             "the runs were judged by different versions of the judge: a difference may be the "
             "judge's; `mapcoder grade RUN` judges a run again by today's"
         )
-    tiers = a.examination.isolation.tier, b.examination.isolation.tier
-    if tiers[0] != tiers[1]:
-        yield f"the judges kept programs in differently: {tiers[0]} and {tiers[1]}"
+    tiers = dict.fromkeys(run.examination.isolation.tier for run in runs)
+    if len(tiers) > 1:
+        yield f"the judges kept programs in differently: {' and '.join(tiers)}"
     numbers = _num_attempts(first), _num_attempts(second)
     if numbers[0] != numbers[1]:
         yield (
@@ -277,20 +273,26 @@ def _num_attempts(system: System) -> int:
     return sum(run.header.config.run.samples for run in system.runs)
 
 
-def _settings(first: RunFiles, second: RunFiles) -> Iterator[Setting]:
-    a, b = first.header, second.header
-    for key, old, new in changed_settings(a.config, b.config):
-        yield Setting(key=key, first=_written(old), second=_written(new))
-    facts = {
-        "the engine": (a.engine_identity, b.engine_identity),
-        "adapters": (a.adapters, b.adapters),
-        "prompts": (a.prompts_digest, b.prompts_digest),
-        "version": (a.version, b.version),
-        "commit": (a.commit, b.commit),
-    }
-    for key, (old, new) in facts.items():
-        if old != new:
-            yield Setting(key=key, first=_written(old), second=_written(new))
+def _settings(first: System, second: System) -> Iterator[Setting]:
+    """Yield what differs between the two, of all their runs; seeds may differ without a word."""
+    runs = (*first.runs, *second.runs)
+    base = first.runs[0].header.config
+    changes = [changed_settings(base, run.header.config) for run in runs]
+    common = {key: old for of in changes for key, old, _ in of}
+    told = [
+        common | {key: new for key, _, new in of} | origin_of(run)
+        for of, run in zip(changes, runs, strict=True)
+    ]
+    silent = SEED_SETTINGS if len(runs) > 2 else frozenset[str]()
+    for key in [*sorted(common.keys() - silent), *origin_of(first.runs[0])]:
+        values = [_written(one[key]) for one in told]
+        ours, theirs = values[: len(first.runs)], values[len(first.runs) :]
+        if set(ours) != set(theirs):
+            yield Setting(key=key, first=_all(ours), second=_all(theirs))
+
+
+def _all(values: Sequence[str]) -> str:
+    return " and ".join(dict.fromkeys(values))
 
 
 def _written(value: object) -> str:

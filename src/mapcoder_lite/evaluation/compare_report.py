@@ -7,7 +7,7 @@ Does not know: where numbers come from, terminals, Markdown.
 from collections.abc import Iterator, Sequence
 
 from mapcoder_lite.evaluation.compare import Difference, Duel, LabelDifference, Setting
-from mapcoder_lite.evaluation.report import COSTS, INTERVAL, Row, costs_cells, percent
+from mapcoder_lite.evaluation.report import COSTS, INTERVAL, Row, costs_cells, missing, percent
 from mapcoder_lite.evaluation.report import interval as written_interval
 from mapcoder_lite.evaluation.standings import (
     SIGNIFICANT,
@@ -36,9 +36,9 @@ def standings_blocks(found: Standings) -> list[Block]:
     """Say how every system did, and each against one of them."""
     blocks: list[Block] = [*_systems(found.systems)]
     for row in found.systems:
-        if row.num_owed:
-            blocks.append(f"{row.name} is incomplete: {row.num_owed} attempts are owed")
-    blocks.append(_tests(found))
+        blocks += [f"{row.name}: {line}" for line in _left_out(row)]
+    if found.tests:
+        blocks.append(_tests(found))
     for test in found.tests:
         name = f"{test.duel.first} against {test.duel.second}"
         blocks += [f"{name}: {line}" for line in _caveats(test.duel)]
@@ -55,6 +55,8 @@ def comparison_blocks(found: Comparison) -> list[Block]:
         f"A = {found.first.name}",
         f"B = {found.second.name}",
         *_systems((found.first, found.second), ("A", "B")),
+        *(f"A: {line}" for line in _left_out(found.first)),
+        *(f"B: {line}" for line in _left_out(found.second)),
         *_cells(duel),
         _paired(duel),
         *_caveats(duel),
@@ -85,6 +87,12 @@ def _systems(rows: Sequence[SystemRow], names: Sequence[str] | None = None) -> I
     costs = [(name, *_costs(row)) for name, row in zip(names, rows, strict=True)]
     a_pass = tuple(f"{word} a solved" for word in ("calls", "reply tokens", "dollars", "seconds"))
     yield Table("costs of a problem, and of a solved one", ("", *COSTS, *a_pass), tuple(costs))
+
+
+def _left_out(row: SystemRow) -> Iterator[str]:
+    yield from missing(row)
+    if row.seed_differences:
+        yield f"its runs differ in more than the seed: {', '.join(row.seed_differences)}"
 
 
 def _rates(row: SystemRow, *, is_defective: bool, is_repeated: bool) -> Row:
@@ -142,18 +150,18 @@ def _test(test: Test, *, is_told: bool) -> Row:
         str(raw.num_gained),
         str(raw.num_lost),
         *_gain(raw),
-        _p(test.p_holm),
+        written_p(test.p_holm),
     )
     if not is_told:
         return cells
     if sound is None or test.p_holm_sound is None:
         return (*cells, *("-",) * 5)
-    return (*cells, str(sound.num_problems), *_gain(sound), _p(test.p_holm_sound))
+    return (*cells, str(sound.num_problems), *_gain(sound), written_p(test.p_holm_sound))
 
 
 def _gain(difference: Difference) -> Row:
     gain = difference.gain
-    return (f"{100 * gain.mean:+.1f} points", _points(gain), _p(difference.p))
+    return (f"{100 * gain.mean:+.1f} points", _points(gain), written_p(difference.p))
 
 
 def _points(gain: Mean) -> str:
@@ -162,7 +170,8 @@ def _points(gain: Mean) -> str:
     return f"{100 * gain.low:+.1f} .. {100 * gain.high:+.1f}"
 
 
-def _p(p: float) -> str:
+def written_p(p: float) -> str:
+    """Write a p value; the page shows it so, too."""
     return f"{p:.3g}"
 
 
@@ -214,10 +223,10 @@ def _caveats(duel: Duel) -> Iterator[str]:
 def _verdict(found: Comparison) -> str:
     raw = found.duel.raw
     if found.is_regression:
-        return f"B is significantly worse than A (p {_p(raw.p)})"
+        return f"B is significantly worse than A (p {written_p(raw.p)})"
     if raw.p < SIGNIFICANT:
-        return f"B is significantly better than A (p {_p(raw.p)})"
-    return f"no significant difference (p {_p(raw.p)}): these problems cannot tell A from B"
+        return f"B is significantly better than A (p {written_p(raw.p)})"
+    return f"no significant difference (p {written_p(raw.p)}): these problems cannot tell A from B"
 
 
 def few(title: str, ids: Sequence[str]) -> str:
@@ -239,5 +248,5 @@ def _labels(title: str, rows: Sequence[LabelDifference]) -> Iterator[Table]:
     if all(row.label in (UNRATED, UNTAGGED) for row in rows):
         return
     head = ("", "problems", "A", "B", "gained", "lost", "gain of B", INTERVAL, "p", "p, Holm")
-    cells = tuple((row.label, *_sides(row.difference), _p(row.p_holm)) for row in rows)
+    cells = tuple((row.label, *_sides(row.difference), written_p(row.p_holm)) for row in rows)
     yield Table(title, head, cells, (_HOLM_NOTE, _FEW_NOTE))

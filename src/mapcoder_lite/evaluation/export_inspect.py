@@ -1,8 +1,9 @@
 """A run as a log of Inspect, which its viewer and its data frames read.
 
 An attempt is a sample, its number the epoch; each call is a model event under the name of its role,
-each trial an info event; the score is the verdict on the hidden tests. Grades that are the judge's
-fault, and attempts that are not graded, have no score.
+each trial an info event; the score is the verdict on the hidden tests. Whatever is not in pass@1
+has no score: grades that are the judge's fault, attempts that are not graded, further attempts
+where passes lacked.
 
 Source: inspect_ai 0.3, inspect_ai/log/_log.py and inspect_ai/event.
 
@@ -19,11 +20,12 @@ from pathlib import Path
 from typing import Any
 
 from mapcoder_lite.errors import ConfigError
-from mapcoder_lite.evaluation.metrics import measure
-from mapcoder_lite.evaluation.run_files import RunFiles, is_internal, open_run
+from mapcoder_lite.evaluation.metrics import measure_opened
+from mapcoder_lite.evaluation.run_files import RunFiles, open_run
+from mapcoder_lite.evaluation.scores import is_scored
 from mapcoder_lite.jsonl import read_record
 from mapcoder_lite.store import Manifest, Unit
-from mapcoder_lite.trajectory import Call, Completion, Grade, Message, Trajectory, Trial
+from mapcoder_lite.trajectory import Call, Completion, Message, Trajectory, Trial
 
 ENDINGS = {".eval": "eval", ".json": "json"}
 SCORER = "hidden_tests"
@@ -102,7 +104,7 @@ def _finished(path: Path) -> datetime | None:
 def _results(run: RunFiles, num_samples: int) -> Foreign:
     """pass@1 as `mapcoder report` gives it, by Inspect's name of it."""
     logs = _logs()
-    metrics = measure(run.path, has_intervals=False)
+    metrics = measure_opened(run, has_intervals=False)
     scores: list[Foreign] = []
     if metrics.passed is not None and metrics.passed.share is not None:
         accuracy = logs.EvalMetric(name="accuracy", value=metrics.passed.share)
@@ -141,7 +143,7 @@ def _sample(run: RunFiles, trajectory: Trajectory, start: datetime) -> Foreign:
             models.ChatMessageAssistant(content=answer),
         ],
         output=models.ModelOutput.from_content(run.header.engine_identity, answer),
-        scores=_scores(run.grades.get(Unit(trajectory.problem_id, trajectory.sample)), answer),
+        scores=_scores(run, Unit(trajectory.problem_id, trajectory.sample), answer),
         metadata={
             "title": facts.title,
             "tags": list(facts.tags),
@@ -156,8 +158,9 @@ def _sample(run: RunFiles, trajectory: Trajectory, start: datetime) -> Foreign:
     )
 
 
-def _scores(grade: Grade | None, answer: str) -> dict[str, Foreign] | None:
-    if grade is None or is_internal(grade):
+def _scores(run: RunFiles, unit: Unit, answer: str) -> dict[str, Foreign] | None:
+    grade = run.grades.get(unit)
+    if grade is None or not is_scored(unit, grade, run.header.config.run.samples):
         return None
     judgement = grade.judgement
     verdict = "no program" if judgement is None else judgement.verdict.value

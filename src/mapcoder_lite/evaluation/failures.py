@@ -6,7 +6,6 @@ Does not know: how one attempt is diagnosed, how counts are shown.
 
 from collections import Counter, defaultdict
 from collections.abc import Collection
-from typing import Literal
 
 from mapcoder_lite.evaluation.diagnosis import (
     Diagnosis,
@@ -20,8 +19,6 @@ from mapcoder_lite.problem import Record
 from mapcoder_lite.statistics import Rate, clustered, rate
 from mapcoder_lite.trajectory import CallKind, Grade, Role, Trajectory
 from mapcoder_lite.verdict import Verdict
-
-SCHEMA_VERSION = 1
 
 
 class ClassCount(Record):
@@ -88,8 +85,6 @@ class ModeCount(Record):
 class Failures(Record):
     """What a run's failed units show; only graded units count, none that the judge failed on."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
-    run: str
     num_graded: int
     num_failed: int
     classes: tuple[ClassCount, ...]
@@ -127,7 +122,7 @@ class FailureCount:
         self._failed_with.update(set(unread) if found.failure is not None else ())
         return found
 
-    def result(self, run: str, *, has_intervals: bool) -> Failures:
+    def result(self, *, has_intervals: bool) -> Failures:
         """Return the counts; intervals need statsmodels."""
         failed = [(id, d) for id, d in self._units if d.failure is not None]
         passed = [(id, d) for id, d in self._units if d.failure is None]
@@ -139,7 +134,6 @@ class FailureCount:
             return clustered(words)
 
         return Failures(
-            run=run,
             num_graded=len(self._units),
             num_failed=len(failed),
             classes=tuple(

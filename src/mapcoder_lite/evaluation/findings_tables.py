@@ -9,24 +9,29 @@ from collections.abc import Iterator
 from mapcoder_lite.evaluation.calibration import Calibration, Estimate, Reliability
 from mapcoder_lite.evaluation.diagnosis import MEANINGS
 from mapcoder_lite.evaluation.failures import Failures
-from mapcoder_lite.evaluation.findings import Findings
 from mapcoder_lite.statistics import Rate
 from mapcoder_lite.tables import Table
 
 
-def findings_tables(findings: Findings) -> tuple[Table, ...]:
+def findings_tables(
+    failures: Failures | None, calibration: Calibration | None
+) -> tuple[Table, ...]:
     """Return everything that was found, in the order in which it is read; none without failures."""
-    failures, calibration = findings.failures, findings.calibration
-    told = [_classes(failures), _marks(failures), _formats(failures), _mast(failures)]
-    if not failures.num_failed:
-        told = []
+    told: list[Table] = []
+    if failures is not None and failures.num_failed:
+        told += [_classes(failures), _marks(failures), _formats(failures), _mast(failures)]
+    if calibration is not None:
+        told += _confidences(calibration)
+    return tuple(table for table in told if table.rows)
+
+
+def _confidences(calibration: Calibration) -> Iterator[Table]:
     for name, found in (("submitted plans, hidden tests", calibration.hidden),
                         ("tried plans, public tests", calibration.public)):  # fmt: skip
         if found is not None:
-            told.append(_reliability(f"Confidence of {name}", found))
+            yield _reliability(f"Confidence of {name}", found)
     if calibration.order.num_differing:
-        told.append(_order(calibration))
-    return tuple(table for table in told if table.rows)
+        yield _order(calibration)
 
 
 def _classes(failures: Failures) -> Table:

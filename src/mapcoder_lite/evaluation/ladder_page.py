@@ -194,9 +194,8 @@ def _p(p: float | None) -> str:
 
 def _rate_note(ladder: Ladder) -> str:
     return (
-        "95 % Wilson intervals; a problem whose judge failed is left out. Not every rung was run "
-        f"on as many problems: the last two columns are of the {ladder.num_common} problems that "
-        "all finished rungs graded."
+        "95 % Wilson intervals; a problem whose judge failed is left out. The last two columns are "
+        f"of the {ladder.num_common} problems that all finished rungs graded."
     )
 
 

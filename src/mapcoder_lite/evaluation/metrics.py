@@ -14,7 +14,10 @@ from pydantic import Field
 
 from mapcoder_lite.calls import StoredCall
 from mapcoder_lite.engine.prices import prices_of
+from mapcoder_lite.evaluation.calibration import Calibration
 from mapcoder_lite.evaluation.costs import Costs, RoleFailures, Spent, Tally, spent
+from mapcoder_lite.evaluation.failures import Failures
+from mapcoder_lite.evaluation.findings import FindingsCount
 from mapcoder_lite.evaluation.run_files import ALL_DAYS, RunFiles, Window, is_internal, open_run
 from mapcoder_lite.evaluation.scores import (
     Flakes,
@@ -30,16 +33,16 @@ from mapcoder_lite.jsonl import num_torn_bytes, read_lines
 from mapcoder_lite.problem import Record
 from mapcoder_lite.statistics import Rate
 from mapcoder_lite.store import Unit
-from mapcoder_lite.trajectory import Grade, Role, Trajectory
+from mapcoder_lite.trajectory import Completion, Grade, Role, Trajectory
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 LINES = ("trajectories.jsonl", "grades.jsonl", "calls.jsonl", "errors.jsonl")
 
 
 class Metrics(Record):
     """metrics.json: everything that a report of one run says."""
 
-    schema_version: Literal[2] = SCHEMA_VERSION
+    schema_version: Literal[3] = SCHEMA_VERSION
     run: str
     engine: str
     adapters: str | None = None
@@ -83,7 +86,8 @@ class Metrics(Record):
     num_problems_begun: int = 0
     """Problems with a trajectory: the divisor of `costs_a_problem`."""
     num_problems_passed: int = 0
-    """Problems with a scored attempt that passed: the divisor of `costs_a_pass`."""
+    """Problems with an attempt that passed, further attempts included as in the costs: the divisor
+    of `costs_a_pass`."""
     tags: tuple[LabelScore, ...] = ()
     """pass@1 by tag, the commonest first; none when the run does not grade."""
     ratings: tuple[LabelScore, ...] = ()
@@ -99,7 +103,7 @@ class Metrics(Record):
     costs_a_problem: Costs = Costs()
     """Means over problems with a trajectory: all attempts at a problem together."""
     costs_a_pass: Costs | None = None
-    """All that was used, divided by the problems passed; None = none was."""
+    """All that all attempts used, divided by the problems that one of them passed; None = none."""
     spent: Spent
     roles: dict[Role, RoleFailures]
     num_unreadable: int
@@ -107,10 +111,27 @@ class Metrics(Record):
     verdicts: dict[str, int]
     """Hidden-test verdicts; `no program` for units without one."""
     stops: dict[str, int]
+    failures: Failures | None = None
+    """Why units failed; None: the run does not grade, or nobody read confidences."""
+    calibration: Calibration | None = None
+    """What plans' confidences are worth; None as above."""
+
+    @property
+    def num_owed(self) -> int:
+        """Units without a trajectory."""
+        return self.num_units - self.num_solved_units
 
 
-def measure(path: Path, *, window: Window = ALL_DAYS, has_intervals: bool = True) -> Metrics:
+def measure(
+    path: Path,
+    *,
+    window: Window = ALL_DAYS,
+    has_intervals: bool = True,
+    confidence: Callable[[Completion], int] | None = None,
+) -> Metrics:
     """Read a run directory, complete or not, and count.
+
+    `confidence` reads a confidence's reply; without it failures and confidences are not counted.
 
     Raises:
         StoreError: it is no run directory, or a line is damaged.
@@ -118,33 +139,32 @@ def measure(path: Path, *, window: Window = ALL_DAYS, has_intervals: bool = True
         InputError: no problem of the run came out within the window.
         ConfigError: intervals are asked for and statsmodels is absent.
     """
-    return measure_opened(open_run(path, window), has_intervals=has_intervals)
+    run = open_run(path, window)
+    return measure_opened(run, has_intervals=has_intervals, confidence=confidence)
 
 
 def measure_opened(
     run: RunFiles,
     *,
     has_intervals: bool = True,
+    confidence: Callable[[Completion], int] | None = None,
     on_trajectory: Callable[[Trajectory], object] | None = None,
 ) -> Metrics:
     """Count the same of a run whose small files are read.
 
     Trajectories are read once; `on_trajectory` is shown each, for who counts something else.
     """
-    path = run.path
-    settings = run.header.config.run
-    prices = prices_of(run.header.config, is_repair=run.is_repair)
-    tally = Tally(settings.samples, prices)
-    _show_all(run.trajectories(), tally.add, on_trajectory)
-    grades = {unit: grade for unit, grade in run.grades.items() if unit in tally.units}
-    scores = None
-    if run.is_graded:
-        scores = Scores(run.problems, scored(grades, settings.samples), has_intervals)
+    path, settings = run.path, run.header.config.run
+    tally = Tally(settings.samples, prices := prices_of(run.header.config, is_repair=run.is_repair))
+    count = FindingsCount(run, confidence) if confidence and run.is_graded else None
+    _show_all(run.trajectories(), tally.add, count and count.add, on_trajectory)
+    found = count.result(has_intervals=has_intervals) if count else None
+    grades, scores = run.grades, _scores(run, has_intervals)
     num_extra = len(tally.units) - len(tally.on_samples)
-    num_passed = scores.num_problems_passed if scores else 0
-    num_begun = len({unit.problem_id for unit in tally.units})
+    num_passed = _num_problems(unit for unit, grade in grades.items() if grade.is_passed)
+    num_begun = _num_problems(tally.units)
     return Metrics(
-        run=path.name,
+        run=path.resolve().name,
         engine=run.header.engine_identity,
         adapters=run.header.adapters,
         examination=run.examination,
@@ -180,7 +200,19 @@ def measure_opened(
         ratings=scores.ratings() if scores else (),
         suspects=scores.suspects() if scores else None,
         flakes=scores.flakes() if scores else None,
+        failures=found and found.failures,
+        calibration=found and found.calibration,
     )
+
+
+def _scores(run: RunFiles, has_intervals: bool) -> Scores | None:
+    if not run.is_graded:
+        return None
+    return Scores(run.problems, scored(run.grades, run.header.config.run.samples), has_intervals)
+
+
+def _num_problems(units: Iterable[Unit]) -> int:
+    return len({unit.problem_id for unit in units})
 
 
 def _show_all(

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from mapcoder_lite.evaluation.costs import Costs, Spent
 from mapcoder_lite.evaluation.metrics import Metrics
 from mapcoder_lite.evaluation.scores import LabelScore
+from mapcoder_lite.evaluation.standings import SystemRow
 from mapcoder_lite.examination import Examination, rules_of
 from mapcoder_lite.run_problem import UNRATED, UNTAGGED
 from mapcoder_lite.statistics import Mean, Rate
@@ -110,23 +111,28 @@ def _left_out(metrics: Metrics) -> Iterator[str]:
             f"further samples where passes lacked: {metrics.num_extra} units, in costs, verdicts "
             "and failures, not in pass@1"
         )
-    if owed := metrics.num_units - metrics.num_solved_units:
-        yield f"incomplete: {owed} units are owed; the same command goes on with them"
-    if metrics.num_torn_bytes:
-        yield (
-            f"torn last lines, as a kill leaves them, not counted and owed again: "
-            f"{', '.join(f'{name} {n} bytes' for name, n in metrics.num_torn_bytes.items())}"
-        )
-    if metrics.num_errors:
-        yield f"errors of the house, not scored: {metrics.num_errors} units (errors.jsonl)"
-    if metrics.num_internal:
-        yield f"internal errors of the judge, not scored: {metrics.num_internal} grades"
     if metrics.passed is None:
         yield "not graded: the run had no hidden tests"
-    elif metrics.num_ungraded:
-        yield f"not graded yet: {metrics.num_ungraded} units"
+    yield from missing(metrics)
     if metrics.num_defective:
         yield f"problems with defective hidden tests: {metrics.num_defective}"
+
+
+def missing(found: Metrics | SystemRow) -> Iterator[str]:
+    """Say what a run, or a system, has not done, and which attempts say nothing."""
+    if found.num_owed:
+        yield f"incomplete: {found.num_owed} units are owed; the same command goes on with them"
+    if found.num_torn_bytes:
+        yield (
+            f"torn last lines, as a kill leaves them, not counted and owed again: "
+            f"{', '.join(f'{name} {n} bytes' for name, n in found.num_torn_bytes.items())}"
+        )
+    if found.num_errors:
+        yield f"errors of the house, not scored: {found.num_errors} units (errors.jsonl)"
+    if found.num_internal:
+        yield f"internal errors of the judge, not scored: {found.num_internal} grades"
+    if found.passed is not None and found.num_ungraded:
+        yield f"not graded yet: {found.num_ungraded} units"
 
 
 def _window(metrics: Metrics) -> Iterator[str]:

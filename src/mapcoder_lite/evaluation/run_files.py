@@ -13,7 +13,7 @@ from mapcoder_lite.errors import InputError, StoreError
 from mapcoder_lite.examination import Examination, passed_examination
 from mapcoder_lite.jsonl import read_lines, read_record
 from mapcoder_lite.run_problem import RunProblem
-from mapcoder_lite.store import RunHeader, Unit, light_grades
+from mapcoder_lite.store import RunHeader, Unit, light_grades, units_in
 from mapcoder_lite.trajectory import Grade, Trajectory
 from mapcoder_lite.verdict import Verdict
 
@@ -47,7 +47,8 @@ class RunFiles:
     examination: Examination
     problems: Mapping[str, RunProblem]
     grades: Mapping[Unit, Grade]
-    """Without the single tests' results, which would fill the memory."""
+    """Of units with a whole trajectory; the others are owed again, and their grades speak of
+    programs that are gone. Without the single tests' results, which would fill the memory."""
     window: Window = ALL_DAYS
     outside: frozenset[str] = frozenset()
     """Problems that came out elsewhen; all that is here is of the others."""
@@ -95,7 +96,9 @@ def open_run(path: Path, window: Window = ALL_DAYS) -> RunFiles:
     strange = [unit.problem_id for unit in grades if unit.problem_id not in problems]
     if strange:
         raise StoreError(f"{path}: grades.jsonl names {strange[0]}, which problems.jsonl does not")
-    run = RunFiles(path, header, examination, problems, grades)
+    solved = units_in(path / "trajectories.jsonl")
+    kept = {unit: grade for unit, grade in grades.items() if unit in solved}
+    run = RunFiles(path, header, examination, problems, kept)
     return run if window.is_open else _within(run, window)
 
 

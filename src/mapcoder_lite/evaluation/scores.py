@@ -73,11 +73,6 @@ class Scores:
     """By problem; problems without a scored attempt are not there."""
     has_intervals: bool
 
-    @property
-    def num_problems_passed(self) -> int:
-        """Problems with an attempt that passed."""
-        return sum(any(grade.is_passed for grade in of) for of in self.attempts.values())
-
     def rate(self, ids: Iterable[str] | None = None) -> Rate:
         """pass@1 over these problems, or all."""
         return self._rate(ids, lambda id: [g.is_passed for g in self.attempts[id]])
@@ -207,10 +202,15 @@ def is_wrong_answer(grade: Grade) -> bool:
     return grade.judgement is not None and grade.judgement.verdict is Verdict.WA
 
 
+def is_scored(unit: Unit, grade: Grade, num_samples: int) -> bool:
+    """Whether an attempt is in pass@1: not a further one where passes lacked, not IE."""
+    return unit.sample < num_samples and not is_internal(grade)
+
+
 def scored(grades: Mapping[Unit, Grade], num_samples: int) -> dict[str, list[Grade]]:
-    """Return the attempts that count, by problem: not further ones where passes lacked, not IE."""
+    """Return the attempts that count, by problem."""
     attempts: defaultdict[str, list[Grade]] = defaultdict(list)
     for unit, grade in grades.items():
-        if unit.sample < num_samples and not is_internal(grade):
+        if is_scored(unit, grade, num_samples):
             attempts[unit.problem_id].append(grade)
     return dict(attempts)

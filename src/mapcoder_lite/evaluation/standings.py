@@ -4,7 +4,8 @@ Knows: rows of a table of systems, seeds pooled, what a comparison of two adds.
 Does not know: how a test is made, how numbers are shown.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from mapcoder_lite.evaluation.compare import Duel, LabelDifference, Pairing, paired
@@ -15,8 +16,8 @@ from mapcoder_lite.evaluation.systems import System
 from mapcoder_lite.problem import Record
 from mapcoder_lite.statistics import Rate, holm
 
-STANDINGS_VERSION = 1
-COMPARISON_VERSION = 2
+STANDINGS_VERSION = 2
+COMPARISON_VERSION = 3
 SIGNIFICANT = 0.05
 
 
@@ -32,6 +33,16 @@ class SystemRow(Record):
     """Attempts at every problem, of all its runs together."""
     num_owed: int
     """Attempts that are not done yet."""
+    num_errors: int
+    """Those of them that failed through the house's fault."""
+    num_internal: int
+    """Grades IE: the judge's fault, never counted as wrong."""
+    num_ungraded: int
+    """Attempts with a trajectory and no grade."""
+    num_torn_bytes: dict[str, int]
+    """Of files whose last line was not written whole, all runs together."""
+    seed_differences: tuple[str, ...]
+    """What is not alike in its runs beside the seed: they may not be one system."""
     passed: Rate
     passed_sound: Rate
     num_defective: int
@@ -43,7 +54,8 @@ class SystemRow(Record):
     costs_a_problem: Costs
     """Means over problems and runs."""
     costs_a_pass: Costs | None
-    """All that was used, divided by the problems that its runs passed; None = none was."""
+    """All that all attempts of all runs used, divided by the problems that each run passed, summed;
+    None = none was."""
     num_unreadable: int
     """Attempts with at least one reply that could not be read."""
     num_done: int
@@ -65,7 +77,7 @@ class Test(Record):
 class Standings(Record):
     """Several systems, and each against one of them."""
 
-    schema_version: Literal[1] = STANDINGS_VERSION
+    schema_version: Literal[2] = STANDINGS_VERSION
     against: str
     systems: tuple[SystemRow, ...]
     tests: tuple[Test, ...]
@@ -74,7 +86,7 @@ class Standings(Record):
 class Comparison(Record):
     """Two systems paired by problem."""
 
-    schema_version: Literal[2] = COMPARISON_VERSION
+    schema_version: Literal[3] = COMPARISON_VERSION
     first: SystemRow
     second: SystemRow
     duel: Duel
@@ -83,6 +95,13 @@ class Comparison(Record):
     lost: tuple[str, ...]
     tags: tuple[LabelDifference, ...]
     ratings: tuple[LabelDifference, ...]
+
+    @property
+    def standings(self) -> Standings:
+        """The same as a table of two; of one line, Holm's correction changes nothing."""
+        sound = self.duel.sound
+        test = Test(duel=self.duel, p_holm=self.duel.raw.p, p_holm_sound=sound.p if sound else None)
+        return Standings(against=self.first.name, systems=(self.first, self.second), tests=(test,))
 
     @property
     def is_regression(self) -> bool:
@@ -140,7 +159,12 @@ def system_row(system: System) -> SystemRow:
         engine=found[0].engine,
         num_problems=len(scores.problems),
         num_attempts=num_attempts,
-        num_owed=sum(metrics.num_units - metrics.num_solved_units for metrics in found),
+        num_owed=sum(metrics.num_owed for metrics in found),
+        num_errors=sum(metrics.num_errors for metrics in found),
+        num_internal=sum(metrics.num_internal for metrics in found),
+        num_ungraded=sum(metrics.num_ungraded for metrics in found),
+        num_torn_bytes=_added(metrics.num_torn_bytes for metrics in found),
+        seed_differences=system.seed_differences(),
         passed=scores.rate(),
         passed_sound=scores.rate(scores.sound()),
         num_defective=sum(p.defect is not None for p in scores.problems.values()),
@@ -161,6 +185,13 @@ def _tests(duels: Sequence[Duel]) -> tuple[Test, ...]:
         Test(duel=duel, p_holm=p, p_holm_sound=next(sound) if duel.sound is not None else None)
         for duel, p in zip(duels, corrected, strict=True)
     )
+
+
+def _added(counts: Iterable[dict[str, int]]) -> dict[str, int]:
+    added: Counter[str] = Counter()
+    for of in counts:
+        added.update(of)
+    return dict(added)
 
 
 def _total(found: Sequence[Metrics]) -> Costs:

@@ -1,13 +1,12 @@
 """What is compared: a system, which is one run, or several that are its seeds.
 
-Knows: how runs are named and opened together, whose attempts count.
+Knows: how runs are named and opened together, whose attempts count, what must be alike in seeds.
 Does not know: tests, how numbers are shown.
 """
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 from mapcoder_lite.config import changed_settings
@@ -56,20 +55,40 @@ class System:
                 pooled[id] += grades
         return Scores(self.problems, dict(pooled), has_intervals=True)
 
-    def seed_differences(self) -> list[str]:
+    def seed_differences(self) -> tuple[str, ...]:
         """Name what differs between its runs beside the seed; they may not be one system."""
-        pairs = list(pairwise(self.runs))
+        config = self.runs[0].header.config
         keys = {
-            key
-            for a, b in pairs
-            for key, _, _ in changed_settings(a.header.config, b.header.config)
+            key for run in self.runs for key, _, _ in changed_settings(config, run.header.config)
         }
-        found = sorted(keys - SEED_SETTINGS)
-        if any(a.header.engine_identity != b.header.engine_identity for a, b in pairs):
-            found.append("the engine")
-        if any(a.header.problems_digest != b.header.problems_digest for a, b in pairs):
-            found.append("the problems")
-        return found
+        facts = [origin_of(run) | _measures_of(run) for run in self.runs]
+        differing = (name for name, fact in facts[0].items() if any(f[name] != fact for f in facts))
+        return (*sorted(keys - SEED_SETTINGS), *differing)
+
+
+def origin_of(run: RunFiles) -> dict[str, str | None]:
+    """Return what a run's answers come of, beside its settings."""
+    return {
+        "the engine": run.header.engine_identity,
+        "adapters": run.header.adapters,
+        "prompts": run.header.prompts_digest,
+        "version": run.header.version,
+        "commit": run.header.commit,
+    }
+
+
+def _measures_of(run: RunFiles) -> dict[str, str | None]:
+    """What its answers are measured by."""
+    return {
+        "the problems": run.header.problems_digest,
+        "the judge's version": str(run.examination.judge_version),
+        "the sandbox": run.examination.isolation.tier,
+    }
+
+
+def meaning_of(problem: RunProblem) -> tuple[object, ...]:
+    """Return what must be alike for one id to mean one problem."""
+    return problem.title, problem.num_public_tests, problem.num_hidden_tests
 
 
 def open_systems(names: Sequence[str], window: Window = ALL_DAYS) -> list[System]:
@@ -77,16 +96,20 @@ def open_systems(names: Sequence[str], window: Window = ALL_DAYS) -> list[System
 
     Raises:
         ConfigError: a run is named twice.
-        StoreError: a folder is no run, or a line of it is damaged.
+        StoreError: a folder is no run, a line of it is damaged, or one id means two problems in the
+            seeds of one system.
         SandboxError: the judge of one failed its self-test, or was never examined.
         InputError: a run has no problem within the window.
     """
     paths = [_paths(name) for name in names]
     _refuse_twice([path for of in paths for path in of])
-    return [
+    systems = [
         System(SEEDS.join(map(str, of)), tuple(open_run(path, window) for path in of))
         for of in paths
     ]
+    for system in systems:
+        _refuse_two_meanings(system)
+    return systems
 
 
 def place_of(name: str, systems: Sequence[System]) -> int:
@@ -105,6 +128,18 @@ def place_of(name: str, systems: Sequence[System]) -> int:
 def _paths(name: str) -> list[Path]:
     """A folder may have the sign in its name."""
     return [Path(name)] if Path(name).exists() else [Path(part) for part in name.split(SEEDS)]
+
+
+def _refuse_two_meanings(system: System) -> None:
+    """Pooled by id, attempts at two problems would be counted as attempts at one."""
+    first = system.problems
+    for run in system.runs:
+        for id, problem in run.problems.items():
+            if meaning_of(problem) != meaning_of(first[id]):
+                raise StoreError(
+                    f"{system.name} are no seeds of one system: {id} is another problem (title or "
+                    f"number of tests) in {run.path} than in a run before it; name them apart"
+                )
 
 
 def _refuse_twice(paths: Sequence[Path]) -> None:

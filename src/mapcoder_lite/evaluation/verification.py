@@ -1,31 +1,26 @@
-"""A saved report computed again from its run's records, and the records held against each other.
+"""A saved report computed again from its run's records, and whether the records are as sealed.
 
-Knows: which numbers are compared, what must agree with what.
-Does not know: how numbers come about, how programs are judged, problems' files.
+Knows: which numbers are compared, which files must have which digests.
+Does not know: how numbers come about, which records must agree, problems' files.
 """
 
-import hashlib
 import json
-from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
 from math import isclose
 from pathlib import Path
 from typing import Literal, cast
 
-from mapcoder_lite.calls import StoredCall
-from mapcoder_lite.engine.replay import stored_key
 from mapcoder_lite.errors import StoreError
+from mapcoder_lite.evaluation.agreement import Agreement
 from mapcoder_lite.evaluation.metrics import SCHEMA_VERSION as METRICS_VERSION
 from mapcoder_lite.evaluation.metrics import Metrics, measure_opened
 from mapcoder_lite.evaluation.run_files import RunFiles, open_run
-from mapcoder_lite.jsonl import file_digest, read_lines, read_record
+from mapcoder_lite.jsonl import file_digest, read_record
 from mapcoder_lite.problem import Record
-from mapcoder_lite.store import Manifest, RunHeader, Unit, light_grades
-from mapcoder_lite.trajectory import Call, Completion, Grade, Request, Trajectory, program_digest
-from mapcoder_lite.verdict import Judgement, Verdict
+from mapcoder_lite.store import Manifest, RunHeader
+from mapcoder_lite.trajectory import Completion
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 TOLERANCE = 1e-9
 """Relative: another machine may add in another order."""
 MOST_FAULTS = 100
@@ -44,8 +39,11 @@ class Differing(Record):
 class Verification(Record):
     """What `mapcoder verify` found."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[2] = SCHEMA_VERSION
     run: str
+    is_sealed: bool
+    """Whether manifest.json is there, whose digests say what the files were when the run was
+    complete. Without it a record that was changed whole is not noticed."""
     num_values: int
     """Of the saved report, each compared."""
     differing: tuple[Differing, ...]
@@ -53,6 +51,8 @@ class Verification(Record):
     """Of trajectories, each held against calls.jsonl."""
     num_replayed: int
     """Those of a repair that are not there so: what the run that is repaired was answered."""
+    num_trials: int
+    """Each held against the replies before it and its problem."""
     num_grades: int
     """Each held against its trajectory's program."""
     num_unnamed: int
@@ -68,8 +68,10 @@ class Verification(Record):
         return not self.differing and not self.faults
 
 
-def verify(path: Path) -> Verification:
+def verify(path: Path, confidence: Callable[[Completion], int]) -> Verification:
     """Compute a run's saved report again, and hold its records against each other.
+
+    `confidence` reads a confidence's reply.
 
     Raises:
         StoreError: there is no saved report, it is of another version, or a line is damaged.
@@ -78,16 +80,20 @@ def verify(path: Path) -> Verification:
     """
     saved, run = saved_report(path), open_run(path)
     has_intervals = saved.public.low is not None
-    count = _Agreement(run, _answers(run))
-    metrics = measure_opened(run, has_intervals=has_intervals, on_trajectory=count.add)
+    count = Agreement(run)
+    metrics = measure_opened(
+        run, has_intervals=has_intervals, confidence=confidence, on_trajectory=count.add
+    )
     differing, num_values = compared(saved, metrics)
     faults = [*_file_faults(run), *count.faults()]
     return Verification(
-        run=path.name,
+        run=metrics.run,
+        is_sealed=(path / "manifest.json").exists(),
         num_values=num_values,
         differing=differing,
         num_calls=count.num_calls,
         num_replayed=count.num_replayed,
+        num_trials=count.num_trials,
         num_grades=count.num_grades,
         num_unnamed=count.num_unnamed,
         faults=tuple(faults[:MOST_FAULTS]),
@@ -118,7 +124,10 @@ def saved_report(path: Path) -> Metrics:
 
 
 def compared(saved: Record, computed: Record) -> tuple[tuple[Differing, ...], int]:
-    """Return the values that differ between two records of one kind, and how many there are."""
+    """Return the values that differ between two records of one kind, and how many there are.
+
+    The run's name is none of them: it is the folder's, which may be called otherwise meanwhile.
+    """
     before, after = _leaves(saved), _leaves(computed)
     keys = [*before, *(key for key in after if key not in before)]
     differing = tuple(
@@ -133,7 +142,7 @@ _ABSENT = object()
 
 
 def _leaves(record: Record) -> dict[str, object]:
-    return dict(_walk("", record.model_dump(mode="json")))
+    return dict(_walk("", record.model_dump(mode="json", exclude={"run"})))
 
 
 def _walk(key: str, value: object) -> Iterator[tuple[str, object]]:
@@ -176,107 +185,3 @@ def _file_faults(run: RunFiles) -> Iterator[str]:
             yield f"{name}, which manifest.json names, is gone"
         elif file_digest(path / name) != wanted:
             yield f"{name} is not the file that manifest.json was written for"
-
-
-def _answers(run: RunFiles) -> tuple[dict[str, bytes], list[str]]:
-    """Return the digest of every stored completion by its question, and keys that are wrong."""
-    found: dict[str, bytes] = {}
-    faults: list[str] = []
-    header = run.header
-    for number, call in enumerate(read_lines(run.path / "calls.jsonl", StoredCall), start=1):
-        found.setdefault(_question(call.request), _digest(call.completion))
-        # a repair stores what two engines answer, and its header names one of them
-        if not run.is_repair and call.key != stored_key(header.engine_identity, call.request):
-            faults.append(f"calls.jsonl, line {number}: the key is not that of its request")
-    return found, faults
-
-
-def _question(request: Request) -> str:
-    return f"{request.key} {request.guidance or ''}"
-
-
-def _digest(completion: Completion) -> bytes:
-    return hashlib.sha256(completion.model_dump_json().encode()).digest()[:16]
-
-
-@dataclass(slots=True)
-class _Agreement:
-    """Holds trajectories, as they pass by, against stored calls and grades."""
-
-    run: RunFiles
-    answers: tuple[dict[str, bytes], list[str]]
-    num_calls: int = 0
-    num_grades: int = 0
-    num_unnamed: int = 0
-    num_replayed: int = 0
-    _units: Counter[Unit] = field(default_factory=Counter[Unit])
-    _faults: list[str] = field(default_factory=list[str])
-
-    def add(self, trajectory: Trajectory) -> None:
-        """Hold one trajectory against the rest."""
-        unit = Unit(trajectory.problem_id, trajectory.sample)
-        self._units[unit] += 1
-        if self._units[unit] == 2:
-            self._faults.append(f"{_name(unit)} has more than one trajectory")
-        for place, call in enumerate(trajectory.calls):
-            self.num_calls += 1
-            self._add_call(f"{_name(unit)}, call {place} ({call.kind.value})", call)
-        grade = self.run.grades.get(unit)
-        if grade is not None:
-            self.num_grades += 1
-            self._faults += [f"{_name(unit)}: {fault}" for fault in self._grade(trajectory, grade)]
-
-    def faults(self) -> Iterator[str]:
-        """Everything that does not agree."""
-        yield from self.answers[1]
-        yield from self._faults
-        light = light_grades(self.run.path)
-        grades = Counter(Unit(grade.problem_id, grade.sample) for grade in light)
-        for unit, number in grades.items():
-            if unit not in self._units:
-                yield f"{_name(unit)} has a grade and no trajectory"
-            if number > 1:
-                yield f"{_name(unit)} has more than one grade"
-
-    def _add_call(self, where: str, call: Call) -> None:
-        stored = self.answers[0].get(_question(call.request))
-        if stored == _digest(call.completion):
-            return
-        if self.run.is_repair:
-            self.num_replayed += 1
-        elif stored is None:
-            self._faults.append(f"{where} is not in calls.jsonl")
-        else:
-            self._faults.append(f"{where} has another completion than calls.jsonl")
-
-    def _grade(self, trajectory: Trajectory, grade: Grade) -> Iterator[str]:
-        judgement = grade.judgement
-        if (trajectory.program is None) != (judgement is None):
-            words = "no program, and a" if judgement else "a program, and no"
-            yield f"the trajectory has {words} judgement"
-            return
-        if trajectory.program is None or judgement is None:
-            return
-        if grade.program_sha256 is None:
-            self.num_unnamed += 1
-        elif grade.program_sha256 != program_digest(trajectory.program):
-            yield "the grade is of another program than the trajectory's"
-        yield from _judgement_faults(judgement)
-        wanted = self.run.problems[trajectory.problem_id].num_hidden_tests
-        if wanted is not None and judgement.num_total != wanted:
-            yield f"judged on {judgement.num_total} tests; the problem has {wanted}"
-        if judgement.language is not trajectory.language:
-            yield f"judged as {judgement.language.value}, written in {trajectory.language.value}"
-
-
-def _judgement_faults(judgement: Judgement) -> Iterator[str]:
-    passed, run, total = judgement.num_passed, judgement.num_run, judgement.num_total
-    if not passed <= run <= total:
-        yield f"{passed} tests passed of {run} run of {total}"
-    is_all = passed == total > 0
-    if (judgement.verdict is Verdict.AC) != is_all:
-        yield f"verdict {judgement.verdict.value} with {passed} of {total} tests passed"
-
-
-def _name(unit: Unit) -> str:
-    return f"{unit.problem_id} sample {unit.sample}"

@@ -17,7 +17,6 @@ from mapcoder_lite.agents import parse
 from mapcoder_lite.errors import StoreError
 from mapcoder_lite.evaluation.attempt_result import AttemptResult, attempt_result
 from mapcoder_lite.evaluation.attribution import AttributionTable
-from mapcoder_lite.evaluation.calibration import Calibration
 from mapcoder_lite.evaluation.findings import FindingsCount
 from mapcoder_lite.evaluation.metrics import Metrics, measure_opened
 from mapcoder_lite.evaluation.run_files import open_run
@@ -25,7 +24,7 @@ from mapcoder_lite.evaluation.standings import comparison
 from mapcoder_lite.evaluation.systems import open_systems
 from mapcoder_lite.jsonl import file_digest, read_lines, read_record
 from mapcoder_lite.server.bodies import Attributed, Evaluation, ProblemResult, ProblemResults
-from mapcoder_lite.server.faults import Conflict, NotFound
+from mapcoder_lite.server.faults import NotFound
 from mapcoder_lite.statistics import has_statistics
 from mapcoder_lite.store import RunHeader, RunProblem, Unit
 from mapcoder_lite.trajectory import Trajectory
@@ -80,22 +79,6 @@ def results(folder: str, name: str, limit: int, offset: int) -> ProblemResults:
     return ProblemResults(problems=lines[offset : offset + limit], total=len(lines))
 
 
-def calibrated(folder: str, name: str) -> Calibration:
-    """Return what a run's plan confidences are worth.
-
-    Raises:
-        NotFound: there is no such run.
-        Conflict: it is not graded, so nobody knows which plan was right.
-        SandboxError: its judge failed its self-test or was never examined.
-    """
-    found = _measured(_run(folder, name)).calibration
-    if found is None:
-        raise Conflict(
-            f"run {name[:100]!r} is not graded: nobody knows which of its plans is right"
-        )
-    return found
-
-
 def attributed(folder: str, name: str) -> Attributed:
     """Return which roles mend a run's failures, as `mapcoder attribute` found it.
 
@@ -128,7 +111,6 @@ class _Measured:
 
     metrics: Metrics
     results: tuple[ProblemResult, ...]
-    calibration: Calibration | None
 
 
 def _measured(path: Path) -> _Measured:
@@ -155,11 +137,13 @@ def _counted(path: Path, stamps: tuple[tuple[str, int, int], ...]) -> _Measured:
 
     has_intervals = has_statistics()
     metrics = measure_opened(run, has_intervals=has_intervals, on_trajectory=show)
-    return _Measured(
-        metrics,
-        tuple(_result(problem, lines[id]) for id, problem in run.problems.items()),
-        count.result(has_intervals=has_intervals).calibration if run.is_graded else None,
-    )
+    if run.is_graded:  # counted while each trajectory was diagnosed for its line
+        found = count.result(has_intervals=has_intervals)
+        metrics = metrics.model_copy(
+            update={"failures": found.failures, "calibration": found.calibration}
+        )
+    lined = tuple(_result(problem, lines[id]) for id, problem in run.problems.items())
+    return _Measured(metrics, lined)
 
 
 def _result(problem: RunProblem, attempts: Iterable[AttemptResult]) -> ProblemResult:

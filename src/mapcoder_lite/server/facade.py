@@ -10,19 +10,19 @@ from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Header, Request, Response
-from pydantic import JsonValue
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from mapcoder_lite.errors import MapCoderError
 from mapcoder_lite.events import Status
+from mapcoder_lite.problem import Record
 from mapcoder_lite.server import wording
 from mapcoder_lite.server.bodies import ChatBody, Extension, VerdictLine
 from mapcoder_lite.server.chats import MODELS, Chat, understand
-from mapcoder_lite.server.faults import Fault, Refused, fault_of, openai_error
-from mapcoder_lite.server.framing import Frame, usage_of_run
+from mapcoder_lite.server.faults import Fault, OpenAIFault, Refused, fault_of, openai_error
+from mapcoder_lite.server.framing import ChatAnswer, Frame, usage_of_run
 from mapcoder_lite.server.leaving import unless_gone
 from mapcoder_lite.server.news import events_of
 from mapcoder_lite.server.service import LiveRun, Service
@@ -35,28 +35,76 @@ _BEGAN = 1_767_225_600
 """When the models were made, as far as OpenAI's shape wants it: 2026."""
 
 
+_ANSWERS = {
+    "application/json": {"schema": ChatAnswer.model_json_schema()},
+    "text/event-stream": {"schema": {"type": "string"}},
+}
+_FAULTS = {
+    400: "it cannot be understood, or asks for what is not there",
+    401: "the token is missing or wrong",
+    403: "unknown Host or foreign Origin, or a contest's problem that the guard blocks",
+    404: "there is no such model",
+    413: "the body is too large",
+    415: "not application/json",
+    422: "never: 400 says it",
+    429: "the queue is full",
+    500: "a bug of ours",
+    502: "the engine cannot answer",
+    503: "the judge cannot judge",
+}
+FAULTS: dict[int | str, dict[str, object]] = {
+    status: {
+        "description": words,
+        "content": {"application/json": {"schema": OpenAIFault.model_json_schema()}},
+    }
+    for status, words in _FAULTS.items()
+}
+"""What every path may answer instead, for the OpenAPI document."""
+
+
+class ModelCard(Record):
+    """A model of the facade."""
+
+    id: str
+    object: Literal["model"] = "model"
+    created: int
+    owned_by: Literal["mapcoder-lite"] = "mapcoder-lite"
+    description: str
+
+
+class ModelList(Record):
+    """GET /v1/models."""
+
+    object: Literal["list"] = "list"
+    data: tuple[ModelCard, ...]
+
+
 def router(service: Service) -> APIRouter:
     """Return the paths under /v1."""
-    v1 = APIRouter(prefix="/v1")
+    v1 = APIRouter(prefix="/v1", responses=FAULTS)
 
     @v1.get("/models")
-    def models() -> JsonValue:
+    def models() -> ModelList:
         """List the models."""
-        return {"object": "list", "data": [_card(name) for name in MODELS]}
+        return ModelList(data=tuple(_card(name) for name in MODELS))
 
     @v1.get("/models/{name}")
-    def model(name: str) -> JsonValue:
+    def model(name: str) -> ModelCard:
         """Return a model."""
         if name not in MODELS:
             raise Refused(404, f"no model {name[:100]!r}", "model")
         return _card(name)
 
-    @v1.post("/chat/completions", response_model=None)
+    @v1.post(
+        "/chat/completions",
+        response_model=None,
+        responses={200: {"description": "The answer", "content": _ANSWERS}},
+    )
     async def chat(
         body: ChatBody,
         request: Request,
         x_mapcoder_mode: Annotated[str | None, Header()] = None,
-    ) -> JsonValue | Response:
+    ) -> Response:
         """Answer a chat."""
         client = request.client.host if request.client else ""
         understood = await asyncio.to_thread(understand, body, x_mapcoder_mode, service, client)
@@ -256,15 +304,9 @@ def _stream(chunks: AsyncGenerator[str], leave: Callable[[], None]) -> Response:
     )
 
 
-def _json(body: dict[str, object]) -> Response:
-    return Response(json.dumps(body), media_type="application/json")
+def _json(answer: ChatAnswer) -> Response:
+    return Response(answer.model_dump_json(), media_type="application/json")
 
 
-def _card(name: str) -> dict[str, JsonValue]:
-    return {
-        "id": name,
-        "object": "model",
-        "created": _BEGAN,
-        "owned_by": "mapcoder-lite",
-        "description": MODELS[name],
-    }
+def _card(name: str) -> ModelCard:
+    return ModelCard(id=name, created=_BEGAN, description=MODELS[name])

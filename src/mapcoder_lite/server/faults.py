@@ -81,6 +81,21 @@ class ProblemDetail(Record):
     errors: tuple[FieldFault, ...] = ()
 
 
+class OpenAIErrorBody(Record):
+    """What an error of OpenAI's API says."""
+
+    message: str
+    type: str
+    param: str | None
+    code: str | None
+
+
+class OpenAIFault(Record):
+    """An error of OpenAI's API."""
+
+    error: OpenAIErrorBody
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """Something that went wrong, before it has a shape."""
@@ -128,7 +143,7 @@ def fault_of(error: Exception) -> Fault:
 
 def response(path: str, fault: Fault) -> Response:
     """Return a fault in the shape of its path."""
-    body = _openai(fault) if path.startswith("/v1") else _detail(fault)
+    body = openai_error(fault) if path.startswith("/v1") else _detail(fault)
     kind = "application/json" if path.startswith("/v1") else "application/problem+json"
     status = 400 if path.startswith("/v1") and fault.status == 422 else fault.status
     return Response(json.dumps(body), status, dict(fault.headers), kind)
@@ -136,20 +151,15 @@ def response(path: str, fault: Fault) -> Response:
 
 def openai_error(fault: Fault) -> dict[str, object]:
     """Return a fault as OpenAI's API tells it."""
-    return _openai(fault)
-
-
-def _openai(fault: Fault) -> dict[str, object]:
     kind = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
     default = "invalid_request_error" if fault.status < 500 else "server_error"
-    return {
-        "error": {
-            "message": fault.detail,
-            "type": kind.get(fault.status, default),
-            "param": fault.param,
-            "code": _CODES.get(fault.status),
-        }
-    }
+    body = OpenAIErrorBody(
+        message=fault.detail,
+        type=kind.get(fault.status, default),
+        param=fault.param,
+        code=_CODES.get(fault.status),
+    )
+    return OpenAIFault(error=body).model_dump()
 
 
 _CODES = {401: "invalid_api_key", 404: "not_found", 413: "too_large", 429: "queue_full"}

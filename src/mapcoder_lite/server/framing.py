@@ -7,10 +7,58 @@ Does not know: what is answered, HTTP.
 import json
 import time
 from dataclasses import dataclass, field
+from typing import Literal
 
 from mapcoder_lite.events import RunFinished, run_id
+from mapcoder_lite.problem import Record
 from mapcoder_lite.server.bodies import Extension
 from mapcoder_lite.trajectory import Usage
+
+
+class Said(Record):
+    """The message of an answer."""
+
+    role: Literal["assistant"] = "assistant"
+    content: str
+    refusal: None = None
+    reasoning_content: str | None
+    """The stage lines of a run."""
+
+
+class Choice(Record):
+    """The one choice of an answer."""
+
+    index: int = 0
+    message: Said
+    logprobs: None = None
+    finish_reason: Literal["stop", "length"]
+
+
+class CachedTokens(Record):
+    """Of the prompt tokens."""
+
+    cached_tokens: int
+
+
+class TokensUsed(Record):
+    """The tokens of all agents, as OpenAI counts them."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+    prompt_tokens_details: CachedTokens
+
+
+class ChatAnswer(Record):
+    """A whole answer of POST /v1/chat/completions."""
+
+    id: str
+    object: Literal["chat.completion"] = "chat.completion"
+    created: int
+    model: str
+    choices: tuple[Choice]
+    usage: TokensUsed
+    x_mapcoder: Extension
 
 
 @dataclass(slots=True)
@@ -22,19 +70,23 @@ class Frame:
     created: int = field(default_factory=lambda: int(time.time()))
 
     def whole(
-        self, content: str, reasoning: str, usage: Usage, extension: Extension, finish: str = "stop"
-    ) -> dict[str, object]:
+        self,
+        content: str,
+        reasoning: str,
+        usage: Usage,
+        extension: Extension,
+        finish: Literal["stop", "length"] = "stop",
+    ) -> ChatAnswer:
         """Return a completion."""
-        message = {"role": "assistant", "content": content, "refusal": None}
-        if reasoning:
-            message["reasoning_content"] = reasoning
-        choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish}
-        return {
-            **self._head("chat.completion"),
-            "choices": [choice],
-            "usage": usage_of(usage),
-            "x_mapcoder": extension.model_dump(mode="json"),
-        }
+        said = Said(content=content, reasoning_content=reasoning or None)
+        return ChatAnswer(
+            id=self.id,
+            created=self.created,
+            model=self.model,
+            choices=(Choice(message=said, finish_reason=finish),),
+            usage=usage_of(usage),
+            x_mapcoder=extension,
+        )
 
     def first(self) -> str:
         """Return the chunk that says who speaks."""
@@ -56,26 +108,26 @@ class Frame:
     def usage(self, usage: Usage) -> str:
         """Return the chunk that tells the usage."""
         nothing: list[object] = []
-        head = self._head("chat.completion.chunk")
-        return json.dumps({**head, "choices": nothing, "usage": usage_of(usage)})
+        told = usage_of(usage).model_dump()
+        return json.dumps({**self._head(), "choices": nothing, "usage": told})
 
     def _chunk(self, delta: dict[str, str], finish: str | None = None, **more: object) -> str:
         choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
-        chunk = {**self._head("chat.completion.chunk"), "choices": [choice], **more}
-        return json.dumps(chunk)
+        return json.dumps({**self._head(), "choices": [choice], **more})
 
-    def _head(self, kind: str) -> dict[str, object]:
+    def _head(self) -> dict[str, object]:
+        kind = "chat.completion.chunk"
         return {"id": self.id, "object": kind, "created": self.created, "model": self.model}
 
 
-def usage_of(usage: Usage) -> dict[str, object]:
+def usage_of(usage: Usage) -> TokensUsed:
     """Return the tokens as OpenAI counts them."""
-    return {
-        "prompt_tokens": usage.prompt_tokens,
-        "completion_tokens": usage.completion_tokens,
-        "total_tokens": usage.prompt_tokens + usage.completion_tokens,
-        "prompt_tokens_details": {"cached_tokens": usage.cached_tokens},
-    }
+    return TokensUsed(
+        prompt_tokens=usage.prompt_tokens,
+        completion_tokens=usage.completion_tokens,
+        total_tokens=usage.prompt_tokens + usage.completion_tokens,
+        prompt_tokens_details=CachedTokens(cached_tokens=usage.cached_tokens),
+    )
 
 
 def usage_of_run(finished: RunFinished | None) -> Usage:

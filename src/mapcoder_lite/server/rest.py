@@ -14,7 +14,6 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from mapcoder_lite import __version__
 from mapcoder_lite.errors import InputError
-from mapcoder_lite.evaluation.calibration import Calibration
 from mapcoder_lite.judge.selftest import present_languages
 from mapcoder_lite.problem import Problem
 from mapcoder_lite.server import bodies, evaluations, problems, views
@@ -275,17 +274,12 @@ def _add_evaluations(api: APIRouter, service: Service) -> None:
         """List a run's problems and what became of every attempt."""
         return evaluations.results(folder, name, limit, offset)
 
-    @api.get("/evaluations/{name}/calibration")
-    def calibrated(name: str) -> Calibration:
-        """Return what the confidences of a run's plans are worth."""
-        return evaluations.calibrated(folder, name)
-
     @api.get("/evaluations/{name}/attribution")
     def attributed(name: str) -> bodies.Attributed:
         """Return which agents mend a run's failures."""
         return evaluations.attributed(folder, name)
 
-    del listed, compared, measured, results, calibrated, attributed
+    del listed, compared, measured, results, attributed
 
 
 def _wanted(body: bodies.SolveBody, service: Service, client: str) -> Wanted:

@@ -64,21 +64,35 @@ const problemList = (title, kind, places) => el("section", { class: `change ${ki
     ...chosenPair.map((run) => chip(firstOf(ROWS[place], run).verdict)), " ",
     el("a", { href: problemLink(place, 0, "both") }, ROWS[place].title || ROWS[place].id), el("span", { class: "sub" }, ` ${ROWS[place].tags.join(", ")}`)))) : el("p", { class: "note" }, "none"));
 
+// Which system a run belongs to: their runs stand in the order of the page's runs.
+const systemOf = (run) => {
+  let place = 0;
+  for (let left = run; left >= DATA.systems.numRuns[place]; place += 1) left -= DATA.systems.numRuns[place];
+  return place;
+};
+
 const pairFacts = (a, b) => {
-  const found = DATA.pairs.find(({ first, second }) => (first === a && second === b) || (first === b && second === a));
-  if (!found) return [el("p", { class: "note" }, "Tests need statsmodels, which was not there when this page was written.")];
-  if (found.duel === null) return [el("p", { class: "warned" }, found.reason)];
+  if (DATA.systems === null) return [];
+  const { names, against, tests, numRuns } = DATA.systems;
+  const places = [a, b].map(systemOf);
+  const [first, second] = places.map((place) => names[place]);
+  if (places[0] === places[1]) return [el("p", { class: "note" }, `Both are runs of one system, ${first}, whose runs are pooled by problem: the overview tells of it.`)];
+  const found = tests.find((test) => (first === against && second === test.second) || (second === against && first === test.second));
+  if (!found) return [el("p", { class: "note" }, `Systems are tested against ${against}; another pair is tested by mapcoder compare, or with --against.`)];
   const { duel } = found;
-  const sign = found.first === a ? 1 : -1;
-  const line = (name, told) => told && el("p", {}, `${name}, ${plural(told.num_problems, "problem")}: ${percent(sign > 0 ? told.first : told.second)} against ${percent(sign > 0 ? told.second : told.first)}, difference `,
+  const sign = first === against ? 1 : -1;
+  const line = (name, told, [p, holm]) => told && el("p", {}, `${name}, ${plural(told.num_problems, "problem")}: ${percent(sign > 0 ? told.first : told.second)} against ${percent(sign > 0 ? told.second : told.first)}, difference `,
     el("strong", {}, points(sign * told.gain.mean)), told.gain.low === null ? "" : ` [${[told.gain.low, told.gain.high].map((bound) => points(sign * bound)).sort((x, y) => parseFloat(x.replace("−", "-")) - parseFloat(y.replace("−", "-"))).join(" to ")}]`,
-    ", ", el("strong", {}, `p = ${told.p < 0.0001 ? told.p.toExponential(1) : told.p.toPrecision(2)}`), ` (${told.pairs ? "exact McNemar test" : "sign-flip test of problems"}, two-sided)`);
+    ", ", el("strong", {}, `p = ${p}`), ` (${told.pairs ? "exact McNemar test" : "sign-flip test of problems"}, two-sided)`,
+    tests.length > 1 && [", ", el("strong", {}, `p = ${holm}`), ` after Holm's correction for ${tests.length} tests`]);
+  const isPooled = numRuns[places[0]] + numRuns[places[1]] > 2;
   return [
-    line("All", duel.raw), line("Sound subset", duel.sound),
-    duel.num_left_out ? el("p", { class: "warned" }, `${plural(duel.num_left_out, "problem")} left out: not graded in both runs.`) : null,
+    isPooled && el("p", { class: "note" }, `Of all runs of ${first} and ${second}, pooled by problem:`),
+    line("All", duel.raw, found.p), line("Sound subset", duel.sound, found.pSound),
+    duel.num_left_out ? el("p", { class: "warned" }, `${plural(duel.num_left_out, "problem")} left out: not graded in both.`) : null,
     duel.num_unlike ? el("p", { class: "warned" }, `${plural(duel.num_unlike, "problem")} left out: one id means two problems.`) : null,
     duel.doubts.map((words) => el("p", { class: "warned" }, `${words[0].toUpperCase()}${words.slice(1)}.`)),
-    duel.settings.length ? unfold(`What differs between them: ${duel.settings.length}`, () => el("ul", { class: "mono wrap" }, duel.settings.map((words) => el("li", {}, words))), { isOpen: true }) : el("p", { class: "note" }, "Their settings are the same."),
+    duel.settings.length ? unfold(`What differs from ${against}: ${duel.settings.length}`, () => el("ul", { class: "mono wrap" }, duel.settings.map((words) => el("li", {}, words))), { isOpen: true }) : el("p", { class: "note" }, "Their settings are the same."),
   ];
 };
 

@@ -16,9 +16,9 @@ from mapcoder_lite.evaluation.findings import FindingsCount
 from mapcoder_lite.evaluation.page.packing import Packed, Texts, packed_attempt
 from mapcoder_lite.evaluation.page.redaction import redacted
 from mapcoder_lite.evaluation.run_files import RunFiles
+from mapcoder_lite.evaluation.systems import meaning_of
 from mapcoder_lite.jsonl import read_at, read_placed
 from mapcoder_lite.problem import Record
-from mapcoder_lite.run_problem import RunProblem
 from mapcoder_lite.store import Unit, UnitLine
 from mapcoder_lite.trajectory import Completion, Grade, Trajectory
 
@@ -138,12 +138,7 @@ def row_and_attempts(
         "rating": facts.difficulty,
         "defect": facts.defect,
         "runs": heads,
-        "isOne": len({_meaning(r.files.problems[problem_id]) for r in having}) == 1,
+        "isOne": len({meaning_of(r.files.problems[problem_id]) for r in having}) == 1,
         "in": [problem_id in run.files.problems for run in runs],
     }
     return row, attempts
-
-
-def _meaning(problem: RunProblem) -> tuple[object, ...]:
-    """What must be alike for one id to mean one problem, as in comparisons."""
-    return problem.title, problem.num_public_tests, problem.num_hidden_tests

@@ -66,6 +66,11 @@ const factTable = () => {
   return table(["", ...RUNS.map((_, run) => runName(run))], rows, { kind: "facts", caption: "Runs" });
 };
 
+// What `mapcoder report` prints of systems: seeds pooled, each tested against one, p values corrected.
+const systemsView = ({ blocks }) => el("section", {}, el("h2", {}, "Systems"), blocks.map((block) => typeof block === "string"
+  ? el("p", { class: "warned" }, block)
+  : [el("h3", {}, block.title), table(block.columns, block.rows), block.notes.map((note) => el("p", { class: "note" }, note))]));
+
 const verdictPlot = () => {
   const names = Object.keys(VERDICTS).filter((name) => RUNS.some(({ metrics }) => metrics.verdicts[name]));
   if (!names.length) return null;
@@ -117,6 +122,7 @@ const isGraded = () => RUNS.some(({ metrics }) => metrics.passed);
 
 const overviewView = () => el("div", { class: "page" },
   el("div", { class: "tiles" }, RUNS.map((_, run) => tile(run))),
+  DATA.systems && systemsView(DATA.systems),
   el("section", {}, el("h2", {}, "Numbers"), factTable()),
   el("section", {}, el("h2", {}, "Plots"), el("div", { class: "plots" },
     verdictPlot(), endPlot(),

@@ -1,30 +1,30 @@
-"""What the first sight of a page is made of: metrics, failures, confidences, tests of pairs.
+"""What the first sight of a page is made of: metrics, failures, confidences, systems and tests.
 
 Knows: numbers as records, what lies in a run's folder beside its results.
 Does not know: how numbers are made or drawn, trajectories.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from itertools import combinations
 from pathlib import Path
 
 from pydantic import ConfigDict
 
-from mapcoder_lite.errors import StoreError
 from mapcoder_lite.evaluation.attribution import AttributionTable
-from mapcoder_lite.evaluation.compare import Duel, paired
+from mapcoder_lite.evaluation.compare import Difference, Duel
+from mapcoder_lite.evaluation.compare_report import standings_blocks, written_p
 from mapcoder_lite.evaluation.diagnosis import MEANINGS
 from mapcoder_lite.evaluation.metrics import Metrics
 from mapcoder_lite.evaluation.page.contents import RunOnDisk
 from mapcoder_lite.evaluation.page.packing import Packed
 from mapcoder_lite.evaluation.page.redaction import redacted
 from mapcoder_lite.evaluation.run_files import RunFiles
-from mapcoder_lite.evaluation.systems import System
+from mapcoder_lite.evaluation.standings import Standings
 from mapcoder_lite.examination import rules_of
 from mapcoder_lite.jsonl import file_digest, read_record
 from mapcoder_lite.problem import Record
 from mapcoder_lite.statistics import has_statistics
+from mapcoder_lite.tables import Block
 from mapcoder_lite.verdict import JUDGE_VERSION
 
 
@@ -53,8 +53,12 @@ class AuditFile(Record):
     funnel: AuditFunnel
 
 
-def overview(runs: Sequence[RunOnDisk], metrics: Sequence[Metrics]) -> Packed:
+def overview(
+    runs: Sequence[RunOnDisk], metrics: Sequence[Metrics], standings: Standings | None
+) -> Packed:
     """Return everything that the page says of whole runs, every attempt of which was read.
+
+    Of systems it says what `mapcoder report` prints of the same standings.
 
     Raises:
         StoreError: a run's audit.json or attribution.json is damaged.
@@ -64,7 +68,7 @@ def overview(runs: Sequence[RunOnDisk], metrics: Sequence[Metrics]) -> Packed:
     return {
         "written": datetime.now(UTC).isoformat(timespec="minutes"),
         "runs": [_run(*one) for one in zip(names, runs, metrics, strict=True)],
-        "pairs": list(_pairs(names, files)) if has_statistics() else [],
+        "systems": None if standings is None else _systems(standings),
         "marks": {mark.value: list(meaning) for mark, meaning in MEANINGS.items()},
     }
 
@@ -83,7 +87,8 @@ def _run(name: str, run: RunOnDisk, metrics: Metrics) -> Packed:
     files, rules = run.files, metrics.examination.judge_version
     return {
         "name": name,
-        "metrics": metrics.model_dump(mode="json") | {"engine": redacted(metrics.engine)},
+        "metrics": metrics.model_dump(mode="json", exclude={"failures", "calibration"})
+        | {"engine": redacted(metrics.engine)},
         "rules": "" if rules == JUDGE_VERSION else rules_of(rules),
         "settings": redacted(files.header.config.model_dump_json(exclude_defaults=True, indent=2)),
         "version": files.header.version,
@@ -122,17 +127,41 @@ def _funnel(path: Path) -> Packed | None:
     return {"dataset": redacted(audit.dataset), "stages": stages}
 
 
-def _pairs(names: Sequence[str], runs: Sequence[RunFiles]) -> Iterator[Packed]:
-    """Every pair of runs tested, or why it cannot be."""
-    systems = [System(name, (run,)) for name, run in zip(names, runs, strict=True)]
-    for first, second in combinations(range(len(runs)), 2):
-        places: Packed = {"first": first, "second": second}
-        try:
-            duel = paired(systems[first], systems[second]).duel()
-        except StoreError as error:  # nothing in common: the page says so in place of a test
-            yield places | {"duel": None, "reason": str(error)}
-        else:
-            yield places | {"duel": _shown(duel), "reason": ""}
+def _systems(found: Standings) -> Packed:
+    """The systems, in the order of their runs, and what a terminal says of them."""
+    return {
+        "against": redacted(found.against),
+        "names": [redacted(row.name) for row in found.systems],
+        "numRuns": [len(row.runs) for row in found.systems],
+        "blocks": [_block(block) for block in standings_blocks(found)],
+        "tests": [
+            {
+                "second": redacted(test.duel.second),
+                "duel": _shown(test.duel),
+                "p": _written(test.duel.raw, test.p_holm),
+                "pSound": _written(test.duel.sound, test.p_holm_sound),
+            }
+            for test in found.tests
+        ],
+    }
+
+
+def _written(difference: Difference | None, p_holm: float | None) -> list[str]:
+    """The p and what Holm's correction makes of it, as the terminal writes them."""
+    if difference is None or p_holm is None:
+        return []
+    return [written_p(difference.p), written_p(p_holm)]
+
+
+def _block(block: Block) -> object:
+    if isinstance(block, str):
+        return redacted(block)
+    return {
+        "title": redacted(block.title),
+        "columns": list(block.columns),
+        "rows": [[redacted(cell) for cell in row] for row in block.rows],
+        "notes": [redacted(note) for note in block.notes],
+    }
 
 
 def _shown(duel: Duel) -> Packed:

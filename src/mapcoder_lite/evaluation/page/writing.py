@@ -17,6 +17,7 @@ from mapcoder_lite.evaluation.page.contents import opened_runs, problem_ids, row
 from mapcoder_lite.evaluation.page.overview import overview
 from mapcoder_lite.evaluation.page.packing import Packed, SharedTexts, Texts, deflated
 from mapcoder_lite.evaluation.run_files import RunFiles
+from mapcoder_lite.evaluation.standings import Standings
 from mapcoder_lite.jsonl import replaced
 from mapcoder_lite.statistics import has_statistics
 from mapcoder_lite.trajectory import Completion
@@ -42,11 +43,15 @@ _HERE = "<!-- here -->"
 
 
 def write_page(
-    runs: Sequence[RunFiles], path: Path, confidence: Callable[[Completion], int]
+    runs: Sequence[RunFiles],
+    path: Path,
+    confidence: Callable[[Completion], int],
+    standings: Standings | None = None,
 ) -> None:
     """Write the page of opened runs, whole or not at all; `confidence` reads a confidence's reply.
 
-    Without statsmodels there are no intervals, and runs are not tested against each other.
+    `standings` are those of the systems that these runs, in order, are the runs of; None: there is
+    one run. Without statsmodels there are no intervals.
 
     Raises:
         StoreError: a line of a run is damaged.
@@ -65,7 +70,7 @@ def write_page(
             shared.leave(texts.paragraphs)
             rows.append(row)
         _block(file, "shared", deflated(shared.paragraphs))
-        shown = overview(opened, metrics) | {"rows": rows}
+        shown = overview(opened, metrics, standings) | {"rows": rows}
         _block(file, "overview", json.dumps(shown, ensure_ascii=False).replace("<", "\\u003c"))
         file.write(after.replace("{script}", script))
 
