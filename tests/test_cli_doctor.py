@@ -115,6 +115,30 @@ def test_a_warning_is_no_version():
     assert is_version("go version go1.19.8 linux/amd64")
 
 
+def test_a_service_of_ours_is_found_on_any_port(tmp_path: Path):
+    head = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt uid\n"
+    row = "   0: {}:{} 00000000:0000 0A 00000000:00000000 00:00000000 00000000 0 0 {} 1 0\n"
+    rows = [("0100007F", "1E79", 41), ("00000000", "1E7A", 42), ("0100007F", "1E7B", 43)]
+    table = tmp_path / "net" / "tcp"
+    table.parent.mkdir()
+    table.write_text(head + "".join(row.format(*one) for one in rows))
+    commands = [
+        ["/usr/bin/python", "/opt/bin/mapcoder", "serve", "--port", "7801"],
+        ["python", "-m", "mapcoder_lite", "listen", "--port", "7802"],
+        ["less", "mapcoder", "serve.log"],
+    ]
+    for number, words in enumerate(commands, start=41):
+        (tmp_path / f"{number}" / "fd").mkdir(parents=True)
+        (tmp_path / f"{number}" / "cmdline").write_text("\0".join(words) + "\0")
+        (tmp_path / f"{number}" / "fd" / "3").symlink_to(f"socket:[{number}]")
+    found = listeners.listeners(tmp_path)
+    assert found is not None
+    assert [one.text for one in found] == [
+        "127.0.0.1 port 7801, `mapcoder serve`: this machine alone",
+        "0.0.0.0 port 7802, `mapcoder listen`: OTHER MACHINES can reach it",
+    ]
+
+
 def test_what_listens_is_read_from_the_kernels_table():
     head = "  sl  local_address rem_address   st tx_queue rx_queue\n"
     rows = [

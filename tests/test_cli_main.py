@@ -153,6 +153,8 @@ def test_marks_that_turn_text_around_are_told_by_their_numbers():
     turned = "ok\u202eCA \u2066x\u2069\u200f\u061c"
     told = "ok\\u202eCA \\u2066x\\u2069\\u200f\\u061c"
     assert terminal.visible(turned) == told
+    unseen = "a\u200bb\u200d\ufeff\u2060\xad\U000e0041"
+    assert terminal.visible(unseen) == "a\\u200bb\\u200d\\ufeff\\u2060\\xad\\U000e0041"
     assert markdown(turned, [turned]) == f"# {told}\n\n* {told}\n".replace("\\", "\\\\")
 
 

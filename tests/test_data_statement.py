@@ -228,6 +228,9 @@ def test_headings_inside_a_fence_are_content():
     )
 
 
+FLUSH = "do not forget to output the end of line and flush the output.\n"
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -236,6 +239,12 @@ def test_headings_inside_a_fence_are_content():
         ("Add.\n\n## Example\n### Input\n1\n", "1 sample inputs but 0 sample outputs"),
         ("Time limit: 0.0 s\n\nAdd.\n", "a limit of 0"),
         ("Guess.\n\n## Interaction\nAsk.\n", "interactive"),
+        ("Guess.\n\nThis is an interactive problem.\n\n## Output\nIt.\n", "interactive"),
+        ("Guess.\n\n## Output\nThis task is interactive.\n", "interactive"),
+        (f'Guess.\n\n## Output\nPrint "? x" and x.\n\n{FLUSH}', "interactive"),
+        (f"Guess.\n\nAfter printing a query {FLUSH}", "interactive"),
+        (f"memory limit per test: {'9' * 400} megabytes\n\nAdd.\n", "limit of 400 digits"),
+        (f"time limit per test: {'9' * 400} seconds\n\nAdd.\n", "cpu_seconds of inf"),
     ],
 )
 def test_what_cannot_be_understood_is_said(text: str, words: str):
@@ -247,6 +256,21 @@ _LINE = st.text(string.ascii_lowercase + string.digits + " .#-", min_size=1, max
     str.strip
 )
 _BLOCK = st.lists(_LINE.filter(bool), min_size=1, max_size=4).map("\n".join)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Lena holds a flush. How many hands beat it?",
+        f"Print the sum. {FLUSH}",
+        "Answer q queries. After each query you may flush the output.",
+        "Players make queries of a table. Use fast output: do not flush the output.",
+        "Find the interactive museum that the tourists make queries about.",
+        "Echo.\n\n## Example\n### Input\nThis is an interactive problem\n### Output\nx\n",
+    ],
+)
+def test_a_story_of_queries_or_flushes_is_no_interactive_problem(text: str):
+    assert parse_statement(text, "x").statement
 
 
 @settings(max_examples=100)

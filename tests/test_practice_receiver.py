@@ -266,3 +266,10 @@ def _has_ipv6() -> bool:
             return True
     except OSError:
         return False
+
+
+@pytest.mark.parametrize("field", ["url", "name", "group"])
+def test_half_a_character_is_refused(listening: Listening, field: str):
+    status, answer = listening.post(COMPANION | {field: "https://a\ud800/b"})
+    assert (status, "half a character" in answer["error"]) == (422, True)
+    assert listening.post(COMPANION | {field: "https://a\U0001f600.example/b"})[0] == 200

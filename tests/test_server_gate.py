@@ -46,6 +46,27 @@ def test_statements_are_solved_also_after_a_run():
     assert looks_like_problem("Guess it.\n\nInteraction\nPrint a query and read the answer.")
 
 
+MENTIONING = (
+    "# JSON store\nA JSON object and q queries. Print the value of each key.",
+    "# Emoji categories\nEach message of a chat has a title. Write a program that prints the title "
+    "of the longest message of the chat.",
+)
+SAMPLES = "## Input\nn\n## Output\nm\n## Example\nInput\n```\n1\n```\nOutput\n```\n1\n```\n"
+
+
+@pytest.mark.parametrize("text", MENTIONING)
+def test_a_statement_with_samples_may_speak_of_titles_and_json(text: str):
+    found = decide(said(f"{text}\n{SAMPLES}"))
+    assert found.mode is Mode.SOLVE
+    assert found.problem is not None and len(found.problem.public_tests) == 1
+
+
+@pytest.mark.parametrize("mark", ["<chat_history>", "Conversation:", "USER:"])
+def test_a_title_is_wanted_also_of_a_chat_about_samples(mark: str):
+    text = f"Write a short title for this conversation.\n\n{mark} {STATEMENT}\n{SAMPLES}"
+    assert decide(said(text)).mode is Mode.BASE
+
+
 def test_the_header_overrules():
     assert decide(said("hi"), Mode.SOLVE).mode is Mode.SOLVE
     assert decide(said(STATEMENT), Mode.BASE).mode is Mode.BASE
@@ -59,6 +80,20 @@ def test_reasoning_is_taken_out_of_the_history():
     assert found.last_run is None
 
 
+@pytest.mark.parametrize(
+    ("text", "spoken"),
+    [
+        ("a<think>b<think>c</think>d", "ad"),
+        ("<think>a</details>b</think>c", "c"),
+        ("<THINK>a</Think>b<think>c", "b<think>c"),
+        ('<think>a<details type="reasoning">b</details>c', "<think>ac"),
+        ("</think>a<details>b</details>", "</think>a<details>b</details>"),
+    ],
+)
+def test_reasoning_ends_where_its_mark_is_closed(text: str, spoken: str):
+    assert Conversation.of([("assistant", text)]).turns[0].content == spoken
+
+
 def test_ones_own_program_is_the_last_block_that_is_one():
     text = "Sum.\n```\n1 2\n```\n```python\nimport sys\nprint(1)\n```\nWhy?\n```text\nWA\n```"
     found = own_program(text)
@@ -68,3 +103,4 @@ def test_ones_own_program_is_the_last_block_that_is_one():
     cpp = own_program("```c++\nint main() { return 0; }\n```")
     assert cpp is not None and cpp.language is Language.CPP
     assert own_program("no block at all") is None
+    assert own_program("```python\nprint(1)\n") is None

@@ -33,7 +33,7 @@ def noting(order: list[str], name: str) -> Callable[[], None]:
 @settings(max_examples=20, deadline=None)
 @given(st.lists(st.sampled_from("abc"), max_size=8))
 def test_clients_take_turns_and_places_foretell_the_order(clients: list[str]):
-    stopped, order = Stopped(10), list[str]()
+    stopped, order = Stopped(20), list[str]()
     jobs = [Job(client, noting(order, f"{i}")) for i, client in enumerate(clients)]
     for job in jobs:
         stopped.lane.submit(job)

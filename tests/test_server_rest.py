@@ -39,7 +39,7 @@ def held() -> Held:
 def world(
     tmp_path_factory: pytest.TempPathFactory, judge: SandboxJudge, held: Held
 ) -> Generator[Served]:
-    settings = ServeConfig(max_running=2, max_waiting=2, max_tests=50)
+    settings = ServeConfig(max_running=2, max_waiting=4, max_tests=50)
     with served(tmp_path_factory.mktemp("rest"), judge, held, settings) as service:
         yield service
 
@@ -98,6 +98,9 @@ def test_a_run_is_told_of_to_its_end_and_again_from_any_event(client: httpx.Clie
     assert [event.n for event in events] == list(range(1, len(events) + 1))
     assert (events[0].kind, events[-1].kind) == ("run.started", "run.finished")
     assert events_of(client, done, last_event_id="5") == events[5:]
+    for number, status in ((len(events), 204), (len(events) - 1, 200)):
+        resumed = client.get(f"/api/runs/{done}/events", headers={"last-event-id": str(number)})
+        assert resumed.status_code == status  # a browser asks no more after 204
     lines = client.get(f"/api/runs/{done}/events?format=jsonl&after=2").text.splitlines()
     assert [EVENT.validate_json(line) for line in lines] == events[2:]
 
@@ -199,12 +202,16 @@ def test_a_judging_is_called_off_while_it_runs(judge: SandboxJudge, client: http
     time.sleep(0.3)  # it runs by now
     client.post(f"/api/runs/{run}/cancel", json={})
     assert until(lambda: status_of(client, run) == "cancelled") < 5
+    finished = client.get(f"/api/runs/{run}").json()["finished"]
+    assert (finished["num_passed"], finished["num_tests"]) == (0, len(slow.public_tests))
     sound = {"problem_id": PROBLEM.id, "program": "print(-1)"}
     assert client.post("/api/judge", json=sound).json()["verdict"] == "WA"
 
 
 FAULTS = [
-    ("{", 400, "json"),
+    ("{", 400, "broken json at character 1: expecting"),
+    ('{"text": "a\\ud800"}', 400, "half a character"),
+    ('{"text": "a\\ud83d\\ude00 \\\\ud800", "k": 0}', 422, "k: input should be greater"),
     ("[]", 422, ""),
     ('{"problem_id": "none"}', 404, "no bundled problem"),
     ("{}", 422, "exactly one"),

@@ -9,8 +9,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>()#+!|&~$])")
-_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
-"""Control characters, ends of lines, and marks that turn the direction of the text around them."""
+_UNSEEN = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\U000e0000-\U000e007f]"
+)
+"""Control characters, ends of lines, marks that turn the direction of the text around them, and
+what has no width, in which other text could hide."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +83,8 @@ def visible(text: str) -> str:
 def one_line(text: str) -> str:
     """Return a text of others that stays in the line in which it is shown.
 
-    What would end the line, move the cursor or turn the direction of text becomes a picture or the
-    number of its character.
+    What would end the line, move the cursor, turn the direction of text or not be seen becomes a
+    picture or the number of its character.
     """
     return _UNSEEN.sub(_picture, text)
 
@@ -92,7 +95,9 @@ def _picture(found: re.Match[str]) -> str:
         return chr(0x2400 + code)  # the control pictures of Unicode
     if code == 0x7F:
         return "\u2421"
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def _cell(text: str) -> str:

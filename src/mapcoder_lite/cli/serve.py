@@ -60,7 +60,7 @@ def _serve(settings: "Config", guard: Guard, bound: "Socket", host: str, token: 
         door = Door.of(host, settings.serve.hosts, token)
         served = app.application(opened.service, door, label=opened.label)
         terminal.say(f"listening  {listening.address(bound)}{_who(host, token)}; Ctrl-C stops it")
-        listening.serve(served, bound)
+        listening.serve(served, bound, opened.service.stop)
 
 
 def _who(host: str, token: str | None) -> str:

@@ -45,24 +45,27 @@ _WORDINGS: dict[Part, str] = {
     Part.STATEMENT: r"(?:problem )?statement|(?:problem )?description|problem|task|"
     r"constraints?|scoring|subtasks?|limits",
 }
-_PATTERNS = {part: re.compile(words, re.IGNORECASE) for part, words in _WORDINGS.items()}
+_PATTERN = re.compile(
+    "|".join(f"(?P<{part.name}>{words})" for part, words in _WORDINGS.items()), re.IGNORECASE
+)
 # On one line with its content only these: "Input: 3 4"; "Note: ..." may open a paragraph anywhere.
 _INLINE = (Part.SAMPLE_INPUT, Part.SAMPLE_OUTPUT, Part.INPUT, Part.OUTPUT, Part.NOTE)
 _INLINE_FORM = re.compile(
-    r"[*_]{0,2}([A-Za-z][A-Za-z ]*?(?:\s*[#(]?\d+\)?)?)(?::[*_]{0,2}|[*_]{2}:)\s+(\S.*)"
+    r"[*_]{0,2}([A-Za-z][A-Za-z ]*?(?:\s*[#(]?\d+\)?)?)(?::[*_]{0,2}|[*_]{2}:)(?=\s)"
 )
+_MAX_CHARACTERS = 100
+"""Of a heading: longer lines are content, and are not searched."""
 _FENCE = re.compile(r"\s*(?:```|~~~|</?pre>\s*$)", re.IGNORECASE)
 
 
 def heading(line: str) -> Heading | None:
     """Read a line as a heading, or None when it is content."""
-    if len(line) - len(line.lstrip()) > 3:  # indented code in Markdown
+    text = line.strip()
+    if not text or len(line) - len(line.lstrip()) > 3:  # indented code in Markdown
         return None
-    bare = _bare(line)
-    for part, pattern in _PATTERNS.items():
-        if pattern.fullmatch(bare):
-            return Heading(part)
-    return _inline(line.strip())
+    if len(text) <= _MAX_CHARACTERS and (part := _part(_bare(text))) is not None:
+        return Heading(part)
+    return _inline(text)
 
 
 def is_fence(line: str) -> bool:
@@ -70,17 +73,19 @@ def is_fence(line: str) -> bool:
     return _FENCE.match(line) is not None
 
 
-def _bare(line: str) -> str:
+def _part(words: str) -> Part | None:
+    found = _PATTERN.fullmatch(words)
+    return None if found is None else Part[found.lastgroup or ""]
+
+
+def _bare(text: str) -> str:
     """Take Markdown's marks, a closing colon and a pasted "Copy" button off a line."""
-    text = line.strip().lstrip("#").strip().strip("*_-=").strip().rstrip(":").strip("*_ ")
+    text = text.lstrip("#").strip().strip("*_-=").strip().rstrip(":").strip("*_ ")
     return re.sub(r"\s*\bcopy$|(?<=put)copy$", "", text, flags=re.IGNORECASE)
 
 
 def _inline(line: str) -> Heading | None:
-    found = _INLINE_FORM.fullmatch(line)
-    if found is None:
-        return None
-    for part in _INLINE:
-        if _PATTERNS[part].fullmatch(found[1].strip()):
-            return Heading(part, found[2].strip())
-    return None
+    found = _INLINE_FORM.match(line[:_MAX_CHARACTERS])
+    rest = line[found.end() :].strip() if found else ""
+    part = _part(found[1].strip()) if found and rest else None
+    return Heading(part, rest) if part is not None and part in _INLINE else None

@@ -5,6 +5,8 @@ Does not know: what the text means.
 """
 
 import gzip
+import json
+import re
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +14,8 @@ from pathlib import Path
 from mapcoder_lite.errors import InputError
 
 MAX_STATEMENT_BYTES = 2_000_000
+_HALF = re.compile(rb"\\u[dD][89a-fA-F]")
+"""An escape of JSON that may name half a character, a surrogate without the other one."""
 _GZIP = b"\x1f\x8b"
 
 
@@ -81,3 +85,19 @@ def _decode(content: bytes, path: Path) -> str:
             f"{path} is not UTF-8 (byte {error.start} is 0x{content[error.start]:02x}): "
             "save it as UTF-8"
         ) from error
+
+
+def has_half_characters(body: bytes) -> bool:
+    """Whether a text in a JSON body cannot be written, for its escapes name half a character.
+
+    Of what is no JSON, or nested too deep to be read, nothing is said.
+    """
+    if _HALF.search(body) is None:
+        return False
+    try:
+        json.dumps(json.loads(body), ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return True
+    except (ValueError, RecursionError):
+        return False
+    return False

@@ -4,6 +4,7 @@ Knows: the headings of Codeforces, AtCoder and Kattis pages and of hand-written 
 Does not know: files, JSON, what the statement means.
 """
 
+import math
 import re
 from dataclasses import dataclass, field
 
@@ -19,21 +20,40 @@ EXPECTED = (
 )
 
 _UNIT_BYTES = {"k": 2**10, "m": 2**20, "g": 2**30}
+# No gap is of any length: a long one would be searched again from each of its characters.
 _TIME = re.compile(
-    r"^[^\w\n]*(?:cpu )?time limit(?: per test)?\W*?\s*"
+    r"^[^\w\n]{0,20}(?:cpu )?time limit(?: per test)?\W{0,20}?"
     r"(\d+(?:\.\d+)?)\s*(ms|milliseconds?|s|sec|seconds?)\b",
     re.IGNORECASE | re.MULTILINE,
 )
 # AtCoder writes both limits on one line, so memory need not begin a line.
 _MEMORY = re.compile(
-    r"(?:^|/)[^\w\n]*memory limit(?: per test)?\W*?\s*"
+    r"(?:^|/)[^\w\n]{0,20}memory limit(?: per test)?\W{0,20}?"
     r"(\d+(?:\.\d+)?)\s*([kmg])(?:i?b|(?:ilo|ega|iga)bytes?)\b",
     re.IGNORECASE | re.MULTILINE,
 )
 # A Codeforces page opens with "input / standard input / output / standard output".
 _STREAMS = re.compile(
-    r"^[^\w\n]*(?:input|output)\W*\s*standard (?:input|output)\W*$", re.IGNORECASE | re.MULTILINE
+    r"^[^\w\n]{0,20}(?:input|output)\W{1,20}standard (?:input|output)\W{0,20}$",
+    re.IGNORECASE | re.MULTILINE,
 )
+
+
+_SAYS_INTERACTIVE = re.compile(
+    r"\bthis (?:is an interactive (?:problem|task)|(?:problem|task) is interactive)\b",
+    re.IGNORECASE,
+)
+# Neither is enough alone: stories flush, fast output is not flushed, and queries may be given.
+_FLUSHES = re.compile(
+    r"(?<!not )(?<!never )(?<!avoid )\bf?flush(?:ing)?\b.{0,40}\b(?:output|stdout|buffer|stream)\b",
+    re.IGNORECASE,
+)
+_ASKS = re.compile(
+    r"[\"'`“‘$«]\s?\?\s|\b(?:mak|ask|print)(?:e|ing)? (?:an? |the |your |any |each |every )?quer"
+    r"|\binteractor\b",
+    re.IGNORECASE,
+)
+_SAMPLES = (Part.SAMPLE_INPUT, Part.SAMPLE_OUTPUT)
 
 
 @dataclass(slots=True)
@@ -48,6 +68,10 @@ class _Section:
         return "\n".join(self.lines).strip()
 
 
+class InteractiveProblem(InputError):
+    """A problem whose input depends on what the program says."""
+
+
 def parse_statement(text: str, problem_id: str) -> Problem:
     """Read a statement; one without samples gives a problem without public tests.
 
@@ -58,8 +82,10 @@ def parse_statement(text: str, problem_id: str) -> Problem:
     limits, body = _take_limits(text.replace("\r\n", "\n").replace("\r", "\n"))
     title, body = _take_title(body)
     sections = _sections(body)
-    if any(section.part is Part.INTERACTION for section in sections):
-        raise InputError("an interactive problem: only problems with fixed inputs can be judged")
+    if _is_interactive(sections):
+        raise InteractiveProblem(
+            "an interactive problem: only problems with fixed inputs can be judged"
+        )
     statement = _joined(sections, Part.STATEMENT)
     if not statement:
         raise InputError(f"no statement found: {EXPECTED}")
@@ -86,7 +112,10 @@ def _take_limits(text: str) -> tuple[Limits, str]:
         scale = 0.001 if time[2].lower().startswith("m") else 1.0
         given["cpu_seconds"] = float(time[1]) * scale
     if memory is not None:
-        given["memory_bytes"] = int(float(memory[1]) * _UNIT_BYTES[memory[2].lower()])
+        memory_bytes = float(memory[1]) * _UNIT_BYTES[memory[2].lower()]
+        if math.isinf(memory_bytes):
+            raise InputError(f"a memory limit of {len(memory[1])} digits: no machine has so much")
+        given["memory_bytes"] = int(memory_bytes)
     for pattern in (_MEMORY, _TIME, _STREAMS):
         text = pattern.sub("", text)
     if 0 in given.values():
@@ -135,6 +164,16 @@ def _sections(text: str) -> list[_Section]:
         seen.add(part)
         sections.append(_Section(part, [found.rest] if found.rest else []))
     return sections
+
+
+def _is_interactive(sections: list[_Section]) -> bool:
+    """Whether there is a heading of it, or a sentence outside the samples that says so."""
+    if any(section.part is Part.INTERACTION for section in sections):
+        return True
+    told = "\n".join(s.text for s in sections if s.part not in _SAMPLES)
+    if _SAYS_INTERACTIVE.search(told):
+        return True
+    return _FLUSHES.search(told) is not None and _ASKS.search(told) is not None
 
 
 def _joined(sections: list[_Section], part: Part) -> str:

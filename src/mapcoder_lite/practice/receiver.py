@@ -24,6 +24,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self, cast  # the body as JSON
 
+from mapcoder_lite.data.reading import has_half_characters
 from mapcoder_lite.errors import InputError, MapCoderError
 
 MAX_BODY_BYTES = 2_000_000
@@ -280,6 +281,8 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _fields(body: bytes) -> dict[str, Any]:
+    if has_half_characters(body):
+        raise Refusal(422, "a text holds half a character (a lone surrogate)")
     try:
         value: object = json.loads(body)
     except (ValueError, RecursionError) as error:

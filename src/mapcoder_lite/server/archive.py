@@ -5,24 +5,35 @@ Does not know: HTTP, who waits for news, how a run is worked on.
 """
 
 import json
+import logging
 import os
 import re
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from mapcoder_lite.errors import StoreError
+from mapcoder_lite.errors import Cancelled, StoreError
 from mapcoder_lite.events import EVENT, Event, Head, RunFinished, StageFinished, Status, Teller
 from mapcoder_lite.jsonl import JsonLines, hold, read_record, write_record
 from mapcoder_lite.problem import Problem
+from mapcoder_lite.server import remains
 from mapcoder_lite.server.records import Asked
 from mapcoder_lite.trajectory import Call, Step, Trajectory
 
 _ID = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}")
 _TAIL_BYTES = 1 << 16
-_INTERRUPTED_EXIT = 130
+_BEGUN = ".begun"
+"""Behind the name of a folder that is not whole yet."""
+INTERRUPTED: Mapping[str, object] = {
+    "status": Status.INTERRUPTED,
+    "detail": "the service ended before the run did",
+}
+"""What the last event of a run says that the end of the service cut short."""
+
+_log = logging.getLogger(__name__)
 
 
 class RunWriter:
@@ -65,8 +76,10 @@ class Entry:
 class Archive:
     """The folder of all served runs; one process writes it."""
 
-    def __init__(self, folder: Path) -> None:
-        """Open it, and say of every unfinished run that it was interrupted.
+    def __init__(
+        self, folder: Path, dollars: Callable[[Call], float | None] = lambda _: None
+    ) -> None:
+        """Open it, and say of every unfinished run that it was interrupted; `dollars` prices calls.
 
         Raises:
             StoreError: another process serves from it, or it cannot be written.
@@ -84,6 +97,10 @@ class Archive:
                 f"cannot write {folder}: {error.strerror}; choose -s serve.folder="
             ) from error
         self.folder = folder
+        self._dollars = dollars
+        self._left_out: set[str] = set()
+        for begun in folder.glob(f".*{_BEGUN}"):  # nobody was told of it
+            shutil.rmtree(begun)
         self.num_interrupted = sum(self._interrupt(run) for run in self.ids())
 
     def close(self) -> None:
@@ -91,24 +108,30 @@ class Archive:
         self._lock_file.close()
 
     def begin(self, asked: Asked, problem: Problem) -> RunWriter:
-        """Make a run's folder and write what was asked.
+        """Make a run's folder with what was asked; it has its name only when it is whole.
 
         Raises:
             StoreError: it cannot be written.
         """
-        path = self.folder / asked.id
+        path, begun = self.folder / asked.id, self.folder / f".{asked.id}{_BEGUN}"
         try:
-            (path / "calls").mkdir(parents=True)
-            write_record(path / "problem.json", problem)
-            write_record(path / "run.json", asked)
+            (begun / "calls").mkdir(parents=True)
+            write_record(begun / "problem.json", problem)
+            write_record(begun / "run.json", asked)
+            begun.rename(path)
             return RunWriter(path)
         except OSError as error:
             raise StoreError(f"cannot write {path}: {error}; free the disk") from error
 
     def ids(self) -> list[str]:
-        """Every run, the newest first."""
+        """Every run, the newest first; a folder that does not say what was asked is none."""
         with os.scandir(self.folder) as found:
-            return sorted((e.name for e in found if _ID.fullmatch(e.name)), reverse=True)
+            names = sorted((e.name for e in found if _ID.fullmatch(e.name)), reverse=True)
+        runs = [name for name in names if self.has(name)]
+        for name in set(names).difference(runs, self._left_out):
+            self._left_out.add(name)
+            _log.warning("%s is left out: it has no run.json", self.folder / name)
+        return runs
 
     def has(self, run: str) -> bool:
         """Whether there is such a run."""
@@ -156,19 +179,35 @@ class Archive:
         last = _last_line(self.events_file(run))
         first = 1 + (int(json.loads(last)["n"]) if last else 0)
         writer = RunWriter(self.folder / run, first)
-        Teller(writer.hear, run, first).tell(unworked(asked, Status.INTERRUPTED))
+        ended = self._come_to(asked).model_copy(update=INTERRUPTED)
+        Teller(writer.hear, run, first).tell(ended)
         return True
 
+    def _come_to(self, asked: Asked) -> RunFinished:
+        path = self.events_file(asked.id)
+        try:
+            events = [EVENT.validate_json(line) for line in _lines(path)]
+            return remains.come_to(unworked(asked), events, self.calls(asked.id), self._dollars)
+        except (ValidationError, StoreError) as error:
+            _log.warning("%s: what the run had come to cannot be read: %s", path.parent, error)
+            return unworked(asked)
 
-def unworked(asked: Asked, status: Status) -> RunFinished:
-    """Return the last event of a run that nobody works on any more."""
+
+def unworked(asked: Asked) -> RunFinished:
+    """Return the last event of a run that was called off before anybody worked on it."""
     return RunFinished(
-        status=status,
-        detail="the service ended before the run did" if status is Status.INTERRUPTED else None,
-        exit_code=_INTERRUPTED_EXIT,
+        status=Status.CANCELLED,
+        exit_code=Cancelled.exit_code,
         language=asked.language,
         num_tests=asked.num_tests,
     )
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    """Yield the lines of a file that ends with a whole one."""
+    if path.is_file():
+        with path.open("rb") as file:
+            yield from file
 
 
 def _last_line(path: Path) -> bytes:

@@ -18,6 +18,9 @@ from mapcoder_lite.trajectory import CallKind, FormatFailure, Message, Role, Sam
 from mapcoder_lite.traversal import TraversalName
 from mapcoder_lite.verdict import Verdict
 
+MAX_PROGRAM_CHARACTERS = 500_000
+"""Of a program that is to be judged or debugged."""
+
 
 class ProblemChoice(Record):
     """A problem in a request: exactly one of these."""
@@ -39,7 +42,7 @@ class SolveBody(ProblemChoice):
     traversal: TraversalName | None = None
     language: Language | None = None
     seed: Annotated[int, Field(ge=0, lt=2**31)] | None = None
-    program: str | None = None
+    program: Annotated[str, Field(max_length=MAX_PROGRAM_CHARACTERS)] | None = None
     """To be debugged."""
     budget: BudgetConfig = BudgetConfig()
     """What the run may use up, within what the service allows."""
@@ -61,7 +64,7 @@ class ForkBody(Record):
 class JudgeBody(ProblemChoice):
     """POST /api/judge."""
 
-    program: Annotated[str, Field(max_length=500_000)]
+    program: Annotated[str, Field(max_length=MAX_PROGRAM_CHARACTERS)]
     language: Language = Language.PYTHON
 
 

@@ -105,7 +105,8 @@ def _understood(
             decision = decide(conversation, overruled)
             if decision.mode is not Mode.SOLVE:
                 return _base(body, conversation, decision, service)
-            problem = bounded(problem_in(conversation.asked), service.settings)
+            problem = decision.problem or problem_in(conversation.asked)
+            problem = bounded(problem, service.settings)
             return _run(body, problem, "solve", service, client, decision=decision)
 
 

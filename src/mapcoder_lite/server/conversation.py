@@ -13,12 +13,17 @@ from mapcoder_lite.agents.fences import find_program
 from mapcoder_lite.data.statement import parse_statement
 from mapcoder_lite.errors import InputError
 from mapcoder_lite.problem import Language, Problem
+from mapcoder_lite.server.problems import refuse_long
 from mapcoder_lite.trajectory import Message
 
 _REASONING = re.compile(
-    r"<think>.*?</think>|<details type=\"reasoning\".*?</details>", re.DOTALL | re.IGNORECASE
+    r"(?P<opens><think>|<details type=\"reasoning\")|</think>|</details>", re.IGNORECASE
 )
+_FENCE = re.compile(r"^```([\w+#.-]*)[ \t]*$", re.MULTILINE)
 _RUN = re.compile(r"\brun `([0-9A-HJKMNP-TV-Z]{26})`")
+
+_MAX_PROGRAM_CHARACTERS = 100_000
+"""Of a block that is parsed to see whether it is a program; meanwhile nobody else is served."""
 
 CHAT_PROBLEM = "chat"
 """Id of a problem that was pasted into a chat."""
@@ -68,8 +73,9 @@ def problem_in(text: str) -> Problem:
     """Read a problem from a message.
 
     Raises:
-        InputError: it cannot be understood, or is interactive.
+        InputError: it cannot be understood, is interactive or too long.
     """
+    refuse_long(text)
     return parse_statement(text, CHAT_PROBLEM)
 
 
@@ -95,17 +101,39 @@ class OwnProgram:
 
 
 def own_program(text: str) -> OwnProgram | None:
-    """Return the last fenced program of a message, and the message without it."""
-    fences = list(re.finditer(r"^```([\w+#.-]*)[ \t]*\n(.*?)\n```[ \t]*$", text, re.M | re.S))
-    for fence in reversed(fences):
-        language = _LANGUAGES.get(fence[1].lower())
-        if fence[1] and language is None:
+    """Return the last fenced program of a message, and the message without it.
+
+    Raises:
+        InputError: it is longer than programs are taken.
+    """
+    for opening, closing in reversed(_fences(text)):
+        language = _LANGUAGES.get(opening[1].lower())
+        if opening[1] and language is None:
             continue
-        found = find_program(fence[0], language or Language.PYTHON)
+        fenced = text[opening.start() : closing.end()]
+        if len(fenced) > _MAX_PROGRAM_CHARACTERS:
+            raise InputError(
+                f"a program of {len(fenced)} characters, more than the {_MAX_PROGRAM_CHARACTERS} "
+                "that a chat takes: send it to /api/judge"
+            )
+        found = find_program(fenced, language or Language.PYTHON)
         if found is not None:
-            rest = text[: fence.start()] + text[fence.end() :]
+            rest = text[: opening.start()] + text[closing.end() :]
             return OwnProgram(found.text, language or Language.PYTHON, rest)
     return None
+
+
+def _fences(text: str) -> list[tuple[re.Match[str], re.Match[str]]]:
+    """Return the lines that open and close each block; what opens within one is content."""
+    fences: list[tuple[re.Match[str], re.Match[str]]] = []
+    opening = None
+    for line in _FENCE.finditer(text):
+        if opening is None:
+            opening = line
+        elif not line[1]:
+            fences.append((opening, line))
+            opening = None
+    return fences
 
 
 _LANGUAGES = {language.value: language for language in Language} | {
@@ -121,7 +149,22 @@ _LANGUAGES = {language.value: language for language in Language} | {
 
 
 def _spoken(text: str) -> str:
-    return _REASONING.sub("", text).strip()
+    """Return what was said, without the reasoning, in one pass over the text."""
+    marks = list(_REASONING.finditer(text))
+    last_ends = {_kind(mark): mark.start() for mark in marks if not mark["opens"]}
+    kept: list[str] = []
+    start, kind = 0, None
+    for mark in marks:
+        if kind is None and mark["opens"] and mark.start() < last_ends.get(_kind(mark), 0):
+            kept.append(text[start : mark.start()])
+            kind = _kind(mark)
+        elif kind is not None and not mark["opens"] and _kind(mark) == kind:
+            start, kind = mark.end(), None
+    return "".join([*kept, text[start:]]).strip()
+
+
+def _kind(mark: re.Match[str]) -> str:
+    return mark[0].strip("</>").partition(" ")[0].lower()
 
 
 def _role(role: str) -> Literal["system", "user", "assistant"]:

@@ -7,6 +7,7 @@ Does not know: what a chat asks for, how answers are worded or framed.
 import asyncio
 import json
 from collections.abc import AsyncGenerator, Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -27,6 +28,7 @@ from mapcoder_lite.server.news import events_of
 from mapcoder_lite.server.service import LiveRun, Service
 from mapcoder_lite.server.wording import Told
 from mapcoder_lite.trajectory import Cancellation, Completion, Usage, Watch
+from mapcoder_lite.trajectory import Request as Question
 
 PING_SECONDS = 10
 _BEGAN = 1_767_225_600
@@ -209,29 +211,41 @@ class Exchange:
         assert asked is not None
         calling_off = Cancellation()
         if self.body.stream:
-            return _stream(self._spoken(calling_off), calling_off.cancel)
+            return self._speak(asked, calling_off)
         future = self.service.call(asked, Watch(calling_off), self.client)
         found = await unless_gone(request, asyncio.wrap_future(future), calling_off.cancel)
         text = found.text + self.chat.footnote
         extension = self._plain_extension()
         return _json(self.frame.whole(text, "", found.usage, extension, found.finish_reason))
 
-    async def _spoken(self, calling_off: Cancellation) -> AsyncGenerator[str]:
-        """Yield the backbone's reply as it grows."""
-        assert self.chat.request is not None
+    def _speak(self, asked: Question, calling_off: Cancellation) -> Response:
+        """Take a place, then stream: who finds none is told so by the status."""
         texts: asyncio.Queue[str | None] = asyncio.Queue()
         loop = asyncio.get_running_loop()
 
         def grow(_: int, text: str) -> None:
             loop.call_soon_threadsafe(texts.put_nowait, text)
 
+        def leave() -> None:
+            calling_off.cancel()
+            future.cancel()
+
+        future = self.service.call(asked, Watch(calling_off, grow), self.client)
+        future.add_done_callback(lambda _: loop.call_soon_threadsafe(texts.put_nowait, None))
+        return _stream(self._spoken(future, texts, leave), leave)
+
+    async def _spoken(
+        self,
+        future: Future[Completion],
+        texts: asyncio.Queue[str | None],
+        leave: Callable[[], None],
+    ) -> AsyncGenerator[str]:
+        """Yield the backbone's reply as it grows."""
         try:
             yield self.frame.first()
-            future = self.service.call(self.chat.request, Watch(calling_off, grow), self.client)
-            future.add_done_callback(lambda _: loop.call_soon_threadsafe(texts.put_nowait, None))
             while (text := await texts.get()) is not None:
                 yield self.frame.content(text)
-            found: Completion = await asyncio.wrap_future(future)
+            found = await asyncio.wrap_future(future)
             if self.chat.footnote:
                 yield self.frame.content(self.chat.footnote)
             extension = self._plain_extension()
@@ -240,7 +254,7 @@ class Exchange:
         except MapCoderError as error:
             yield json.dumps(openai_error(fault_of(error)))
         finally:
-            calling_off.cancel()
+            leave()
 
     def _end(self, usage: Usage, extension: Extension, finish: str = "stop") -> list[str]:
         chunks = [self.frame.last(extension, finish)]

@@ -123,11 +123,14 @@ def fault_of(error: Exception) -> Fault:
         case Refused():
             return Fault(error.status, str(error), error.param)
         case RequestValidationError():
+            broken = [part for part in error.errors() if part["type"] == "json_invalid"]
+            if broken:
+                place, reason = broken[0]["loc"][-1], broken[0]["ctx"]["error"]
+                return Fault(400, f"broken JSON at character {place}: {reason}"[:_WHERE])
             errors = tuple(_field_fault(part) for part in error.errors())
-            is_json = any(part["type"] == "json_invalid" for part in error.errors())
             detail = "; ".join(f"{one.where}: {one.what}" for one in errors[:5])
             param = errors[0].where if errors else None
-            return Fault(400 if is_json else 422, detail, param, errors)
+            return Fault(422, detail, param, errors)
         case HTTPException():
             return Fault(error.status_code, str(error.detail), headers=error.headers or {})
         case MapCoderError():
@@ -165,13 +168,20 @@ _CODES = {401: "invalid_api_key", 404: "not_found", 413: "too_large", 429: "queu
 def _detail(fault: Fault) -> dict[str, object]:
     remedy = _REMEDIES.get(fault.status, "")
     detail = ProblemDetail(
-        title=HTTPStatus(fault.status).phrase,
+        title=_phrase(fault.status),
         status=fault.status,
         detail=fault.detail,
         remedy=remedy,
         errors=fault.errors,
     )
     return detail.model_dump(mode="json")
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:  # one that no standard names, as that of a client that has gone
+        return "Request Not Answered"
 
 
 _REMEDIES = {

@@ -9,10 +9,19 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from mapcoder_lite.data.headings import Part, heading
+from mapcoder_lite.data.statement import InteractiveProblem
 from mapcoder_lite.errors import InputError
+from mapcoder_lite.problem import Problem
 from mapcoder_lite.server.conversation import Conversation, problem_in
 
 _TASK = "### Task:"
+_END_CHARACTERS = 2000
+"""Of a text's beginning and of its end: there a front end says what it wants of a chat."""
+_HISTORY = re.compile(
+    r"^\W{0,10}(?:chat history|conversation|user|human|assistant)\W{0,3}:"
+    r"|<(?:chat_?history|conversation|messages)>",
+    re.IGNORECASE | re.MULTILINE,
+)
 _WANTS_JSON = re.compile(
     r"\b(?:title|tags?|follow[- ]?ups?|queries|emoji|categor\w+)\b.{0,400}\bJSON\b"
     r"|\bJSON\b.{0,400}\b(?:title|tags?|follow[- ]?ups?|queries|emoji|categor\w+)\b",
@@ -52,6 +61,8 @@ class Decision:
 
     mode: Mode
     why: str
+    problem: Problem | None = None
+    """What the user's text was read as."""
 
 
 def decide(conversation: Conversation, overruled: Mode | None = None) -> Decision:
@@ -59,31 +70,51 @@ def decide(conversation: Conversation, overruled: Mode | None = None) -> Decisio
     if overruled is not None:
         return Decision(overruled, "the X-MapCoder-Mode header")
     asked = conversation.asked
-    if asked.startswith(_TASK) or _WANTS_JSON.search(asked) or _WANTS_TITLE.search(asked):
-        return Decision(Mode.BASE, "a front end's own task, such as a title or tags")
-    is_problem = looks_like_problem(asked)
+    if asked.startswith(_TASK):
+        return _OWN_TASK
+    read = _read(asked)
+    if _is_own_task(asked, has_samples=isinstance(read, Problem) and bool(read.public_tests)):
+        return _OWN_TASK
+    is_problem = _is_problem(asked, read)
     if conversation.last_run is not None and not is_problem:
         return Decision(Mode.FOLLOW_UP, "a follow-up to a run")
     if not is_problem:
         return Decision(Mode.BASE, "nothing that looks like a problem")
-    return Decision(Mode.SOLVE, "a problem")
+    return Decision(Mode.SOLVE, "a problem", read if isinstance(read, Problem) else None)
+
+
+_OWN_TASK = Decision(Mode.BASE, "a front end's own task, such as a title or tags")
 
 
 def looks_like_problem(text: str) -> bool:
     """Whether a text is a statement: samples, Input and Output, or the wording of one."""
-    if _is_interactive(text):
+    return _is_problem(text, _read(text))
+
+
+def _read(text: str) -> Problem | InputError:
+    try:
+        return problem_in(text)
+    except InputError as error:
+        return error
+
+
+def _is_own_task(text: str, *, has_samples: bool) -> bool:
+    """Whether a front end asks about the chat; a text with samples only where it shows the chat."""
+    ends = text
+    if len(text) > 2 * _END_CHARACTERS:
+        ends = f"{text[:_END_CHARACTERS]}\n{text[-_END_CHARACTERS:]}"
+    if not (_WANTS_JSON.search(ends) or _WANTS_TITLE.search(ends)):
+        return False
+    return not has_samples or _HISTORY.search(ends) is not None
+
+
+def _is_problem(text: str, read: Problem | InputError) -> bool:
+    if isinstance(read, InteractiveProblem):
+        return True  # it is refused, which is then said, not chatted about
+    if isinstance(read, Problem) and read.public_tests:
         return True
     parts = {found.part for line in text.splitlines() if (found := heading(line)) is not None}
     if {Part.INPUT, Part.OUTPUT} <= parts or {Part.SAMPLE_INPUT, Part.SAMPLE_OUTPUT} <= parts:
         return True
     num_wordings = sum(1 for pattern in _PATTERNS if pattern.search(text))
     return num_wordings >= _LEAST_WORDINGS and len(text) >= _LEAST_CHARACTERS
-
-
-def _is_interactive(text: str) -> bool:
-    """Whether it is a problem that is refused, which is then said, not chatted about."""
-    try:
-        problem_in(text)
-    except InputError as error:
-        return "interactive" in str(error)
-    return False

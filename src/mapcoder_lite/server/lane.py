@@ -59,29 +59,42 @@ class Lane:
             return self._count()
 
     def submit(self, job: Job[T]) -> None:
-        """Have a job done in its turn.
+        """Have a job done in its turn; one whose future is cancelled meanwhile leaves its place.
 
         Raises:
             LaneFull: too many wait.
         """
         with self._changed:
-            self.refuse_more()
+            self.refuse_more(job.client)
             self._waiting.setdefault(job.client, deque()).append(job)  # type: ignore[arg-type]  # a job of any result
             self._changed.notify()
+        job.future.add_done_callback(lambda _: self.withdraw(job))
 
-    def refuse_more(self) -> None:
-        """Say whether a further job would have a place.
+    def refuse_more(self, client: str) -> None:
+        """Say whether a further job of a client would have a place.
 
         Raises:
-            LaneFull: it would not.
+            LaneFull: it would not: all places are taken, or the client's half of them.
         """
         with self._changed:
+            if self._is_closed:
+                raise LaneFull("the service is being stopped: ask again when it runs")
             num_idle = self.max_running - self._num_running
-            if self._is_closed or self._count() >= self.max_waiting + num_idle:
+            mine = len(self._waiting.get(client, ()))
+            if self._count() >= self.max_waiting + num_idle:
                 raise LaneFull(
                     f"{self._num_running} requests are being worked on and {self._count()} wait: "
                     "ask again later"
                 )
+            if mine >= (self.max_waiting + 1) // 2 + num_idle:
+                raise LaneFull(
+                    f"{mine} requests of this client wait, and the other places are for others: "
+                    "ask again later"
+                )
+
+    def stop(self) -> None:
+        """Begin nothing more and take nothing more; waits for nothing, not even for a lock."""
+        self._is_closed = True
 
     def withdraw(self, job: Job[T]) -> bool:
         """Take back a job that waits; whether it still did."""
@@ -111,8 +124,8 @@ class Lane:
 
     def close(self) -> None:
         """Begin nothing more, and wait for what is being done."""
+        self.stop()
         with self._changed:
-            self._is_closed = True
             waiting = [job for jobs in self._waiting.values() for job in jobs]
             self._waiting.clear()
             self._changed.notify_all()

@@ -5,6 +5,8 @@ Does not know: what is served.
 """
 
 import socket
+from collections.abc import Callable
+from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
@@ -51,8 +53,24 @@ def address(listening: socket.socket) -> str:
     return f"http://{bracketed(host)}:{port}"
 
 
-def serve(app: FastAPI, listening: socket.socket) -> None:
-    """Serve until a signal asks to stop; open requests get a few seconds, then all is closed."""
+class _Server(uvicorn.Server):
+    """Says at once that a signal asks to stop, before any connection is closed for it."""
+
+    def __init__(self, config: uvicorn.Config, stop: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._stop = stop
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Take a signal."""
+        self._stop()
+        super().handle_exit(sig, frame)
+
+
+def serve(app: FastAPI, listening: socket.socket, stop: Callable[[], None]) -> None:
+    """Serve until a signal asks to stop; open requests get a few seconds, then all is closed.
+
+    `stop` is called in the signal's own handler, so it must wait for nothing.
+    """
     config = uvicorn.Config(
         app,
         log_level="warning",
@@ -61,4 +79,4 @@ def serve(app: FastAPI, listening: socket.socket) -> None:
         server_header=False,
         proxy_headers=False,  # anybody could write them
     )
-    uvicorn.Server(config).run(sockets=[listening])
+    _Server(config, stop).run(sockets=[listening])

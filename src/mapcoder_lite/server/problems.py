@@ -19,6 +19,8 @@ from mapcoder_lite.settings import ServeConfig
 
 NUM_BUNDLED = 200
 """The first problems of the pocket test set, those that evaluations take too."""
+_MAX_PASTED_CHARACTERS = 1_000_000
+"""Of a statement and its samples in one text."""
 _MAX_CPU_SECONDS = 30.0
 _MAX_MEMORY_BYTES = 2 * 2**30
 
@@ -56,7 +58,30 @@ def chosen(choice: ProblemChoice, settings: ServeConfig) -> Problem:
         return bounded(choice.problem, settings)
     if choice.problem_id is not None:
         return bundled_problem(choice.problem_id)
-    return bounded(parse_problem_text(choice.text or ""), settings)
+    return bounded(pasted(choice.text or ""), settings)
+
+
+def pasted(text: str) -> Problem:
+    """Read a pasted statement or problem.json.
+
+    Raises:
+        InputError: it cannot be understood, or is too long.
+    """
+    refuse_long(text)
+    return parse_problem_text(text)
+
+
+def refuse_long(text: str) -> None:
+    """Refuse a text before anything is searched in it.
+
+    Raises:
+        InputError: it is too long to be read.
+    """
+    if len(text) > _MAX_PASTED_CHARACTERS:
+        raise InputError(
+            f"a text of {len(text)} characters, more than the {_MAX_PASTED_CHARACTERS} that are "
+            "read: leave out large samples"
+        )
 
 
 def parsed(text: str, settings: ServeConfig, guard: Guard) -> ParsedProblem:
@@ -65,7 +90,7 @@ def parsed(text: str, settings: ServeConfig, guard: Guard) -> ParsedProblem:
     Raises:
         InputError: it cannot be understood, or is too large.
     """
-    problem = bounded(parse_problem_text(text), settings)
+    problem = bounded(pasted(text), settings)
     warnings: list[str] = []
     if not problem.public_tests:
         warnings.append("no samples found: nothing that is written can be tested or called solved")
@@ -85,7 +110,13 @@ def bounded(problem: Problem, settings: ServeConfig) -> Problem:
     num_tests = len(problem.public_tests)
     if num_tests > settings.max_tests:
         raise InputError(f"{num_tests} samples, more than the {settings.max_tests} that are taken")
-    texts = (problem.statement, problem.input_spec, problem.output_spec, problem.notes)
+    texts = (
+        problem.title,
+        problem.statement,
+        problem.input_spec,
+        problem.output_spec,
+        problem.notes,
+    )
     length = sum(map(len, texts))
     if length > settings.max_statement_chars:
         raise InputError(

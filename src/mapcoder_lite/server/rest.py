@@ -55,6 +55,8 @@ _STREAM: dict[str, object] = {
     "content": {"text/event-stream": {"schema": {"type": "string"}}},
 }
 
+_NO_MORE: dict[str, object] = {"description": "There are no events after that one, nor will be"}
+
 
 def router(service: Service, label: str, *, is_judge_trusted: bool) -> APIRouter:
     """Return the paths under /api."""
@@ -184,7 +186,7 @@ def _add_runs(api: APIRouter, service: Service) -> None:
 
 
 def _add_events(api: APIRouter, service: Service) -> None:
-    @api.get("/runs/{run}/events", responses={200: _STREAM}, response_class=Response)
+    @api.get("/runs/{run}/events", responses={200: _STREAM, 204: _NO_MORE}, response_class=Response)
     async def events(
         run: RunId,
         after: Annotated[int, Query(ge=0)] = 0,
@@ -199,6 +201,9 @@ def _add_events(api: APIRouter, service: Service) -> None:
             lines = [line async for _, _, line in lines_of(path, None, after)]
             body = "".join(f"{line}\n" for line in lines)
             return Response(body, media_type="application/x-ndjson")
+        finished = service.archive.finished(run)
+        if finished is not None and after >= finished.n:
+            return Response(status_code=204)  # upon which a browser asks no more
         news = None if live is None else live.news
 
         async def told() -> AsyncGenerator[ServerSentEvent]:

@@ -16,6 +16,7 @@ from typing import Any  # a message of the ASGI
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from mapcoder_lite.data.reading import has_half_characters
 from mapcoder_lite.server.faults import Fault, response
 
 MAX_BODY_BYTES = 2_000_000
@@ -144,7 +145,10 @@ async def _body(receive: Receive) -> bytes | Fault:
             break
     if num_bytes > MAX_BODY_BYTES:
         return Fault(413, f"the body is larger than {MAX_BODY_BYTES:,} bytes")
-    return bytes(body)
+    whole = bytes(body)
+    if has_half_characters(whole):
+        return Fault(400, "a text holds half a character (a lone surrogate): send whole ones")
+    return whole
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:

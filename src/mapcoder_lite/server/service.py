@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from threading import Lock, Timer
 from typing import TypeVar
@@ -20,7 +21,7 @@ from mapcoder_lite.events import BudgetWarning, Event, RunFinished, Status, Tell
 from mapcoder_lite.judge.judge import SandboxJudge
 from mapcoder_lite.practice.guard import Guard, heed
 from mapcoder_lite.problem import Language, Problem
-from mapcoder_lite.server.archive import Archive, RunWriter, unworked
+from mapcoder_lite.server.archive import INTERRUPTED, Archive, RunWriter, unworked
 from mapcoder_lite.server.forking import forked_engine
 from mapcoder_lite.server.lane import Job, Lane
 from mapcoder_lite.server.news import News
@@ -157,9 +158,10 @@ class Service:
         self.language = language
         self.rules = rules
         self.identity = engine.identity  # once: it may be the digest of all that an engine knows
-        self.archive = Archive(Path(settings.folder))
+        self.archive = Archive(Path(settings.folder), rules.prices.of_call)
         self.solves = Lane("solve", settings.max_running, settings.max_waiting)
         self.quick = Lane("quick", _QUICK_WORKERS, settings.max_waiting)
+        self._is_stopping = False
         self._live: dict[str, LiveRun] = {}
         self._lock = Lock()  # protects `_live`, and a place in the lane until it is taken
 
@@ -195,7 +197,7 @@ class Service:
             }
         )
         with self._lock:
-            self.solves.refuse_more()
+            self.solves.refuse_more(wanted.client)
             run = LiveRun(asked, problem, self.archive.begin(asked, problem), engine, said)
             run.job = Job(wanted.client, lambda: self._work(run))
             self._live[run.id] = run
@@ -246,8 +248,18 @@ class Service:
             ),
         )
 
+    def stop(self) -> None:
+        """Begin nothing more; what is called off from now on was interrupted.
+
+        It waits for no lock, so that a signal may call it wherever it came.
+        """
+        self._is_stopping = True
+        self.solves.stop()
+        self.quick.stop()
+
     def close(self) -> None:
-        """Call everything off, wait for it, close the archive."""
+        """Begin nothing more, interrupt what goes on and wait for it, close the archive."""
+        self.stop()
         for run in list(self._live.values()):
             self.cancel(run)
         self.solves.close()
@@ -272,7 +284,8 @@ class Service:
 
     def _work(self, run: LiveRun) -> None:
         run.is_running = True
-        teller = Teller(run.hear, run.id, dollars=self.rules.prices.of_call)
+        dollars = self.rules.prices.of_call
+        teller = Teller(partial(self._hear, run), run.id, dollars=dollars)
         timers = self._timers(run, teller)
         try:
             run.writer.keep(self._worked(run, teller))
@@ -286,6 +299,15 @@ class Service:
             with self._lock:
                 del self._live[run.id]
             run.news.tell(is_over=True)
+
+    def _hear(self, run: LiveRun, event: Event, step: Step | None) -> None:
+        if (
+            self._is_stopping
+            and isinstance(event, RunFinished)
+            and event.status is Status.CANCELLED
+        ):
+            event = event.model_copy(update=INTERRUPTED)
+        run.hear(event, step)
 
     def _worked(self, run: LiveRun, teller: Teller) -> Trajectory:
         asked = run.asked
@@ -316,7 +338,7 @@ class Service:
     def _end_unworked(self, run: LiveRun) -> None:
         with self._lock:
             del self._live[run.id]
-        Teller(run.hear, run.id).tell(unworked(run.asked, Status.CANCELLED))
+        Teller(partial(self._hear, run), run.id).tell(unworked(run.asked))
 
 
 def _task(asked: Asked) -> pipeline.Task:

@@ -13,16 +13,15 @@ from typing import Annotated, Any, Generic, Literal, TypeVar  # Any: the argumen
 from mcp_types import CallToolResult, TextContent, Tool, ToolAnnotations
 from pydantic import Field, ValidationError
 
-from mapcoder_lite.data.load import parse_problem_text
 from mapcoder_lite.errors import InputError, MapCoderError
 from mapcoder_lite.events import Status
 from mapcoder_lite.problem import Language, Problem, Record, Test
 from mapcoder_lite.server import views, wording
-from mapcoder_lite.server.bodies import RunSummary
+from mapcoder_lite.server.bodies import MAX_PROGRAM_CHARACTERS, RunSummary
 from mapcoder_lite.server.conversation import run_mark
 from mapcoder_lite.server.faults import NotFound, fault_of
 from mapcoder_lite.server.news import events_of
-from mapcoder_lite.server.problems import bounded
+from mapcoder_lite.server.problems import bounded, pasted
 from mapcoder_lite.server.records import TaskName
 from mapcoder_lite.server.service import QUICK, Service, Wanted
 from mapcoder_lite.server.untrusted import marked, visible
@@ -88,7 +87,7 @@ class Hinting(Pasted):
 class Judging(Pasted):
     """What judge_code and debug_code take."""
 
-    program: Annotated[str, Field(max_length=500_000)]
+    program: Annotated[str, Field(max_length=MAX_PROGRAM_CHARACTERS)]
     language: Language = Language.PYTHON
 
 
@@ -228,7 +227,7 @@ async def _wanted(service: Service, given: Pasted, client: str) -> Wanted:
 
 
 def _problem(service: Service, given: Pasted) -> Problem:
-    problem = parse_problem_text(given.statement)
+    problem = pasted(given.statement)
     if given.samples is not None:
         tests = tuple(Test(input=one.input, outputs=(one.output,)) for one in given.samples)
         problem = problem.model_copy(update={"public_tests": tests})

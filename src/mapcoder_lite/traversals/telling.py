@@ -47,11 +47,13 @@ class Telling:
     language: Language
     _numbers: dict[str, int] = field(default_factory=dict[str, int])
     """By program, the version that it first was."""
+    _num_tests: int = 0
     _judged: list[Trial] = field(default_factory=list[Trial])
     """The trials so far, version by version."""
 
     def start(self, started: RunStarted) -> None:
         """Tell that the attempt begins."""
+        self._num_tests = started.problem.num_tests
         self._tell(started)
 
     def rank(self, plans: Sequence[tuple[int, str, int | None]]) -> None:
@@ -140,7 +142,7 @@ class Telling:
                 language=trajectory.language,
                 version=version,
                 num_passed=judged.num_passed if judged else 0,
-                num_tests=judged.num_total if judged else 0,
+                num_tests=0 if status is Status.ANSWERED else self._num_tests,
                 totals=_total(calls, trajectory.seconds),
                 agents=_agents(calls),
             )
