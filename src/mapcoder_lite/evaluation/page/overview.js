@@ -69,7 +69,7 @@ const factTable = () => {
 // What `mapcoder report` prints of systems: seeds pooled, each tested against one, p values corrected.
 const systemsView = ({ blocks }) => el("section", {}, el("h2", {}, "Systems"), blocks.map((block) => typeof block === "string"
   ? el("p", { class: "warned" }, block)
-  : [el("h3", {}, block.title), table(block.columns, block.rows), block.notes.map((note) => el("p", { class: "note" }, note))]));
+  : [el("h3", {}, block.title), table(block.columns, block.rows, { kind: "numbers" }), block.notes.map((note) => el("p", { class: "note" }, note))]));
 
 const verdictPlot = () => {
   const names = Object.keys(VERDICTS).filter((name) => RUNS.some(({ metrics }) => metrics.verdicts[name]));
