@@ -43,12 +43,10 @@ def judge(text: str) -> None:
     ],
 )
 def test_no_text_takes_longer_than_its_length(unit: str, do: Callable[[str], object]):
-    short, long = (seconds(do, f"Add.{unit * (size // len(unit))}x") for size in sizes())
-    assert long < 2 * TIMES * short + 0.3  # the square of it would be 16 times as much
-
-
-def sizes() -> tuple[int, int]:
-    return SHORT, TIMES * SHORT
+    short, long = (f"Add.{unit * (size // len(unit))}x" for size in (SHORT, TIMES * SHORT))
+    bound = 2 * TIMES * seconds(do, short) + 0.3  # the square of it would be 16 times as much
+    # A collection of garbage may fall into one of them, hardly into all.
+    assert any(seconds(do, long) < bound for _ in range(3))
 
 
 def seconds(do: Callable[[str], object], text: str) -> float:

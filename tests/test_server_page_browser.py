@@ -336,6 +336,7 @@ def test_a_call_that_is_not_there_is_said_to_be(browser: Any, world: Served, deb
         tab.wait_for_selector("dialog >> text=There is no such call: the run asked")
         tab.goto(f"{world.url}/#runs/{debugged}/calls/abc")
         tab.wait_for_selector("dialog >> text=“abc” is no call")
+        assert not [url for url in tab.asked if "/api/" in url and "/calls/" in url]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
