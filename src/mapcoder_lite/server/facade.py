@@ -21,7 +21,14 @@ from mapcoder_lite.problem import Record
 from mapcoder_lite.server import wording
 from mapcoder_lite.server.bodies import ChatBody, Extension, VerdictLine
 from mapcoder_lite.server.chats import MODELS, Chat, understand
-from mapcoder_lite.server.faults import Fault, OpenAIFault, Refused, fault_of, openai_error
+from mapcoder_lite.server.faults import (
+    Fault,
+    OpenAIFault,
+    Refused,
+    documented,
+    fault_of,
+    openai_error,
+)
 from mapcoder_lite.server.framing import ChatAnswer, Frame, usage_of_run
 from mapcoder_lite.server.leaving import unless_gone
 from mapcoder_lite.server.news import events_of
@@ -39,26 +46,15 @@ _ANSWERS = {
     "application/json": {"schema": ChatAnswer.model_json_schema()},
     "text/event-stream": {"schema": {"type": "string"}},
 }
-_FAULTS = {
-    400: "it cannot be understood, or asks for what is not there",
-    401: "the token is missing or wrong",
-    403: "unknown Host or foreign Origin, or a contest's problem that the guard blocks",
-    404: "there is no such model",
-    413: "the body is too large",
-    415: "not application/json",
-    422: "never: 400 says it",
-    429: "the queue is full",
-    500: "a bug of ours",
-    502: "the engine cannot answer",
-    503: "the judge cannot judge",
-}
-FAULTS: dict[int | str, dict[str, object]] = {
-    status: {
-        "description": words,
-        "content": {"application/json": {"schema": OpenAIFault.model_json_schema()}},
-    }
-    for status, words in _FAULTS.items()
-}
+FAULTS = documented(
+    "application/json",
+    OpenAIFault,
+    {
+        400: "it cannot be understood, or asks for what is not there",
+        404: "there is no such model",
+        422: "never: 400 says it",
+    },
+)
 """What every path may answer instead, for the OpenAPI document."""
 
 

@@ -96,6 +96,30 @@ class OpenAIFault(Record):
     error: OpenAIErrorBody
 
 
+_WORDS = {
+    401: "the token is missing or wrong",
+    403: "unknown Host or foreign Origin, or a contest's problem that the guard blocks",
+    413: "the body is too large",
+    415: "not application/json",
+    429: "the queue is full",
+    500: "a bug of ours",
+    502: "the engine cannot answer",
+    503: "the judge cannot judge",
+}
+"""What a status says on every path."""
+
+
+def documented(
+    media_type: str, shape: type[Record], more: Mapping[int, str]
+) -> dict[int | str, dict[str, object]]:
+    """Return what paths may answer instead, for the OpenAPI document; `more` is theirs alone."""
+    content = {media_type: {"schema": shape.model_json_schema()}}
+    return {
+        status: {"description": words, "content": content}
+        for status, words in sorted({**_WORDS, **more}.items())
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """Something that went wrong, before it has a shape."""

@@ -17,7 +17,7 @@ from mapcoder_lite.errors import InputError
 from mapcoder_lite.judge.selftest import present_languages
 from mapcoder_lite.problem import Problem
 from mapcoder_lite.server import bodies, evaluations, problems, views
-from mapcoder_lite.server.faults import Conflict, NotFound, ProblemDetail
+from mapcoder_lite.server.faults import Conflict, NotFound, ProblemDetail, documented
 from mapcoder_lite.server.leaving import unless_gone
 from mapcoder_lite.server.news import lines_of
 from mapcoder_lite.server.records import Edit
@@ -28,27 +28,16 @@ from mapcoder_lite.verdict import Judgement
 
 PING_SECONDS = 10
 RunId = Annotated[str, Path(pattern=r"^[0-9A-HJKMNP-TV-Z]{26}$")]
-_FAULTS = {
-    400: "broken JSON",
-    401: "the token is missing or wrong",
-    403: "unknown Host or foreign Origin, or a contest's problem that the guard blocks",
-    404: "there is no such thing",
-    409: "it does not fit what the run has come to",
-    413: "the body is too large",
-    415: "not application/json",
-    422: "a field is wrong, or the problem cannot be taken",
-    429: "the queue is full",
-    500: "a bug of ours",
-    502: "the engine cannot answer",
-    503: "the judge cannot judge",
-}
-FAULTS: dict[int | str, dict[str, object]] = {
-    status: {
-        "description": words,
-        "content": {"application/problem+json": {"schema": ProblemDetail.model_json_schema()}},
-    }
-    for status, words in _FAULTS.items()
-}
+FAULTS = documented(
+    "application/problem+json",
+    ProblemDetail,
+    {
+        400: "broken JSON",
+        404: "there is no such thing",
+        409: "it does not fit what the run has come to",
+        422: "a field is wrong, or the problem cannot be taken",
+    },
+)
 """What every path may answer instead, for the OpenAPI document."""
 _STREAM: dict[str, object] = {
     "description": "The events",
