@@ -71,8 +71,7 @@ def section(table: Table) -> str:
 
 def escaped(text: str) -> str:
     """Return a text on one line in which Markdown and HTML see nothing but text."""
-    shown = one_line(_cell(text))
-    return _MARKUP.sub(r"\\\1", shown).replace("\\<", "&lt;").replace("\\&", "&amp;")
+    return _MARKUP.sub(r"\\\1", _cell(text)).replace("\\<", "&lt;").replace("\\&", "&amp;")
 
 
 def visible(text: str) -> str:

@@ -181,8 +181,8 @@ def learn(backbone: Backbone, rows: Mapping[int, Sequence[TokenRow]]) -> dict[in
 def _hand_back(device: torch.device) -> None:
     """Return freed memory to the system, where the C library can.
 
-    No two batches are of one length, so that what one leaves fits none of the next: without this a
-    run on the CPU grew by 0.2 GB a step (docs/log.md).
+    No two batches are of one length, so that what one leaves fits none of the next, and the peak
+    grows from step to step (benchmarks/training.py measures it).
     """
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if device.type == "cpu" else None
     if trim is not None:
