@@ -4,7 +4,7 @@ Command: python benchmarks/engine.py [--shape small] [--dtype bfloat16] [--threa
                                      [--batch 8 32] [--only PART ...] [--quick] [--write FILE]
 Parts: speed (a mixed batch of four adapters), requests (32 at once against one after another),
 pipeline (32 pocket problems, against the original's way), start (`mapcoder --help`).
-On an accelerator: --device cuda --shape 7b.
+On an accelerator: --device cuda --shape 7b-8.
 
 The methods of a part take turns in one process, but for the pipeline's; the best of the rounds
 counts. What is measured is checked: in float32 the mixed batch must say, token for token, what
@@ -120,7 +120,9 @@ def with_world(
     torch.set_num_threads(options.threads)
     with tempfile.TemporaryDirectory() as folder:
         world = World(Path(folder), options.dtype, options.device, options.threads)
-        engine_world.make(world.folder, SHAPES[options.shape], world.torch_dtype)
+        engine_world.make(
+            world.folder, SHAPES[options.shape], world.torch_dtype, device=world.device
+        )
         return part(world, options)
 
 

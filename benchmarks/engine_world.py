@@ -38,15 +38,20 @@ SHAPES = {
     "tiny": Shape(256, 688, 4, 4, 2),
     "small": Shape(896, 4864, 8, 14, 2),
     "7b": Shape(3584, 18944, 28, 28, 4, 152064, False),
+    "7b-8": Shape(3584, 18944, 8, 28, 4, 43392, False),
     "32b": Shape(5120, 27648, 64, 40, 8, 152064, False),
 }
-"""`small` has the width of Qwen2.5-0.5B; 7b and 32b are those of Qwen2.5."""
+"""`small` has the width of Qwen2.5-0.5B; 7b and 32b are those of Qwen2.5, and 7b-8 is 8 of the 28
+layers of the former with as large a part of its vocabulary: four of it fit a card in float32."""
 
 
-def make(folder: Path, shape: Shape, dtype: torch.dtype, num_adapters: int = 4) -> None:
+def make(
+    folder: Path, shape: Shape, dtype: torch.dtype, num_adapters: int = 4, device: str = "cpu"
+) -> None:
     """Write backbone, merged backbone and adapters: `backbone/ merged/ <role>/`."""
     tokenizer = make_tokenizer(shape.vocabulary)
-    model = make_model(shape, tokenizer.eos_token_id).to(dtype)
+    with torch.device(device):
+        model = make_model(shape, tokenizer.eos_token_id).to(dtype)
     for name in ("backbone", "merged"):
         tokenizer.save_pretrained(folder / name)
     model.save_pretrained(folder / "backbone")

@@ -104,14 +104,16 @@ def alone_in_process(options: argparse.Namespace) -> Result:
 def in_one_process(options: argparse.Namespace) -> dict[str, Result]:
     """One model for all runs; on an accelerator each has the rest of the memory to itself.
 
-    A run that breaks is told, and the others go on: the machine may be there only once.
+    The first run is thrown away: on an accelerator it pays for kernels that are loaded and plans
+    that are made once. A run that breaks is told, and the others go on: the machine may be there
+    only once.
     """
     started = time.perf_counter()
     torch.set_num_threads(options.threads)
     model = make_model(WORLDS[options.shape], options.device)
     say(f"model made in {time.perf_counter() - started:.1f} s")
     results: dict[str, Result] = {}
-    for name in (ROLES[0], JOINT, *ROLES[1:]):
+    for name in (ROLES[0], JOINT, *ROLES):
         try:
             results[name] = run(options, model, name)
             say_result(name, results[name])

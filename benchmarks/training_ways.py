@@ -281,13 +281,14 @@ def train_together(options: argparse.Namespace, model: Any) -> Result:
     rows = [make_rows(options, role) for role in ROLES]
     transformers.set_seed(settings.seed)
     start = peft_start(model, lora_of(settings)).matrices
-    limit = options.max_batch_tokens or tokens_at_once(rows, settings)
+    limit = options.max_batch_tokens or tokens_at_once(rows, settings, model.device)
     result = Result(
         losses={role: [] for role in ROLES}, num_tokens=sum(num_timed(options, r) for r in rows)
     )
     attention = model.config._attn_implementation
     clock = Clock(options)
     backbone = adapt(model, [start] * len(ROLES), settings, limit)
+    del start  # else its matrices are held as long as the adapters
     try:
         take_steps(options, backbone, rows, result, clock)
     finally:

@@ -56,6 +56,21 @@ def test_a_dry_run_is_refused_what_training_is_refused(world):
         CliRunner().invoke(build(), refused, catch_exceptions=False)
 
 
+def test_one_pass_that_is_insisted_on_is_refused_where_it_cannot_be(world):
+    for way in ("train", "plan"):
+        more = ("--dry-run",) if way == "plan" else ()
+        refused = given(world, "--name", "dora", "-s", "train.dora=true", *more)
+        with pytest.raises(
+            ConfigError, match=r"joint is on, but train\.dora is True; leave it out"
+        ):
+            CliRunner().invoke(
+                build(), [*refused, "-s", "train.joint=true"], catch_exceptions=False
+            )
+        assert not (world / "out" / "dora" / "mapcoder.json").exists()
+    shown = CliRunner().invoke(build(), refused)
+    assert "separate, since train.dora is True" in shown.stdout
+
+
 def test_an_unknown_role_is_refused(world):
     with pytest.raises(ConfigError, match="no such role: tester; there are retrieval"):
         CliRunner().invoke(

@@ -196,9 +196,11 @@ def test_what_attends_otherwise_is_not_trained_jointly():
         assert (found is not None) == (rope["rope_type"] == "dynamic"), found
 
 
-def test_a_forward_holds_half_of_one_of_a_training_alone():
+@pytest.mark.parametrize(("device", "num_tokens"), [("cpu", 30), ("cuda", 45)])
+def test_a_forward_holds_a_share_of_one_of_a_training_alone(device: str, num_tokens: int):
     rows = [[TokenRow((1,) * 10, 5)], [TokenRow((1,) * 20, 5)]]
-    assert tokens_at_once(rows, SETTINGS.model_copy(update={"batch_rows": 4})) == 30
+    settings = SETTINGS.model_copy(update={"batch_rows": 4})
+    assert tokens_at_once(rows, settings, torch.device(device)) == num_tokens
 
 
 @given(

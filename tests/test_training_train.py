@@ -95,11 +95,10 @@ def test_the_record_counts_what_was_done(backbone, adapters):
 
 
 @pytest.mark.parametrize(
-    ("joint", "on_cuda", "is_joint"),
-    [(None, False, True), (None, True, False), (True, True, True), (False, False, False)],
+    ("joint", "num_roles", "is_joint"), [(True, 4, True), (True, 1, False), (False, 4, False)]
 )
-def test_one_pass_is_taken_on_cuda_only_where_it_is_asked_for(backbone, joint, on_cuda, is_joint):
-    obstacle = train.obstacle_to_joint(settings(backbone, joint=joint), 4, 1, on_cuda=on_cuda)
+def test_one_pass_is_taken_for_several_roles_unless_it_is_off(backbone, joint, num_roles, is_joint):
+    obstacle = train.obstacle_to_joint(settings(backbone, joint=joint), num_roles, num_processes=1)
     assert (obstacle is None) == is_joint
 
 

@@ -328,8 +328,8 @@ class TrainConfig(Record):
     method: Literal["lora", "full"] = "lora"
     """full = all weights are trained, into a whole model a role; for comparison."""
     joint: bool | None = None
-    """Train the adapters of all roles in one pass over the backbone, where it is plain LoRA;
-    None = but not on CUDA, where it was measured slower (docs/log.md)."""
+    """Train the adapters of all roles in one pass over the backbone; None = where it can be done,
+    true = or refuse."""
     rank: Annotated[int, Field(gt=0)] = 32
     alpha: Annotated[int, Field(gt=0)] = 64
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0

@@ -21,6 +21,7 @@ from pathlib import Path
 
 import torch
 import transformers
+from peft import LoraConfig
 from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -43,7 +44,6 @@ from mapcoder_lite.training.packing import TokenRow
 from mapcoder_lite.training.passes import (
     Backbone,
     Outcome,
-    Start,
     adapt,
     learn,
     peft_start,
@@ -86,7 +86,7 @@ class Team:
 
     prepared: Prepared
     backbone: Backbone
-    start: Start
+    lora: LoraConfig
     lanes: tuple[Lane, ...]
     tell: Tell
     started: float
@@ -127,7 +127,7 @@ def _team(prepared: Prepared, folder: Path, roles: tuple[Role, ...], tell: Tell)
         model,
         [start.matrices] * len(roles),
         settings,
-        tokens_at_once(tuple(rows.values()), settings),
+        tokens_at_once(tuple(rows.values()), settings, model.device),
     )
     lanes = tuple(
         Lane(
@@ -143,7 +143,7 @@ def _team(prepared: Prepared, folder: Path, roles: tuple[Role, ...], tell: Tell)
         )
         for place, role in enumerate(roles)
     )
-    return Team(prepared, backbone, start, lanes, tell, time.monotonic())
+    return Team(prepared, backbone, start.config, lanes, tell, time.monotonic())
 
 
 def _tokens(row: Row) -> TokenRow:
@@ -329,7 +329,7 @@ def _place(lane: Lane) -> str:
 def _finish(team: Team, lane: Lane) -> None:
     """Save the adapter and declare it complete; its checkpoint has served."""
     course, settings = lane.course, lane.course.settings
-    save_adapter(team.backbone.mix.tensors(course.kept), team.start.config, settings, lane.folder)
+    save_adapter(team.backbone.mix.tensors(course.kept), team.lora, settings, lane.folder)
     complete(_record(team, lane), lane.folder)
     shutil.rmtree(lane.folder / "checkpoints", ignore_errors=True)
     log.info("%s: finished after step %d", lane.role, course.progress.step)

@@ -153,14 +153,16 @@ def _num_at_once(owed: tuple[Role, ...], obstacle: str | None) -> int:
 
 
 def _obstacle(prepared: Prepared, num_processes: int) -> str | None:
-    on_cuda = torch.cuda.is_available()
     num_roles = len(prepared.splits)
-    return obstacle_to_joint(prepared.settings, num_roles, num_processes, on_cuda=on_cuda)
+    obstacle = obstacle_to_joint(prepared.settings, num_roles, num_processes)
+    if obstacle is not None and prepared.settings.joint and num_roles > 1:
+        raise ConfigError(
+            f"train.joint is on, but {obstacle}; leave it out to train one role after the other"
+        )
+    return obstacle
 
 
-def obstacle_to_joint(
-    settings: TrainConfig, num_roles: int, num_processes: int, *, on_cuda: bool
-) -> str | None:
+def obstacle_to_joint(settings: TrainConfig, num_roles: int, num_processes: int) -> str | None:
     """Why the roles are not trained in one pass; None = they are."""
     plain = TrainConfig()
     only_separate = (
@@ -184,8 +186,6 @@ def obstacle_to_joint(
         return f"there are {num_processes} processes"
     if chosen:
         return f"train.{chosen[0]} is {getattr(settings, chosen[0])}"
-    if on_cuda and settings.joint is None:
-        return "one pass was measured slower on CUDA; train.joint=true takes it all the same"
     return obstacle_of(read_config(Path(settings.backbone or "")), settings.max_tokens)
 
 
