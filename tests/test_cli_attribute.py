@@ -93,6 +93,32 @@ def test_the_run_itself_stays_as_it_was(world: Path, done: Done):
     assert mapcoder(world, "supervisors", "runs/student", "--dry-run").code == 2  # no supervisor
 
 
+def test_what_the_report_shows_of_it_is_counted_again(world: Path, done: Done):
+    run = world / "runs" / "student"
+    assert mapcoder(world, "report", "runs/student").code == 0
+    sound = mapcoder(world, "verify", "runs/student")
+    assert sound.code == 0
+    assert "counted again from the replays' grades, 0 differ" in sound.stdout
+    told, graded = (run / "attribution.json").read_text(), run / "attribution/truth/grades.jsonl"
+    grades = graded.read_text()
+    try:
+        table = json.loads(told)
+        table["roles"][2]["share"]["mean"] += 0.25
+        (run / "attribution.json").write_text(json.dumps(table))
+        painted = mapcoder(world, "verify", "runs/student")
+        assert painted.code == 1
+        assert "1 differ\n  roles[2].share.mean: saved " in painted.stdout
+        graded.write_text("".join(grades.splitlines(keepends=True)[1:]))
+        cut = mapcoder(world, "verify", "runs/student")
+        assert "attribution/truth: grades.jsonl is not the file" in cut.stdout
+        graded.unlink()
+        gone = mapcoder(world, "verify", "runs/student")
+        assert (gone.code, "grades.jsonl is gone, of which" in gone.stderr) == (6, True)
+    finally:
+        (run / "attribution.json").write_text(told)
+        graded.write_text(grades)
+
+
 def test_out_of_budget_and_killed_it_goes_on_and_says_the_same(world: Path, done: Done):
     """A budget that is spent, then SIGKILL in the midst of the replays: nothing is done twice."""
     bounded = mapcoder(world, *WORDS, "--name", "killed", "-s", "budget.calls=4")

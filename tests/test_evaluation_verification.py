@@ -10,6 +10,7 @@ import pytest
 from made_runs import AC, JUDGE, WA, made_run
 from mapcoder_lite.agents import parse
 from mapcoder_lite.calls import StoredCall
+from mapcoder_lite.curation.counterfactual import attributions
 from mapcoder_lite.engine.replay import stored_key
 from mapcoder_lite.errors import StoreError
 from mapcoder_lite.evaluation.metrics import Metrics, measure
@@ -32,7 +33,7 @@ def reported(path: Path) -> Path:
 
 
 def verified(run: Path) -> Verification:
-    return verify(run, parse.confidence)
+    return verify(run, parse.confidence, attributions)
 
 
 def changed(  # pyright: ignore

@@ -15,7 +15,9 @@ import typer
 from mapcoder_lite.cli import grade, options, terminal
 
 if TYPE_CHECKING:
-    from mapcoder_lite.evaluation.verification import Verification
+    from collections.abc import Sequence
+
+    from mapcoder_lite.evaluation.verification import Differing, Verification
     from mapcoder_lite.regrade import Regrading
     from mapcoder_lite.store import RunHeader
 
@@ -29,21 +31,22 @@ def verify(
 ) -> None:
     """Compute a saved report again from the run's records, and say whether all agrees.
 
-    Every number of metrics.json is compared; every call of a trajectory is looked up in
-    calls.jsonl, every trial and grade held against its program, files against their digests,
-    problems and tests against the run's digest of them. Exit code 1 = something differs; 6 = there
-    is no saved report, or a file is damaged; 9 = nothing differs, but the run is not sealed: it has
-    no manifest.json, whose digests tell a file that was changed.
+    Every number of metrics.json is compared, and of attribution.json where there is one; every call
+    of a trajectory is looked up in calls.jsonl, every trial and grade held against its program,
+    files against their digests, problems and tests against the run's digest of them. Exit code 1 =
+    something differs; 6 = there is no saved report, or a file is damaged; 9 = nothing differs, but
+    the run is not sealed: it has no manifest.json, whose digests tell a file that was changed.
 
     Example: mapcoder verify runs/tuned --rejudge
     """
     from mapcoder_lite.agents import parse
+    from mapcoder_lite.curation import counterfactual
     from mapcoder_lite.evaluation.verification import verify as verified
     from mapcoder_lite.jsonl import read_record
     from mapcoder_lite.store import RunHeader
 
     header = read_record(run / "config.json", RunHeader)
-    found = verified(run, parse.confidence)
+    found = verified(run, parse.confidence, counterfactual.attributions)
     is_changed, problems = _problems(header, run)
     regrading = _rejudged(run, header) if rejudge else None
     if json:
@@ -108,7 +111,8 @@ def _lines(found: "Verification") -> list[str]:
     lines = [
         f"run {found.run}: {found.num_values} values of the saved report computed again, "
         f"{len(found.differing)} differ",
-        *(f"  {d.key}: saved {d.saved}, computed {d.computed}" for d in found.differing),
+        *_told(found.differing),
+        *_attribution(found),
         f"records: {found.num_calls} calls held against calls.jsonl, {found.num_trials} trials and "
         f"{found.num_grades} grades against their programs: "
         f"{len(found.faults) + found.num_further_faults} faults",
@@ -131,6 +135,21 @@ def _lines(found: "Verification") -> list[str]:
             "than that; --rejudge judges it again"
         )
     return lines
+
+
+def _told(differing: "Sequence[Differing]") -> list[str]:
+    return [f"  {d.key}: saved {d.saved}, computed {d.computed}" for d in differing]
+
+
+def _attribution(found: "Verification") -> list[str]:
+    if found.attribution is None:
+        return []
+    counted = found.attribution
+    return [
+        f"attribution: {counted.num_values} values counted again from the replays' grades, "
+        f"{len(counted.differing)} differ",
+        *_told(counted.differing),
+    ]
 
 
 def _changes(regrading: "Regrading | None") -> list[str]:

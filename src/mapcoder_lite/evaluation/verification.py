@@ -5,20 +5,22 @@ Does not know: how numbers come about, which records must agree, problems' files
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from math import isclose
 from pathlib import Path
 from typing import Literal, cast
 
-from mapcoder_lite.errors import StoreError
+from mapcoder_lite.attribution import Attribution, Lattice
+from mapcoder_lite.errors import InputError, StoreError
 from mapcoder_lite.evaluation.agreement import Agreement
+from mapcoder_lite.evaluation.attribution import AttributionTable, attribution_table
 from mapcoder_lite.evaluation.metrics import SCHEMA_VERSION as METRICS_VERSION
 from mapcoder_lite.evaluation.metrics import Metrics, measure_opened
-from mapcoder_lite.evaluation.run_files import RunFiles, open_run
-from mapcoder_lite.jsonl import file_digest, read_record
+from mapcoder_lite.evaluation.run_files import RunFiles, is_internal, open_run
+from mapcoder_lite.jsonl import file_digest, read_lines, read_record
 from mapcoder_lite.problem import Record
 from mapcoder_lite.store import Manifest, RunHeader
-from mapcoder_lite.trajectory import Completion
+from mapcoder_lite.trajectory import Completion, Grade
 
 SCHEMA_VERSION = 2
 TOLERANCE = 1e-9
@@ -34,6 +36,14 @@ class Differing(Record):
     """As `passed.num_passed`."""
     saved: str
     computed: str
+
+
+class Recount(Record):
+    """attribution.json, which reports show, counted again from the grades of its replays."""
+
+    num_values: int
+    """Of the saved table, each compared."""
+    differing: tuple[Differing, ...]
 
 
 class Verification(Record):
@@ -61,17 +71,24 @@ class Verification(Record):
     """Records that do not agree, one sentence each."""
     num_further_faults: int = 0
     """Beyond those told."""
+    attribution: Recount | None = None
+    """None: the run has none."""
 
     @property
     def is_sound(self) -> bool:
         """Whether every number matches and all records agree."""
-        return not self.differing and not self.faults
+        differing = self.differing + (self.attribution.differing if self.attribution else ())
+        return not differing and not self.faults
 
 
-def verify(path: Path, confidence: Callable[[Completion], int]) -> Verification:
+Count = Callable[[Iterable[Grade], Lattice], Sequence[Attribution]]
+"""What the grades of replays say of each failure."""
+
+
+def verify(path: Path, confidence: Callable[[Completion], int], count: Count) -> Verification:
     """Compute a run's saved report again, and hold its records against each other.
 
-    `confidence` reads a confidence's reply.
+    `confidence` reads a confidence's reply; `count` makes attributions of replays.
 
     Raises:
         StoreError: there is no saved report, it is of another version, or a line is damaged.
@@ -80,25 +97,61 @@ def verify(path: Path, confidence: Callable[[Completion], int]) -> Verification:
     """
     saved, run = saved_report(path), open_run(path)
     has_intervals = saved.public.low is not None
-    count = Agreement(run)
+    held = Agreement(run)
     metrics = measure_opened(
-        run, has_intervals=has_intervals, confidence=confidence, on_trajectory=count.add
+        run, has_intervals=has_intervals, confidence=confidence, on_trajectory=held.add
     )
     differing, num_values = compared(saved, metrics)
-    faults = [*_file_faults(run), *count.faults()]
+    faults = [*_file_faults(run), *_replay_faults(path), *held.faults()]
     return Verification(
         run=metrics.run,
         is_sealed=(path / "manifest.json").exists(),
         num_values=num_values,
         differing=differing,
-        num_calls=count.num_calls,
-        num_replayed=count.num_replayed,
-        num_trials=count.num_trials,
-        num_grades=count.num_grades,
-        num_unnamed=count.num_unnamed,
+        num_calls=held.num_calls,
+        num_replayed=held.num_replayed,
+        num_trials=held.num_trials,
+        num_grades=held.num_grades,
+        num_unnamed=held.num_unnamed,
         faults=tuple(faults[:MOST_FAULTS]),
         num_further_faults=max(0, len(faults) - MOST_FAULTS),
+        attribution=_recount(run, count),
     )
+
+
+def _replays(path: Path) -> Path:
+    """The run directory of an attribution's replays."""
+    return path / "attribution" / "truth"
+
+
+def _replay_faults(path: Path) -> Iterator[str]:
+    if (path / "attribution.json").exists() and _replays(path).exists():
+        for fault in _file_faults(open_run(_replays(path))):
+            yield f"attribution/truth: {fault}"
+
+
+def _recount(run: RunFiles, count: Count) -> Recount | None:
+    file = run.path / "attribution.json"
+    if not file.exists():
+        return None
+    saved = read_record(file, AttributionTable)
+    grades = _replays(run.path) / "grades.jsonl"
+    if not grades.exists():
+        raise StoreError(f"{grades} is gone, of which {file} was counted")
+    try:
+        computed = attribution_table(
+            count(read_lines(grades, Grade), saved.lattice),
+            {id: problem.tags for id, problem in run.problems.items()},
+            run=saved.run,
+            trajectories=file_digest(run.path / "trajectories.jsonl"),
+            student=run.header.engine_identity,
+            teacher=saved.teacher,
+            num_failed=sum(not (g.is_passed or is_internal(g)) for g in run.grades.values()),
+        )
+    except InputError as error:
+        raise StoreError(f"{grades} holds too few replays for {file}: {error}") from error
+    differing, num_values = compared(saved, computed)
+    return Recount(num_values=num_values, differing=differing)
 
 
 def saved_report(path: Path) -> Metrics:
