@@ -95,13 +95,21 @@ def test_the_run_itself_stays_as_it_was(world: Path, done: Done):
 
 def test_what_the_report_shows_of_it_is_counted_again(world: Path, done: Done):
     run = world / "runs" / "student"
-    assert mapcoder(world, "report", "runs/student").code == 0
+    shown = mapcoder(world, "report", "runs/student", "--markdown", "report.md")
+    for place in (shown.stdout, (world / "report.md").read_text()):
+        assert "attribution, pocket-teacher/" in place
+        assert "Which role mends the failures" in place
     sound = mapcoder(world, "verify", "runs/student")
     assert sound.code == 0
     assert "counted again from the replays' grades, 0 differ" in sound.stdout
     told, graded = (run / "attribution.json").read_text(), run / "attribution/truth/grades.jsonl"
     grades = graded.read_text()
     try:
+        (run / "attribution.json").write_text(
+            told.replace(file_digest(run / "trajectories.jsonl"), "0")
+        )
+        old = mapcoder(world, "report", "runs/student")
+        assert "speaks of trajectories that have changed since" in old.stdout
         table = json.loads(told)
         table["roles"][2]["share"]["mean"] += 0.25
         (run / "attribution.json").write_text(json.dumps(table))

@@ -13,9 +13,9 @@ import typer
 from mapcoder_lite.cli import options, terminal
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-    from mapcoder_lite.evaluation.run_files import Window
+    from mapcoder_lite.evaluation.run_files import RunFiles, Window
     from mapcoder_lite.evaluation.standings import Standings
     from mapcoder_lite.evaluation.systems import System
     from mapcoder_lite.problem import Record
@@ -132,7 +132,25 @@ def _one(system: "System", *, is_saved: bool) -> "tuple[Record, list[Block]]":
         terminal.say(
             "intervals need statsmodels: pip install 'mapcoder-lite[evaluation]'", "yellow"
         )
-    return metrics, [*run_blocks(metrics), *findings_tables(metrics.failures, metrics.calibration)]
+    findings = findings_tables(metrics.failures, metrics.calibration)
+    return metrics, [*run_blocks(metrics), *findings, *_attribution(run)]
+
+
+def _attribution(run: "RunFiles") -> "Iterator[Block]":
+    """What `mapcoder attribute` found of the whole run as it is now, if it did."""
+    from mapcoder_lite.evaluation.attribution import AttributionTable
+    from mapcoder_lite.evaluation.attribution_tables import attribution_summary
+    from mapcoder_lite.jsonl import file_digest, read_record
+
+    file = run.path / "attribution.json"
+    if not file.exists() or not run.window.is_open:
+        return
+    table = read_record(file, AttributionTable)
+    if table.trajectories != file_digest(run.path / "trajectories.jsonl"):
+        yield "attribution.json speaks of trajectories that have changed since"
+        return
+    yield f"attribution, {table.teacher} as the teacher"
+    yield from attribution_summary(table)
 
 
 def _several(systems: "Sequence[System]", against: str | None) -> "tuple[Standings, list[Block]]":

@@ -20,7 +20,12 @@ NUM_TAGS = 20
 def attribution_blocks(table: AttributionTable) -> list[Block]:
     """Say all that the table holds, what it rests on first."""
     tags = [_tags(table)] if table.tags else []
-    return [*_ground(table), _roles(table), _sets(table), *tags]
+    return [*attribution_summary(table), _sets(table), *tags]
+
+
+def attribution_summary(table: AttributionTable) -> list[Block]:
+    """Say what the table rests on, and what it says of each role."""
+    return [*_ground(table), _roles(table)]
 
 
 def _ground(table: AttributionTable) -> Iterator[str]:
@@ -53,7 +58,7 @@ def _roles(table: AttributionTable) -> Table:
         for of in table.roles
     ]
     return Table(
-        "By role",
+        "Which role mends the failures",
         ("role", share, "greatest share", "mends alone", "put down to it", "in a minimal set"),
         tuple(rows),
         tuple(_caveats(table)),
