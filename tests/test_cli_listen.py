@@ -14,15 +14,21 @@ import urllib.error
 import urllib.request
 from collections.abc import Generator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mapcoder_lite.cli import budget, engines, options
 from mapcoder_lite.cli.engines import has_pocket_weights
+from mapcoder_lite.cli.listen import Desk, Solver
 from mapcoder_lite.data.companion import cph_path
 from mapcoder_lite.data.load import load_problem
+from mapcoder_lite.errors import BudgetSpent
 from mapcoder_lite.pocket.world import problem_set
+from mapcoder_lite.practice.guard import Guard
+from mapcoder_lite.practice.inbox import Inbox
 from mapcoder_lite.practice.receiver import Receiver
 from mapcoder_lite.problem import Problem
 from test_cli_main import SOURCE, Done, mapcoder
@@ -141,6 +147,7 @@ def test_what_is_not_solved_is_said_and_the_problem_kept(
         (("--statement", "nowhere.md"), 6, "cannot read nowhere.md"),
         (("--out", "file.md"), 6, "--out file.md is no folder"),
         (("--solve", "-s", "engine.kind=openai"), 2, "needs engine.model and engine.base_url"),
+        (("--solve", "-s", "budget.dollars=1", *SCRIPT), 2, "price of every engine"),
         (("--guard", "maybe"), 2, ""),
     ],
 )
@@ -244,6 +251,34 @@ def test_ctrl_c_says_what_is_left_and_loses_nothing(tmp_path: Path):
     assert "stopped by SIGINT" in shown and "P0.json: stopped in the middle" in shown
     assert "2 problems that came were not gone through" in shown
     assert sorted(p.name for p in tmp_path.iterdir()) == ["P0.json", "P1.json", "P2.json"]
+
+
+def test_a_spent_budget_leaves_the_best_attempt_beside_an_older_program(tmp_path: Path):
+    problem = next(islice(problem_set("test"), 3, None)).problem
+    sent = COMPANION | {
+        "name": problem.title,
+        "url": "",
+        "tests": [{"input": t.input, "output": t.outputs[0]} for t in problem.public_tests],
+    }
+    words = ("engine.kind=teacher", "engine.mistakes=1", "traversal.k=1", "budget.calls=4")
+    settings = options.resolve(None, [*words, "judge.workers=1", "judge.speed_factor=1"])
+    inbox = Inbox(tmp_path)
+    with (
+        engines.opened_engine(settings, (problem,)) as engine,
+        engines.opened_judge(settings) as judge,
+    ):
+        solver = Solver(settings, budget.bounding(settings)(engine), judge)
+        desk = Desk(settings, Guard.OFF, solver, json=False)
+        name = inbox.accept(sent)
+        older = (tmp_path / name).with_suffix(".py")
+        older.write_text("mine = 1\n")
+        assert desk.handle(inbox.take(), as_page(problem)) == BudgetSpent.exit_code
+        inbox.accept(sent)
+        assert desk.handle(inbox.take(), as_page(problem)) == BudgetSpent.exit_code  # for all
+    assert older.read_text() == "mine = 1\n"
+    (best,) = set(tmp_path.glob("*.py")) - {older}
+    assert best.name == f"{older.stem}-2.py"
+    assert "print" in best.read_text()
 
 
 @pytest.mark.slow

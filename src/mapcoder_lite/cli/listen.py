@@ -19,6 +19,7 @@ from mapcoder_lite.cli.stopping import Stopped, stoppable
 from mapcoder_lite.practice.guard import Guard, heed, warning
 
 if TYPE_CHECKING:
+    from mapcoder_lite.cli.solve import Best
     from mapcoder_lite.config import Config
     from mapcoder_lite.judge.judge import SandboxJudge
     from mapcoder_lite.practice.inbox import Inbox, Received
@@ -55,7 +56,8 @@ def listen(
     the agents write the program; without it no model is asked anything. It ends with Ctrl-C.
 
     Exit code 2 = the port is taken, 6 = a file is not understood, 130 = ended by Ctrl-C; with
-    --once and --solve as of `solve`: 0 = solved on samples, 1 = not, 8 = --guard block.
+    --once and --solve as of `solve`: 0 = solved on samples, 1 = not, 7 = budget.* is spent, which
+    bounds all problems together, 8 = --guard block.
 
     Example: mapcoder listen --out contest
     """
@@ -147,19 +149,26 @@ class Solver:
     engine: "Engine"
     judge: "SandboxJudge"
 
-    def solve(self, problem: "Problem") -> "Trajectory":
-        """Have the agents solve a problem."""
+    def solve(self, problem: "Problem", best: "Best") -> "Trajectory":
+        """Have the agents solve a problem.
+
+        Raises:
+            BudgetSpent: in the middle; `best` holds the best attempt until then.
+        """
         from mapcoder_lite import pipeline
         from mapcoder_lite.cli import engines
+        from mapcoder_lite.events import Teller
 
+        dials = engines.dials(self.settings)
         with terminal.waiting("the agents are at work"):
-            return pipeline.solve(problem, self.engine, self.judge, engines.dials(self.settings))
+            return pipeline.solve(problem, self.engine, self.judge, dials, teller=Teller(best.hear))
 
 
 @contextmanager
 def _opened(settings: "Config") -> "Generator[Solver]":
-    from mapcoder_lite.cli import engines, preflight
+    from mapcoder_lite.cli import budget, engines, preflight
 
+    bound = budget.bounding(settings)
     ready = preflight.prepare(settings)
     settings = ready.settings
     with (
@@ -169,7 +178,7 @@ def _opened(settings: "Config") -> "Generator[Solver]":
     ):
         terminal.say(f"backbone   {engines.describe(settings.engine, engine)}")
         preflight.say(ready, width=11)
-        yield Solver(settings, engine, judge)
+        yield Solver(settings, bound(engine), judge)
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,23 +239,38 @@ class Desk:
 
 def _solved(solver: Solver, received: "Received", program: Path) -> "tuple[Path, Trajectory]":
     """Solve a problem and write its program, beside one that is there already."""
+    from mapcoder_lite.cli.solve import Best
     from mapcoder_lite.data.load import load_problem
-    from mapcoder_lite.jsonl import write_text
-    from mapcoder_lite.practice.inbox import free_place
+    from mapcoder_lite.errors import BudgetSpent
 
-    trajectory = solver.solve(load_problem(received.path))
+    best = Best()
+    try:
+        trajectory = solver.solve(load_problem(received.path), best)
+    except BudgetSpent:
+        if best.program is not None:
+            terminal.say(f"best attempt until then: {_written(best.program, program)}")
+        raise
     if trajectory.program is None:
         why = trajectory.detail or trajectory.stop.value.replace("_", " ")
         terminal.say(f"NOT solved, no program: {why}", "red")
         return program, trajectory
-    place = free_place(program)
-    write_text(place, trajectory.program.rstrip("\n") + "\n")
+    place = _written(trajectory.program, program)
     is_solved = trajectory.stop.value == "solved"
     said = (
         "solved on samples" if is_solved else f"NOT solved: {trajectory.stop.value}, best attempt"
     )
     terminal.say(f"{said} in {trajectory.seconds:.1f} s", "green" if is_solved else "red")
     return place, trajectory
+
+
+def _written(text: str, program: Path) -> Path:
+    """Write a program where no other one is; return where."""
+    from mapcoder_lite.jsonl import write_text
+    from mapcoder_lite.practice.inbox import free_place
+
+    place = free_place(program)
+    write_text(place, text.rstrip("\n") + "\n")
+    return place
 
 
 def _write_cph(received: "Received", program: Path) -> Path | None:

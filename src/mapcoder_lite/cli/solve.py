@@ -98,27 +98,31 @@ def _shown(with_replies: bool, is_jsonl: bool) -> "Generator[Listener]":
 
 
 @dataclass(slots=True)
-class _Best:
+class Best:
     """The program to submit, as the solve's last event has it."""
 
     program: str | None = None
+
+    def hear(self, event: "Event", _: "Step | None") -> None:
+        """Keep what a finished solve would submit."""
+        self.program = event.program if event.kind == "run.finished" else None
 
     def heard_before(self, show: "Listener") -> "Listener":
         """Return what hears of it and shows every event on."""
 
         def hear(event: "Event", step: "Step | None") -> None:
-            self.program = event.program if event.kind == "run.finished" else None
+            self.hear(event, step)
             show(event, step)
 
         return hear
 
 
 @contextmanager
-def _best_at_least(*, is_wanted: bool) -> "Generator[_Best]":
+def _best_at_least(*, is_wanted: bool) -> "Generator[Best]":
     """Print the best attempt where the budget ends the solve."""
     from mapcoder_lite.errors import BudgetSpent
 
-    best = _Best()
+    best = Best()
     try:
         yield best
     except BudgetSpent:
