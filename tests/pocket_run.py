@@ -66,5 +66,7 @@ def resealed(run: Path) -> Path:
     """Have the manifest speak of the files as they are now, as if the run had written them so."""
     manifest = read_record(run / "manifest.json", Manifest)
     digests = {name: file_digest(run / name) for name in manifest.digests}
-    write_record(run / "manifest.json", manifest.model_copy(update={"digests": digests}))
+    header = read_record(run / "config.json", RunHeader)
+    update = {"digests": digests, "header_digest": header.digest}
+    write_record(run / "manifest.json", manifest.model_copy(update=update))
     return run

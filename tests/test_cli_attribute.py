@@ -103,7 +103,8 @@ def test_what_the_report_shows_of_it_is_counted_again(world: Path, done: Done):
     assert sound.code == 0
     assert "counted again from the replays' grades, 0 differ" in sound.stdout
     told, graded = (run / "attribution.json").read_text(), run / "attribution/truth/grades.jsonl"
-    grades = graded.read_text()
+    grades, lines = graded.read_text(), run / "attribution" / "attributions.jsonl"
+    kept = lines.read_text()
     try:
         (run / "attribution.json").write_text(
             told.replace(file_digest(run / "trajectories.jsonl"), "0")
@@ -116,6 +117,11 @@ def test_what_the_report_shows_of_it_is_counted_again(world: Path, done: Done):
         painted = mapcoder(world, "verify", "runs/student")
         assert painted.code == 1
         assert "1 differ\n  roles[2].share.mean: saved " in painted.stdout
+        (run / "attribution.json").write_text(told)
+        first = kept.splitlines()[0]
+        lines.write_text(kept.replace(first, first.replace('"sample":0', '"sample":1', 1)))
+        bent = mapcoder(world, "verify", "runs/student")
+        assert (bent.code, "attributions.jsonl is not what" in bent.stdout) == (1, True)
         graded.write_text("".join(grades.splitlines(keepends=True)[1:]))
         cut = mapcoder(world, "verify", "runs/student")
         assert "attribution/truth: grades.jsonl is not the file" in cut.stdout
@@ -125,6 +131,7 @@ def test_what_the_report_shows_of_it_is_counted_again(world: Path, done: Done):
     finally:
         (run / "attribution.json").write_text(told)
         graded.write_text(grades)
+        lines.write_text(kept)
 
 
 def test_out_of_budget_and_killed_it_goes_on_and_says_the_same(world: Path, done: Done):

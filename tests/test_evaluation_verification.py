@@ -266,6 +266,16 @@ def test_settings_that_were_changed_afterwards_are_noticed(tmp_path: Path):
     assert "config.json: its settings do not have the digest" in verified(run).faults[0]
 
 
+def test_what_config_json_says_beside_its_settings_is_sealed_too(tmp_path: Path):
+    run = reported(tmp_path / "r")
+    changed(run / "config.json", lambda header: header.update(prompts_digest="0"), number=None)
+    found = verified(run)
+    assert found.differing == ()
+    assert found.faults == ("config.json is not the one that manifest.json was written for",)
+    changed(run / "manifest.json", lambda manifest: manifest.pop("header_digest"), number=None)
+    assert verified(run).is_sound  # a run older than this digest
+
+
 def test_a_run_that_is_older_than_a_setting_is_not_blamed_for_it(tmp_path: Path):
     run = reported(tmp_path / "r")
     saved = json.loads((run / "config.json").read_text())

@@ -7,6 +7,7 @@ Does not know: how a unit is solved, graded or counted.
 from collections.abc import Container, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -86,12 +87,20 @@ class RunHeader(Record):
     version: str
     commit: str | None = None
 
+    @property
+    def digest(self) -> str:
+        """Hex SHA-256 of all but the settings and their own digest."""
+        told = self.model_dump_json(exclude={"config", "config_digest"}, exclude_none=True)
+        return sha256(told.encode()).hexdigest()
+
 
 class Manifest(Record):
     """manifest.json: the run is complete."""
 
     schema_version: Literal[1] = SCHEMA_VERSION
     config_digest: str
+    header_digest: str | None = None
+    """Of config.json but for its settings; None: the run is older than this."""
     num_problems: int
     num_units: int
     finished: str
@@ -189,6 +198,7 @@ class RunDirectory:
             names.append("corrections.jsonl")
         manifest = Manifest(
             config_digest=self.header.config_digest,
+            header_digest=read_record(self.path / "config.json", RunHeader).digest,
             num_problems=num_problems,
             num_units=num_units,
             finished=_now(),

@@ -102,7 +102,8 @@ def verify(path: Path, confidence: Callable[[Completion], int], count: Count) ->
         run, has_intervals=has_intervals, confidence=confidence, on_trajectory=held.add
     )
     differing, num_values = compared(saved, metrics)
-    faults = [*_file_faults(run), *_replay_faults(path), *held.faults()]
+    attribution, of_attribution = _recount(run, count)
+    faults = [*_file_faults(run), *of_attribution, *held.faults()]
     return Verification(
         run=metrics.run,
         is_sealed=(path / "manifest.json").exists(),
@@ -115,32 +116,25 @@ def verify(path: Path, confidence: Callable[[Completion], int], count: Count) ->
         num_unnamed=held.num_unnamed,
         faults=tuple(faults[:MOST_FAULTS]),
         num_further_faults=max(0, len(faults) - MOST_FAULTS),
-        attribution=_recount(run, count),
+        attribution=attribution,
     )
 
 
-def _replays(path: Path) -> Path:
-    """The run directory of an attribution's replays."""
-    return path / "attribution" / "truth"
-
-
-def _replay_faults(path: Path) -> Iterator[str]:
-    if (path / "attribution.json").exists() and _replays(path).exists():
-        for fault in _file_faults(open_run(_replays(path))):
-            yield f"attribution/truth: {fault}"
-
-
-def _recount(run: RunFiles, count: Count) -> Recount | None:
-    file = run.path / "attribution.json"
+def _recount(run: RunFiles, count: Count) -> tuple[Recount | None, list[str]]:
+    """Count the run's attribution again; tell also which of its files do not agree."""
+    file, folder = run.path / "attribution.json", run.path / "attribution"
     if not file.exists():
-        return None
-    saved = read_record(file, AttributionTable)
-    grades = _replays(run.path) / "grades.jsonl"
+        return None, []
+    saved, grades = read_record(file, AttributionTable), folder / "truth" / "grades.jsonl"
     if not grades.exists():
         raise StoreError(f"{grades} is gone, of which {file} was counted")
+    found = count(read_lines(grades, Grade), saved.lattice)
+    faults = [f"attribution/truth: {fault}" for fault in _file_faults(open_run(folder / "truth"))]
+    if not _are_equal(list(read_lines(folder / "attributions.jsonl", Attribution)), found):
+        faults.append("attribution/attributions.jsonl is not what its replays' grades bring")
     try:
         computed = attribution_table(
-            count(read_lines(grades, Grade), saved.lattice),
+            found,
             {id: problem.tags for id, problem in run.problems.items()},
             run=saved.run,
             trajectories=file_digest(run.path / "trajectories.jsonl"),
@@ -151,7 +145,13 @@ def _recount(run: RunFiles, count: Count) -> Recount | None:
     except InputError as error:
         raise StoreError(f"{grades} holds too few replays for {file}: {error}") from error
     differing, num_values = compared(saved, computed)
-    return Recount(num_values=num_values, differing=differing)
+    return Recount(num_values=num_values, differing=differing), faults
+
+
+def _are_equal(kept: Sequence[Record], found: Sequence[Record]) -> bool:
+    return len(kept) == len(found) and not any(
+        compared(one, other)[0] for one, other in zip(kept, found, strict=True)
+    )
 
 
 def saved_report(path: Path) -> Metrics:
@@ -233,6 +233,8 @@ def _file_faults(run: RunFiles) -> Iterator[str]:
     sealed = read_record(manifest, Manifest)
     if sealed.config_digest != header.config_digest:
         yield "manifest.json is of other settings than config.json"
+    if sealed.header_digest not in (None, header.digest):
+        yield "config.json is not the one that manifest.json was written for"
     for name, wanted in sealed.digests.items():
         if not (path / name).exists():
             yield f"{name}, which manifest.json names, is gone"
