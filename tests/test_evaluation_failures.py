@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mapcoder_lite.agents import parse
+from mapcoder_lite.curation.counterfactual import attributions
 from mapcoder_lite.evaluation.diagnosis import (
     MEANINGS,
     FailureClass,
@@ -350,6 +351,6 @@ def test_failures_and_confidences_are_saved_printed_and_verified(run: Path):
     saved["failures"]["classes"][0]["share"]["num_passed"] += 1
     saved["calibration"]["hidden"]["brier"]["value"] += 0.001
     (run / "metrics.json").write_text(json.dumps(saved))
-    assert [row.key for row in verify(run, parse.confidence).differing] == [
+    assert [row.key for row in verify(run, parse.confidence, attributions).differing] == [
         *("failures.classes[0].share.num_passed", "calibration.hidden.brier.value"),
     ]
