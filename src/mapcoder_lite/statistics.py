@@ -8,10 +8,11 @@ Does not know: runs, supervisors, what is counted.
 
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Sequence
+from fractions import Fraction
 from importlib import import_module
 from importlib.util import find_spec
 from itertools import permutations
-from math import comb, sqrt
+from math import comb, lcm, sqrt
 from statistics import NormalDist
 from typing import Any, NamedTuple
 
@@ -129,7 +130,7 @@ def clustered_mean(clusters: Sequence[tuple[float, int]]) -> Mean:
     return Mean(mean=mean, low=mean - reach, high=mean + reach)
 
 
-def pass_at(k: int, num_samples: int, num_passed: int) -> float:
+def pass_at(k: int, num_samples: int, num_passed: int) -> Fraction:
     """Return the unbiased estimate of pass@k from one problem's samples (Chen et al. 2107.03374).
 
     The chance that of k samples, drawn without putting back, at least one passed; k is at most
@@ -137,10 +138,10 @@ def pass_at(k: int, num_samples: int, num_passed: int) -> float:
     """
     if not 1 <= k <= num_samples:
         raise ValueError(f"pass@{k} of {num_samples} samples is not defined")
-    return 1 - comb(num_samples - num_passed, k) / comb(num_samples, k)
+    return 1 - Fraction(comb(num_samples - num_passed, k), comb(num_samples, k))
 
 
-def resampled(clusters: Sequence[tuple[float, int]]) -> Mean:
+def resampled(clusters: Sequence[tuple[Fraction | int, int]]) -> Mean:
     """Return the mean over units in clusters, one (sum, number of units) a cluster, bootstrapped.
 
     Clusters are drawn with putting back, their units stay together: samples and seeds of one
@@ -153,11 +154,13 @@ def resampled(clusters: Sequence[tuple[float, int]]) -> Mean:
         ConfigError: statsmodels is not installed.
     """
     _demand()
-    mean = sum(part for part, _ in clusters) / sum(number for _, number in clusters)
-    if len({part / number for part, number in clusters}) == 1:
+    numbers = [number for _, number in clusters]
+    mean = float(sum(Fraction(part) for part, _ in clusters) / sum(numbers))
+    if len({Fraction(part) / number for part, number in clusters}) == 1:
         low, high = wilson(mean * len(clusters), len(clusters))
         return Mean(mean=mean, low=low, high=high)
-    low, high = _bootstrap([part for part, _ in clusters], [number for _, number in clusters])
+    unit = lcm(*(Fraction(part).denominator for part, _ in clusters))
+    low, high = _bootstrap([float(part * unit) for part, _ in clusters], numbers, unit)
     return Mean(mean=mean, low=low, high=high)
 
 
@@ -175,15 +178,19 @@ def resampled_gain(differences: Sequence[int], unit: int) -> Mean:
     n = len(differences)
     mean = sum(differences) / (n * unit)
     if len(set(differences)) > 1:
-        low, high = _bootstrap([difference / unit for difference in differences], [1] * n)
+        low, high = _bootstrap(differences, [1] * n, unit)
     else:
         low, high = wilson(abs(mean) * n, n)
         low, high = (low, high) if mean > 0 else (-high, -low if mean else high)
     return Mean(mean=mean, low=low, high=high)
 
 
-def _bootstrap(parts: Sequence[float], numbers: Sequence[float]) -> Interval:
-    """The interval of a ratio of sums whose terms are drawn in pairs."""
+def _bootstrap(parts: Sequence[float], numbers: Sequence[int], unit: int) -> Interval:
+    """The interval of a ratio of sums whose terms are drawn in pairs, in 1 / `unit`.
+
+    Of whole numbers, for equal ratios must be equal: the correction of the bias counts the draws
+    that are below the mean, and those that tie with it for half.
+    """
     stats: Any = import_module("scipy.stats")  # Any: no type stubs
     found: Any = stats.bootstrap(
         (parts, numbers),
@@ -194,7 +201,8 @@ def _bootstrap(parts: Sequence[float], numbers: Sequence[float]) -> Interval:
         batch=BATCH,
         rng=SEED,
     )
-    return Interval(float(found.confidence_interval.low), float(found.confidence_interval.high))
+    low, high = found.confidence_interval
+    return Interval(float(low) / unit, float(high) / unit)
 
 
 def _ratio(parts: Any, numbers: Any, axis: int) -> Any:  # Any: scipy's own arrays

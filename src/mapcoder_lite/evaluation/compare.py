@@ -59,6 +59,10 @@ class LabelDifference(Record):
     difference: Difference
     p_holm: float
     """The p after Holm's correction over the labels of the table."""
+    sound: Difference | None
+    """Without problems of known defects; None when no problem has one, or no other is left."""
+    p_holm_sound: float | None
+    """Of `sound`, over the labels that have one."""
 
 
 class Setting(Record):
@@ -120,13 +124,11 @@ class Pairing:
 
     def duel(self) -> Duel:
         """Compare the two overall."""
-        sound = [id for id, problem in self.problems.items() if problem.defect is None]
-        is_told = 0 < len(sound) < len(self.problems)
         return Duel(
             first=self.first.name,
             second=self.second.name,
             raw=self.difference(self.problems),
-            sound=self.difference(sound) if is_told else None,
+            sound=self._sound(self.problems),
             num_left_out=self.num_left_out,
             num_unlike=self.num_unlike,
             doubts=tuple(_doubts(self.first, self.second)),
@@ -154,11 +156,29 @@ class Pairing:
             for label in labels_of(problem):
                 ids.setdefault(label, []).append(id)
         found = {label: self.difference(of) for label, of in ids.items()}
-        corrected = holm([difference.p for difference in found.values()])
+        sound = {label: kept for label, of in ids.items() if (kept := self._sound(of)) is not None}
+        corrected, corrected_sound = _corrected(found), _corrected(sound)
         return [
-            LabelDifference(label=label, difference=difference, p_holm=p)
-            for (label, difference), p in zip(found.items(), corrected, strict=True)
+            LabelDifference(
+                label=label,
+                difference=difference,
+                p_holm=corrected[label],
+                sound=sound.get(label),
+                p_holm_sound=corrected_sound.get(label),
+            )
+            for label, difference in found.items()
         ]
+
+    def _sound(self, ids: Iterable[str]) -> Difference | None:
+        """Compare the two on those without known defects, if some problem has one."""
+        kept = [id for id in ids if self.problems[id].defect is None]
+        is_told = any(problem.defect is not None for problem in self.problems.values())
+        return self.difference(kept) if kept and is_told else None
+
+
+def _corrected(found: Mapping[str, Difference]) -> dict[str, float]:
+    ps = holm([difference.p for difference in found.values()])
+    return dict(zip(found, ps, strict=True))
 
 
 def paired(first: System, second: System) -> Pairing:

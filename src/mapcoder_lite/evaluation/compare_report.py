@@ -116,14 +116,21 @@ def _pass_at_k(rows: Sequence[SystemRow], names: Sequence[str]) -> Iterator[Tabl
     ks = sorted({at.k for row in rows for at in row.pass_at_k} - {1})
     if not ks:
         return
+    is_defective = any(row.num_defective for row in rows)
+    head = tuple(f"pass@{k}" for k in ks)
     cells: list[Row] = []
     for name, row in zip(names, rows, strict=True):
         found = {at.k: at for at in row.pass_at_k}
-        cells.append((name, *(_mean(found[k].raw) if k in found else "-" for k in ks)))
-    yield Table("pass@k on the hidden tests", ("", *(f"pass@{k}" for k in ks)), tuple(cells))
+        raw = (_mean(found[k].raw if k in found else None) for k in ks)
+        sound = (_mean(found[k].sound if k in found else None) for k in ks if is_defective)
+        cells.append((name, *raw, *sound))
+    sound_head = tuple(f"sound, {title}" for title in head if is_defective)
+    yield Table("pass@k on the hidden tests", ("", *head, *sound_head), tuple(cells))
 
 
-def _mean(mean: Mean) -> str:
+def _mean(mean: Mean | None) -> str:
+    if mean is None:
+        return "-"
     return f"{percent(mean.mean)} ({written_interval(mean.low, mean.high)})"
 
 
@@ -247,6 +254,22 @@ def _labels(title: str, rows: Sequence[LabelDifference]) -> Iterator[Table]:
     """The table of tags or ratings, unless the problems have none."""
     if all(row.label in (UNRATED, UNTAGGED) for row in rows):
         return
+    is_told = any(row.sound is not None for row in rows)
     head = ("", "problems", "A", "B", "gained", "lost", "gain of B", INTERVAL, "p", "p, Holm")
-    cells = tuple((row.label, *_sides(row.difference), written_p(row.p_holm)) for row in rows)
+    if is_told:
+        head = (*head, "sound", *head[2:])
+    cells = tuple(
+        (
+            row.label,
+            *_label_sides(row.difference, row.p_holm),
+            *(_label_sides(row.sound, row.p_holm_sound) if is_told else ()),
+        )
+        for row in rows
+    )
     yield Table(title, head, cells, (_HOLM_NOTE, _FEW_NOTE))
+
+
+def _label_sides(difference: Difference | None, p_holm: float | None) -> Row:
+    if difference is None or p_holm is None:
+        return ("-",) * 9
+    return (*_sides(difference), written_p(p_holm))

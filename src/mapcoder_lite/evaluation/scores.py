@@ -7,6 +7,7 @@ Does not know: files, costs, how numbers are shown.
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 from mapcoder_lite.evaluation.run_files import is_internal
 from mapcoder_lite.problem import Record
@@ -171,13 +172,14 @@ class Scores:
         words = [words_of(id) for id in self._ids(ids)]
         return rate_of(words, self.has_intervals)
 
-    def _mean(self, values: Sequence[float]) -> Mean:
+    def _mean(self, values: Sequence[Fraction]) -> Mean:
         """The mean over problems; where each says but yes or no, Wilson's interval holds."""
-        mean = sum(values) / len(values)
+        total = float(sum(values))
+        mean = total / len(values)
         if not self.has_intervals:
             return Mean(mean=mean, low=None, high=None)
-        if set(values) <= {0.0, 1.0}:
-            low, high = wilson(sum(values), len(values))
+        if set(values) <= {0, 1}:
+            low, high = wilson(total, len(values))
             return Mean(mean=mean, low=low, high=high)
         return resampled([(value, 1) for value in values])
 
