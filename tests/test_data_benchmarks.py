@@ -5,6 +5,7 @@ import json
 import pickle
 import zlib
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -237,6 +238,13 @@ def test_apps_names_what_is_broken(tmp_path: Path, text: str, words: str):
     assert words in found.reason
 
 
+def test_apps_leaves_out_numbers_that_python_does_not_read(tmp_path: Path):
+    text = '{"inputs": [[' + "9" * 5000 + ']], "outputs": [[1]], "fn_name": "f"}'
+    (found,) = rows_of(tmp_path, "apps", CALLED | {"input_output": text}, name="a.jsonl")
+    assert isinstance(found, LeftOut)
+    assert found.reason == "a number of more than 4,300 digits"
+
+
 def test_apps_without_tests_is_left_out(tmp_path: Path):
     empty = [CALLED | {"input_output": text} for text in ("", '{"inputs": [], "outputs": []}')]
     assert {type(found) for found in rows_of(tmp_path, "apps", *empty, name="a.jsonl")} == {LeftOut}
@@ -272,6 +280,7 @@ def test_livecodebench_of_standard_input(tmp_path: Path):
         ({"private_test_cases": '[{"input": 1}]'}, "private_test_cases: 0.input"),
         ({"metadata": "{}"}, "names no func_name"),
         ({"contest_date": "soon"}, "'soon' is no day"),
+        ({"contest_date": "2024-13-45"}, "'2024-13-45' is no day"),
         (
             {"public_test_cases": '[{"input": "1", "output": "1", "testtype": "stdin"}]'},
             "two kinds",
@@ -286,6 +295,11 @@ def test_livecodebench_names_what_is_broken(tmp_path: Path, changes: dict[str, o
     (found,) = rows_of(tmp_path, "livecodebench", LIVE | changes, name="a.jsonl")
     assert isinstance(found, Broken)
     assert words in found.reason
+
+
+def test_livecodebench_takes_the_times_of_parquet(tmp_path: Path):
+    row = LIVE | {"contest_date": datetime(2024, 9, 1, 2, 30)}
+    assert one(tmp_path, "livecodebench", row, "test.parquet").problem.source.date == "2024-09-01"
 
 
 @pytest.mark.parametrize("name", ["test.jsonl", "test-00000-of-00001.parquet"])

@@ -73,6 +73,11 @@ def test_intervals_hold_the_number_and_keep_problems_whole():
         )
 
 
+def test_intervals_do_not_depend_on_the_order_in_which_attempts_ended():
+    once = [Stated(f"p{n}", 10 + 80 * (n % 3 > 0), n % 4 > 0) for n in range(60)]
+    assert reliability(once[::-1], has_intervals=True) == reliability(once, has_intervals=True)
+
+
 def test_one_problem_alone_has_no_interval_and_no_plan_no_score():
     one = reliability([Stated("a", 50, True), Stated("a", 60, False)], has_intervals=True)
     assert one is not None

@@ -1,6 +1,7 @@
 """Systems paired by problem: tests, seeds, what is left out, mixed or refused."""
 
 import json
+import re
 from fractions import Fraction
 from pathlib import Path
 
@@ -239,6 +240,28 @@ def test_sound_problems_are_tested_apart(tmp_path: Path):
     assert test.duel.raw.gain.mean == 0
     assert test.duel.sound is not None and test.duel.sound.gain.mean == 1
     assert test.p_holm_sound == mcnemar(0, 2)
+
+
+def test_sound_problems_stand_apart_by_tag_and_in_pass_at_k(tmp_path: Path):
+    first, second = (
+        made_run(tmp_path / name, of, problem=rated, defective=2)
+        for name, of in {
+            "a": [[AC, WA], [AC, WA], [WA, WA], [WA, WA]],
+            "b": [[WA, WA], [WA, WA], [WA, AC], [AC, AC]],
+        }.items()
+    )
+    found = compared(first, second)
+    dp, graphs = found.tags
+    assert (dp.label, dp.difference.gain.mean) == ("dp", pytest.approx(-1 / 6))
+    assert dp.sound is not None and dp.sound.num_problems == 1
+    assert (dp.sound.gain.mean, graphs.sound) == (0.5, graphs.difference)
+    assert dp.p_holm_sound == 1
+    shown = said(found)
+    assert "sound, pass@2" in shown
+    assert re.search(r"pass@2 +sound, pass@2\n.*50\.0 % .* 0\.0 % ", shown)
+    undefective = compared(*(made_run(tmp_path / n, [AC, WA], problem=rated) for n in ("c", "d")))
+    assert [row.sound for row in undefective.tags] == [None]
+    assert "  sound  " in shown and "  sound  " not in said(undefective)
 
 
 def test_mixed_settings_are_said(tmp_path: Path):

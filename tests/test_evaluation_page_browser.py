@@ -27,7 +27,9 @@ HOSTILE = (
     "</script><script>globalThis.pwned = 1</script><img src=x onerror='globalThis.pwned = 2'>"
     "<svg onload='globalThis.pwned = 3'><a href='javascript:globalThis.pwned = 4'>go</a>"
     "<style>* { display: none }</style><iframe srcdoc='<script>parent.pwned = 5</script>'></iframe>"
+    "\u202e0 == 1 if\u200b"
 )
+SEEN = HOSTILE.replace("\u202e", "\\u{202e}").replace("\u200b", "\\u{200b}")
 FIRST = [AC, WA, TLE, None, AC]
 SECOND = [AC, AC, WA, AC, WA]
 CONTRAST = """
@@ -129,8 +131,8 @@ def test_what_a_model_wrote_stays_text(tab: Any, page: Path):
         if summary.locator("..").get_attribute("open") is None:
             summary.click()
     shown = tab.locator("#detail pre.text").all_text_contents()
-    assert sum(HOSTILE in text for text in shown) >= 6
-    assert rows(tab)[0] == HOSTILE + "0"
+    assert sum(SEEN in text for text in shown) >= 6
+    assert rows(tab)[0] == SEEN + "0"
     assert tab.evaluate("globalThis.pwned") is None
     assert tab.locator("main img, main iframe, main style, main script").count() == 0
     assert tab.locator("main a[href^=javascript]").count() == 0

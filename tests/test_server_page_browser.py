@@ -25,7 +25,9 @@ HOSTILE = (
     "</pre></script><script>globalThis.pwned = 1</script><img src=x onerror='globalThis.pwned = 2'>"
     "<svg onload='globalThis.pwned = 3'><a href='javascript:globalThis.pwned = 4'>go</a>"
     "<style>* { display: none }</style>"
+    "\u202e0 == 1 if\u200b"
 )
+SEEN = HOSTILE.replace("\u202e", "\\u{202e}").replace("\u200b", "\\u{200b}")
 NUM_KNOWN = 40
 EMOJI_REPLY = "😀😀<root><problem>"
 
@@ -201,12 +203,12 @@ def test_what_a_model_writes_is_only_text(browser: Any, world: Served, author: A
     assert any(HOSTILE[:20] in event.get("text", "") for event in events)
     with at(browser, world, f"runs/{run}") as tab:
         tab.wait_for_selector("dl.pairs")
-        assert HOSTILE in tab.text_content("#run")
+        assert SEEN in tab.text_content("#run")
         for place in ("runs", "", f"runs/{run}/calls/2"):
             tab.goto(f"{world.url}/#{place}")
             tab.wait_for_timeout(300)
         tab.wait_for_selector("dialog pre")
-        assert HOSTILE in tab.text_content("dialog")
+        assert SEEN in tab.text_content("dialog")
         assert tab.evaluate("globalThis.pwned") is None
         assert tab.locator("main img, main script, main iframe, main style").count() == 0
 

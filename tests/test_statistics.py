@@ -1,10 +1,11 @@
 """Shared statistics: clusters widen intervals, tests keep them whole, alpha as published."""
 
+from fractions import Fraction
 from itertools import product
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mapcoder_lite.statistics import (
@@ -14,6 +15,7 @@ from mapcoder_lite.statistics import (
     mcnemar,
     rate,
     resampled,
+    resampled_gain,
     sign_flip,
     wilson,
 )
@@ -105,6 +107,22 @@ def test_where_neither_is_better_one_test_in_twenty_errs_however_alike_the_words
         ups = sum(lead for lead in leads if lead > 0)
         errors[mcnemar] += mcnemar(ups, ups - sum(leads)) < 0.05
     assert errors[sign_flip] <= 0.08 * 400 < errors[mcnemar]
+
+
+passes = st.lists(st.integers(0, 3), min_size=8, max_size=30).filter(lambda of: len(set(of)) > 1)
+
+
+@settings(max_examples=15, deadline=None)
+@given(passes, st.randoms(use_true_random=False))
+def test_an_interval_is_of_the_shares_however_they_are_written_and_ordered(passed, random):
+    """As floats equal draws would differ in the last place, and no longer tie with the mean."""
+    counted = resampled([(n, 3) for n in passed])
+    shares = resampled([(Fraction(n, 3), 1) for n in passed])
+    whole = resampled_gain(passed, 3)
+    for other in (shares, whole):
+        assert (other.low, other.high) == pytest.approx((counted.low, counted.high), abs=1e-12)
+    mixed = random.sample(passed, len(passed))
+    assert resampled([(n, 3) for n in mixed]) == counted
 
 
 def test_many_clusters_are_counted_exactly_and_soon():

@@ -192,8 +192,9 @@ def _bootstrap(parts: Sequence[float], numbers: Sequence[int], unit: int) -> Int
     that are below the mean, and those that tie with it for half.
     """
     stats: Any = import_module("scipy.stats")  # Any: no type stubs
+    drawn = sorted(zip(parts, numbers, strict=True))  # whatever order attempts ended in
     found: Any = stats.bootstrap(
-        (parts, numbers),
+        tuple(zip(*drawn, strict=True)),
         _ratio,
         paired=True,
         vectorized=True,

@@ -2,6 +2,7 @@
 
 import { render } from "preact";
 import { useEffect, useState } from "preact/hooks";
+import "./seen";
 import "./style.css";
 import { place, useAddress, VIEWS } from "./address";
 import { Compared } from "./compared";

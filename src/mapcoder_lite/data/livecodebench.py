@@ -18,6 +18,7 @@ Does not know: platforms' rules, checkers (there are none).
 
 import json
 from collections.abc import Iterator
+from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -54,7 +55,7 @@ class _Row(ForeignRow):
     question_title: str = ""
     question_content: Annotated[str, Field(min_length=1)]
     platform: str
-    contest_date: str
+    contest_date: str | datetime
     difficulty: str
     starter_code: str = ""
     public_test_cases: str
@@ -147,9 +148,9 @@ def _called(case: _Case) -> Test:
     return Test(input=json.dumps(arguments), outputs=(json.dumps(wanted),))
 
 
-def _day(date: str) -> str:
-    """Return the day of an ISO 8601 time."""
-    day = date[:10]
-    if len(day) != 10 or not day.replace("-", "").isdecimal():
-        raise InputError(f"contest_date: {date!r} is no day")
-    return day
+def _day(moment: str | datetime) -> str:
+    """Return the day of an ISO 8601 time, or of a time as parquet may have it."""
+    try:
+        return date.fromisoformat(str(moment)[:10]).isoformat()
+    except ValueError as error:
+        raise InputError(f"contest_date: {str(moment)!r} is no day") from error

@@ -27,6 +27,8 @@ SUFFIXES = (".jsonl", ".jsonl.gz", ".json", ".json.gz", ".parquet")
 MAX_LINE_BYTES = 1 << 29
 """LiveCodeBench has lines of many megabytes; a bomb without line ends must not fill memory."""
 MAX_JSON_BYTES = 1 << 32
+MAX_DIGITS = 4300
+"""Python's own limit: what is longer could not be written into our files nor given to a program."""
 
 _SPLITS = {"dev": "validation", "val": "validation", "valid": "validation"}
 _SPLIT = re.compile(r"(?:^|[_-])(train|test|val|valid|validation|dev|prompt)\d*(?=[._-]|$)")
@@ -96,6 +98,8 @@ def outcomes(
             continue
         try:
             yield read(row)
+        except _LongNumber:
+            yield LeftOut(row.where, f"a number of more than {MAX_DIGITS:,} digits")
         except ValidationError as error:
             yield Broken(row.where, explain(error))
         except InputError as error:
@@ -170,9 +174,21 @@ def parse_json(text: str, what: str) -> Any:
         InputError: it is none.
     """
     try:
-        return json.loads(text)
+        return json.loads(text, parse_int=_whole)
     except (ValueError, RecursionError) as error:
+        if isinstance(error, _LongNumber):
+            raise
         raise InputError(f"{what} is not JSON: {error}") from error
+
+
+class _LongNumber(InputError):
+    """A whole number is longer than Python reads; some rows of APPS have such."""
+
+
+def _whole(digits: str) -> int:
+    if len(digits) > MAX_DIGITS:
+        raise _LongNumber(f"a number of {len(digits):,} digits")
+    return int(digits)
 
 
 def explain(error: ValidationError) -> str:
@@ -214,7 +230,7 @@ def _json_lines(content: BinaryIO, file: Path, split: str | None) -> Iterator[Ro
 
 def _row(line: bytes, where: str, split: str | None) -> Row | Broken:
     try:
-        fields = json.loads(line)
+        fields = json.loads(line, parse_int=_whole)
     except UnicodeDecodeError as error:
         return Broken(where, f"not UTF-8 (byte {error.start})")
     except (ValueError, RecursionError) as error:

@@ -269,7 +269,9 @@ def _bootstrap(plans: Sequence[Stated]) -> dict[Callable[[Table], float], tuple[
         return {}
     numpy: Any = import_module("numpy")
     stats: Any = import_module("scipy.stats")  # Any: no type stubs
-    tables: Any = numpy.array([_counts(own) for own in by_problem.values()], dtype=float)
+    # By name: the draws must not depend on the order in which attempts ended.
+    owned = [own for _, own in sorted(by_problem.items())]
+    tables: Any = numpy.array([_counts(own) for own in owned], dtype=float)
     flat: Any = tables.reshape(len(tables), -1)
     scores = (brier, calibration_error, auroc)
 

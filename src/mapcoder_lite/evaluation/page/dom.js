@@ -1,15 +1,21 @@
 // Elements, made of names, attributes and children. A string is always a text node: nothing in this
 // page is ever parsed as HTML, whatever a model wrote.
 
+// What turns the direction of the text around it, commands a terminal or cannot be seen is shown by
+// the number of its character: a program must not read otherwise than it runs.
+const UNSEEN = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\u{e0000}-\u{e007f}]/gu;
+const seen = (text) => text.replace(UNSEEN, (unseen) => `\\u{${unseen.codePointAt(0).toString(16)}}`);
+
 const SVG = "http://www.w3.org/2000/svg";
 
 const filled = (node, attributes, children) => {
   for (const [name, value] of Object.entries(attributes)) {
     if (value === null || value === undefined || value === false) continue;
     if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
-    else node.setAttribute(name, value === true ? "" : String(value));
+    else node.setAttribute(name, value === true ? "" : name === "title" ? seen(String(value)) : String(value));
   }
-  node.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  const shown = children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false);
+  node.append(...shown.map((child) => child instanceof Node ? child : seen(String(child))));
   return node;
 };
 

@@ -62,7 +62,7 @@ const showProblem = async (place, sample, mode) => {
   }
   detail.scrollTop = 0;
   document.title = `${ROWS[place].title || ROWS[place].id} – MapCoder-Lite report`;
-  byId("spoken").textContent = `Problem ${ROWS[place].title || ROWS[place].id} opened`;
+  byId("spoken").textContent = seen(`Problem ${ROWS[place].title || ROWS[place].id} opened`);
 };
 
 const move = (distance) => {
@@ -119,7 +119,7 @@ const setTheme = (number) => {
 
 document.body.append(helpBox);
 byId("help").onclick = () => helpBox.showModal();
-byId("title").textContent = RUNS.map((_, run) => RUNS[run].name).join(" · ");
+byId("title").textContent = seen(RUNS.map((_, run) => RUNS[run].name).join(" · "));
 document.title = `${byId("title").textContent} – MapCoder-Lite report`;
 setTheme(0);
 addEventListener("hashchange", show);
