@@ -18,6 +18,8 @@ from mapcoder_lite.evaluation.compare_report import (
     few,
     standings_blocks,
 )
+from mapcoder_lite.evaluation.metrics import measure
+from mapcoder_lite.evaluation.report import run_blocks
 from mapcoder_lite.evaluation.standings import (
     Comparison,
     Standings,
@@ -242,6 +244,15 @@ def test_sound_problems_are_tested_apart(tmp_path: Path):
     assert test.p_holm_sound == mcnemar(0, 2)
 
 
+def test_two_weighings_of_unequal_numbers_of_attempts_are_said(tmp_path: Path):
+    first = made_run(tmp_path / "a", [[AC, WA], [WA, WA], [AC, IE]])
+    second = made_run(tmp_path / "b", [[AC, WA], [WA, WA], [AC, AC]])
+    shown = said(compared(first, second))
+    assert shown.count("problems have unequal numbers of scored attempts") == 1
+    assert "A: problems have" in shown and "as pass@k and paired gains do, 50.0 %" in shown
+    assert "weighing problems alike" in text(run_blocks(measure(first)))
+
+
 def test_sound_problems_stand_apart_by_tag_and_in_pass_at_k(tmp_path: Path):
     first, second = (
         made_run(tmp_path / name, of, problem=rated, defective=2)
@@ -301,7 +312,7 @@ def test_one_id_of_two_problems_is_not_paired(tmp_path: Path):
     assert (duel.raw.num_problems, duel.num_unlike, duel.num_left_out) == (1, 1, 1)
     shown = said(compared(first, second))
     assert "left out: 1 ids that mean two problems" in shown
-    assert "the runs did not read the same files" in shown
+    assert "the runs were not given the same problems and tests" in shown
 
 
 def test_the_same_run_twice_is_refused(tmp_path: Path):

@@ -45,7 +45,7 @@ const Numbers = ({ metrics }: { metrics: Metrics }) => (
       ...(metrics.num_ungraded > 0 ? [["not graded", count(metrics.num_ungraded)] as [string, string]] : []),
       ...(metrics.num_errors > 0 ? [["owed, through a fault of the house", count(metrics.num_errors)] as [string, string]] : []),
       ["an attempt takes", `${metrics.costs.calls.toFixed(1)} calls, ${count(metrics.costs.prompt_tokens)} tokens read, ${count(metrics.costs.completion_tokens)} written, ${metrics.costs.seconds.toFixed(1)} s`],
-      ...metrics.pass_at_k.filter((one) => one.k > 1).map((one) => [`pass@${one.k}`, percent(one.raw.mean)] as [string, string]),
+      ...metrics.pass_at_k.filter((one) => one.k > 1).map((one) => [`pass@${one.k}`, percent(one.raw.mean) + (one.sound && metrics.num_defective > 0 ? `; ${percent(one.sound.mean)} of sound problems` : "")] as [string, string]),
     ]} />
   </>
 );

@@ -117,7 +117,7 @@ export interface RoleFailures {
 export interface Metrics {
   run: string; engine: string; num_problems: number; num_samples: number; num_units: number; num_solved_units: number;
   num_errors: number; num_ungraded: number; num_defective: number; passed: Rate | null; passed_sound: Rate | null; public: Rate;
-  pass_at_k: { k: number; num_problems: number; raw: Mean }[]; tags: LabelScore[]; ratings: LabelScore[];
+  pass_at_k: { k: number; num_problems: number; raw: Mean; sound: Mean | null }[]; tags: LabelScore[]; ratings: LabelScore[];
   costs: { calls: number; prompt_tokens: number; completion_tokens: number; seconds: number };
   roles: Partial<Record<Agent, RoleFailures>>; num_unreadable: number; verdicts: Record<string, number>; stops: Record<string, number>;
   calibration: Calibration | null;

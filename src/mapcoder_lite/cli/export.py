@@ -44,7 +44,10 @@ def export(
 
         with terminal.waiting("the log is being written"):
             num_samples = export_inspect(run, out)
-        terminal.say(f"wrote {out}: {num_samples} samples; `inspect view` shows them")
+        reader = "`inspect view` shows them"
+        if out.suffix != ".eval":
+            reader = "`inspect_ai.log.read_eval_log` reads them; `inspect view` wants .eval"
+        terminal.say(f"wrote {out}: {num_samples} samples; {reader}")
 
 
 def _evalplus(run: Path, out: Path) -> None:

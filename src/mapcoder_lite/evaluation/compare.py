@@ -273,7 +273,10 @@ def _doubts(first: System, second: System) -> Iterator[str]:
     """Yield what is not alike in all runs of both and may be what the difference comes of."""
     runs = (*first.runs, *second.runs)
     if len({run.header.problems_digest for run in runs}) > 1:
-        yield "the runs did not read the same files: problems are paired by id alone"
+        yield (
+            "the runs were not given the same problems and tests, or not as many: problems are "
+            "paired by id, where title and number of tests agree"
+        )
     if len({run.examination.judge_version for run in runs}) > 1:
         yield (
             "the runs were judged by different versions of the judge: a difference may be the "

@@ -7,7 +7,15 @@ Does not know: where numbers come from, terminals, Markdown.
 from collections.abc import Iterator, Sequence
 
 from mapcoder_lite.evaluation.compare import Difference, Duel, LabelDifference, Setting
-from mapcoder_lite.evaluation.report import COSTS, INTERVAL, Row, costs_cells, missing, percent
+from mapcoder_lite.evaluation.report import (
+    COSTS,
+    INTERVAL,
+    Row,
+    costs_cells,
+    missing,
+    percent,
+    weighing,
+)
 from mapcoder_lite.evaluation.report import interval as written_interval
 from mapcoder_lite.evaluation.standings import (
     SIGNIFICANT,
@@ -82,7 +90,13 @@ def _systems(rows: Sequence[SystemRow], names: Sequence[str] | None = None) -> I
     ]
     notes = ("several runs of a system are its seeds, pooled by problem",) if is_repeated else ()
     unreadable = "unreadable: attempts with a reply that could not be read"
-    yield Table("pass@1 on the hidden tests", head, tuple(cells), (*notes, unreadable))
+    weighed = [
+        f"{name}: {line}"
+        for name, row in zip(names, rows, strict=True)
+        for line in weighing(row.passed, row.pass_at_k)
+    ]
+    notes = (*notes, unreadable, *weighed)
+    yield Table("pass@1 on the hidden tests", head, tuple(cells), notes)
     yield from _pass_at_k(rows, names)
     costs = [(name, *_costs(row)) for name, row in zip(names, rows, strict=True)]
     a_pass = tuple(f"{word} a solved" for word in ("calls", "reply tokens", "dollars", "seconds"))

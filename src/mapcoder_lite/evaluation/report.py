@@ -5,10 +5,11 @@ Does not know: where numbers come from, terminals, Markdown.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from math import isclose
 
 from mapcoder_lite.evaluation.costs import Costs, Spent
 from mapcoder_lite.evaluation.metrics import Metrics
-from mapcoder_lite.evaluation.scores import LabelScore
+from mapcoder_lite.evaluation.scores import LabelScore, PassAtK
 from mapcoder_lite.evaluation.standings import SystemRow
 from mapcoder_lite.examination import Examination, rules_of
 from mapcoder_lite.run_problem import UNRATED, UNTAGGED
@@ -33,7 +34,12 @@ def run_blocks(metrics: Metrics) -> list[Block]:
         _judge(metrics.examination),
         *_rules(metrics),
         *_left_out(metrics),
-        Table("pass rates", ("", "passed", "of", "share", INTERVAL), tuple(_rates(metrics))),
+        Table(
+            "pass rates",
+            ("", "passed", "of", "share", INTERVAL),
+            tuple(_rates(metrics)),
+            tuple(weighing(metrics.passed, metrics.pass_at_k)),
+        ),
         *_suspects(metrics),
         *_flakes(metrics),
         *_labels("by tag", metrics.tags, metrics.num_defective),
@@ -45,6 +51,17 @@ def run_blocks(metrics: Metrics) -> list[Block]:
         f"verdicts on hidden tests: {listed(metrics.verdicts)}",
         f"ends: {listed(metrics.stops)}",
     ]
+
+
+def weighing(passed: Rate | None, at: Sequence[PassAtK]) -> Iterator[str]:
+    """Say that pass@1 of attempts is not that of problems, where it is not."""
+    if passed is None or passed.share is None or not at or at[0].k != 1:
+        return
+    if not isclose(passed.share, at[0].raw.mean):
+        yield (
+            "problems have unequal numbers of scored attempts: here pass@1 weighs attempts alike; "
+            f"weighing problems alike, as pass@k and paired gains do, {percent(at[0].raw.mean)}"
+        )
 
 
 def percent(share: float | None) -> str:

@@ -34,10 +34,13 @@ const leftOut = ({ metrics: m, rules }) => [
   rules && `judged ${rules}, not by today's rules`,
 ].filter(Boolean);
 
+const passAtK = (rows) => rows.length ? el("ul", { class: "bare" }, rows.map(([k, mean]) => el("li", {}, `pass@${k} `, el("strong", {}, percent(mean.mean)), el("span", { class: "dim" }, ` [${intervalOf(mean)}]`)))) : null;
+
 const FACTS = [
   ["pass@1, hidden tests", (m) => rateWords(m.passed)],
   ["pass@1, sound subset", (m) => (m.num_defective ? rateWords(m.passed_sound) : null)],
-  ["pass@k, hidden tests", (m) => (m.pass_at_k.length > 1 ? el("ul", { class: "bare" }, m.pass_at_k.slice(1).map(({ k, raw }) => el("li", {}, `pass@${k} `, el("strong", {}, percent(raw.mean)), el("span", { class: "dim" }, ` [${intervalOf(raw)}]`)))) : null)],
+  ["pass@k, hidden tests", (m) => passAtK(m.pass_at_k.slice(1).map(({ k, raw }) => [k, raw]))],
+  ["pass@k, sound subset", (m) => passAtK(m.num_defective ? m.pass_at_k.slice(1).filter(({ sound }) => sound).map(({ k, sound }) => [k, sound]) : [])],
   ["if suspect answers were right", (m) => (m.suspects?.num_units ? [rateWords(m.suspects.passed), el("span", { class: "dim" }, ` ${plural(m.suspects.num_units, "wrong answer")} to problems of which several answers are right`)] : null)],
   ["solved on samples", (m) => rateWords(m.public)],
   ["problems × samples", (m) => `${count(m.num_problems)} × ${m.num_samples}`],
