@@ -110,7 +110,7 @@ def test_what_the_report_shows_of_it_is_counted_again(world: Path, done: Done):
             told.replace(file_digest(run / "trajectories.jsonl"), "0")
         )
         old = mapcoder(world, "report", "runs/student")
-        assert "speaks of trajectories that have changed since" in old.stdout
+        assert "speaks of attempts that were solved or judged anew since" in old.stdout
         table = json.loads(told)
         table["roles"][2]["share"]["mean"] += 0.25
         (run / "attribution.json").write_text(json.dumps(table))

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from mapcoder_lite.data.importing import READERS
+from mapcoder_lite.data.importing import READERS, Wanted, import_problems
 from mapcoder_lite.data.rows import Broken, Imported, LeftOut, Outcome
 from mapcoder_lite.errors import SandboxError
 from mapcoder_lite.judge.functions import refuse_faulty
@@ -309,6 +309,16 @@ def test_humaneval(tmp_path: Path, judge: SandboxJudge, name: str):
     assert [test.input for test in found.problem.public_tests] == ["assert double(2) == 4"]
     assert verdict(judge, found, PROMPT + "    return 2 * n\n") is Verdict.AC
     assert verdict(judge, found, PROMPT + "    return 2 + n\n") is Verdict.WA
+
+
+def test_samples_whose_code_is_no_python_are_left_out_and_counted(tmp_path: Path):
+    samples = ["assert double(2) == 4", "assert double(1) => 2", "assert double(0) == 0."]
+    found = one(tmp_path, "humaneval", HUMAN | {"sample_io": samples})
+    assert [test.input for test in found.problem.public_tests] == [samples[0], samples[2]]
+    assert found.num_bad_samples == 1
+    outcomes = rows_of(tmp_path, "humaneval", HUMAN | {"sample_io": samples}, name="b.jsonl")
+    tally = import_problems(iter(outcomes), tmp_path / "out", Wanted())
+    assert tally.bad_samples == {HUMAN["task_id"]: 1}
 
 
 def test_humaneval_as_others_ship_it(tmp_path: Path):

@@ -17,20 +17,21 @@ pytestmark = pytest.mark.skipif(not SHARED.exists(), reason="the shared data are
 @pytest.mark.parametrize(
     ("source", "file", "counts"),
     [
-        # problems, hidden tests, without samples, defective, repeated rows
-        ("xcodeeval", "xcodeeval/problems.jsonl.gz", (106, 5579, 0, 11, 0)),
-        ("apps", "apps/selected150.jsonl.gz", (128, 1602, 12, 60, 22)),
-        ("codecontests", "codecontests/test73.jsonl.gz", (73, 14961, 0, 1, 0)),
-        ("humaneval", "humaneval/HumanEvalWST.jsonl.gz", (164, 164, 2, 0, 0)),
-        ("mbpp", "mbpp/mbpp-py.jsonl.gz", (397, 397, 0, 0, 0)),
-        ("mbpp", "mbpp/MBPP.jsonl.gz", (974, 2922, 0, 0, 0)),
+        # problems, hidden tests, without samples, samples no Python, defective, repeated rows
+        ("xcodeeval", "xcodeeval/problems.jsonl.gz", (106, 5579, 0, 0, 11, 0)),
+        ("apps", "apps/selected150.jsonl.gz", (128, 1602, 12, 0, 60, 22)),
+        ("codecontests", "codecontests/test73.jsonl.gz", (73, 14961, 0, 0, 1, 0)),
+        ("humaneval", "humaneval/HumanEvalWST.jsonl.gz", (164, 164, 3, 10, 0, 0)),
+        ("mbpp", "mbpp/mbpp-py.jsonl.gz", (397, 397, 1, 1, 0, 0)),
+        ("mbpp", "mbpp/MBPP.jsonl.gz", (974, 2922, 0, 0, 0, 0)),
     ],
 )
 def test_the_real_files(tmp_path: Path, source: str, file: str, counts: tuple[int, ...]):
     tally = import_problems(READERS[source](SHARED / file), tmp_path, Wanted())
     assert tally.broken == []
     assert tally.left_out == {}
-    found = (tally.num_problems, tally.num_tests, tally.num_without_samples)
+    num_bad = sum(tally.bad_samples.values())
+    found = (tally.num_problems, tally.num_tests, tally.num_without_samples, num_bad)
     assert (*found, len(tally.defects), tally.repeated.total()) == counts
 
 

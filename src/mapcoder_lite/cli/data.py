@@ -138,6 +138,12 @@ def _say(tally: "Tally", wanted: "Wanted") -> None:
         )
     if tally.num_without_samples:
         terminal.say(f"{tally.num_without_samples} problems have no samples", "yellow")
+    if tally.bad_samples:
+        terminal.say(
+            f"{sum(tally.bad_samples.values())} samples are no Python and left out, of "
+            f"{len(tally.bad_samples)} problems: {_some(list(tally.bad_samples))}",
+            "yellow",
+        )
     if tally.defects:
         terminal.say(
             f"{len(tally.defects)} problems have defective hidden tests; reports give a score on "
@@ -163,6 +169,7 @@ def _conclude(tally: "Tally", files: list[str], json: bool) -> None:
                     "num_problems": tally.num_problems,
                     "num_tests": tally.num_tests,
                     "num_without_samples": tally.num_without_samples,
+                    "bad_samples": tally.bad_samples,
                     "defective": tally.defects,
                     "repeated": tally.repeated,
                     "left_out": tally.left_out,

@@ -138,16 +138,16 @@ def _one(system: "System", *, is_saved: bool) -> "tuple[Record, list[Block]]":
 
 def _attribution(run: "RunFiles") -> "Iterator[Block]":
     """What `mapcoder attribute` found of the whole run as it is now, if it did."""
-    from mapcoder_lite.evaluation.attribution import AttributionTable
+    from mapcoder_lite.evaluation.attribution import AttributionTable, is_current
     from mapcoder_lite.evaluation.attribution_tables import attribution_summary
-    from mapcoder_lite.jsonl import file_digest, read_record
+    from mapcoder_lite.jsonl import read_record
 
     file = run.path / "attribution.json"
     if not file.exists() or not run.window.is_open:
         return
     table = read_record(file, AttributionTable)
-    if table.trajectories != file_digest(run.path / "trajectories.jsonl"):
-        yield "attribution.json speaks of trajectories that have changed since"
+    if not is_current(table, run):
+        yield "attribution.json speaks of attempts that were solved or judged anew since"
         return
     yield f"attribution, {table.teacher} as the teacher"
     yield from attribution_summary(table)

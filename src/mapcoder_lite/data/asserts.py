@@ -47,6 +47,11 @@ def asserted(code: str) -> Test:
     return Test(input=code, outputs=("",))
 
 
+def asserted_all(codes: Sequence[str]) -> tuple[Test, ...]:
+    """Return those pieces of test code as tests that are Python; what is not judges nothing."""
+    return tuple(asserted(code) for code in codes if _is_python(code))
+
+
 def samples_of(prompt: str, entry_point: str) -> tuple[Test, ...]:
     """Return the examples of a function's docstring that are doctests of calls, as assertions."""
     try:
@@ -101,6 +106,14 @@ def compared_with(
         tolerance=tolerance or 1e-6,
     )
     return asserted(code)
+
+
+def _is_python(code: str) -> bool:
+    try:
+        ast.parse(code)
+    except (SyntaxError, ValueError, RecursionError):
+        return False
+    return True
 
 
 def _is_literal(text: str) -> bool:

@@ -22,7 +22,7 @@ from typing import Annotated, Any  # arguments of calls
 
 from pydantic import Field
 
-from mapcoder_lite.data.asserts import asserted, compared_with, samples_of
+from mapcoder_lite.data.asserts import asserted, asserted_all, compared_with, samples_of
 from mapcoder_lite.data.rows import (
     ForeignRow,
     Imported,
@@ -67,10 +67,9 @@ def _read(row: Row) -> Imported | LeftOut:
     is_plus = found.base_input is not None
     if is_plus and found.task_id == MANY_ANSWERS:
         return LeftOut(row.where, "many answers are right, and only one is known")
-    if found.sample_io is None:
-        samples = samples_of(found.prompt, found.entry_point)
-    else:
-        samples = tuple(map(asserted, found.sample_io))
+    given = found.sample_io
+    told = samples_of(found.prompt, found.entry_point)
+    samples = told if given is None else asserted_all(given)
     problem = Problem(
         id=found.task_id,
         title=found.entry_point,
@@ -82,7 +81,8 @@ def _read(row: Row) -> Imported | LeftOut:
             name="humaneval", licence="Apache-2.0" if is_plus else "MIT", split=row.split or "test"
         ),
     )
-    return Imported(problem, HiddenTests(problem_id=problem.id, tests=_hidden(found)))
+    hidden = HiddenTests(problem_id=problem.id, tests=_hidden(found))
+    return Imported(problem, hidden, len(given or samples) - len(samples))
 
 
 def _hidden(row: _Row) -> tuple[Test, ...]:

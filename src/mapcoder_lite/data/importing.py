@@ -62,6 +62,8 @@ class Tally:
     num_problems: int = 0
     num_tests: int = 0
     num_without_samples: int = 0
+    bad_samples: dict[str, int] = field(default_factory=dict[str, int])
+    """Samples left out of a problem since their test code is no Python."""
     defects: dict[str, str] = field(default_factory=dict[str, str])
     """Problems whose hidden tests have a known fault."""
     repeated: Counter[str] = field(default_factory=Counter[str])
@@ -138,6 +140,8 @@ def _count(found: Imported, tally: Tally) -> None:
     tally.num_problems += 1
     tally.num_tests += len(found.hidden.tests)
     tally.num_without_samples += not found.problem.public_tests
+    if found.num_bad_samples:
+        tally.bad_samples[found.problem.id] = found.num_bad_samples
     if found.hidden.defect is not None:
         tally.defects[found.problem.id] = found.hidden.defect
 

@@ -24,7 +24,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from mapcoder_lite.data.asserts import asserted, called_by, functions_of
+from mapcoder_lite.data.asserts import asserted, asserted_all, called_by, functions_of
 from mapcoder_lite.data.humaneval import LIMITS
 from mapcoder_lite.data.rows import ForeignRow, Imported, Outcome, Row, checked, outcomes
 from mapcoder_lite.errors import InputError
@@ -105,12 +105,13 @@ def _read(row: Row) -> Imported:
 
 def _typed(row: _TypedRow) -> Imported:
     number = row.name.split("_")[1] if row.name.startswith("mbpp_") else ""
+    samples = asserted_all(row.sample_io)
     return _imported(
         Problem(
             id=row.name,
             title=row.entry_point,
             statement=row.prompt,
-            public_tests=tuple(map(asserted, row.sample_io)),
+            public_tests=samples,
             limits=LIMITS,
             io=Io(kind="asserts", entry_point=row.entry_point, starter_code=row.prompt),
             source=Source(
@@ -120,11 +121,13 @@ def _typed(row: _TypedRow) -> Imported:
             ),
         ),
         (asserted(row.test),),
+        len(row.sample_io) - len(samples),
     )
 
 
-def _imported(problem: Problem, tests: tuple[Test, ...]) -> Imported:
-    return Imported(problem, HiddenTests(problem_id=problem.id, tests=tests))
+def _imported(problem: Problem, tests: tuple[Test, ...], num_bad_samples: int = 0) -> Imported:
+    hidden = HiddenTests(problem_id=problem.id, tests=tests)
+    return Imported(problem, hidden, num_bad_samples)
 
 
 def _entry_point(row: _Row) -> str:

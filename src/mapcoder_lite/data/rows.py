@@ -69,6 +69,8 @@ class Imported:
 
     problem: Problem
     hidden: HiddenTests
+    num_bad_samples: int = 0
+    """Samples that are left out, for their test code is no Python: no program could pass them."""
 
 
 Outcome = Imported | LeftOut | Broken

@@ -18,6 +18,8 @@ from mapcoder_lite.attribution import (
     top_role,
 )
 from mapcoder_lite.errors import InputError
+from mapcoder_lite.evaluation.run_files import RunFiles
+from mapcoder_lite.jsonl import file_digest
 from mapcoder_lite.problem import Record
 from mapcoder_lite.statistics import Mean, Rate, clustered, clustered_counts, clustered_mean
 from mapcoder_lite.trajectory import Role
@@ -150,6 +152,12 @@ def attribution_table(
         roles=tuple(_role(found, role) for role in Role),
         tags=tuple(_tags(found, tags)),
     )
+
+
+def is_current(table: AttributionTable, run: RunFiles) -> bool:
+    """Whether a table speaks of a run as it is now: as solved, and as many failed."""
+    is_as_solved = table.trajectories == file_digest(run.path / "trajectories.jsonl")
+    return is_as_solved and table.num_failed == run.num_failed
 
 
 def _set(found: Sequence[Attribution], place: int) -> SetTally:

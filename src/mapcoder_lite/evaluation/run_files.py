@@ -71,6 +71,11 @@ class RunFiles:
                 )
 
     @property
+    def num_failed(self) -> int:
+        """Attempts judged wrong, or without a program."""
+        return sum(not (g.is_passed or is_internal(g)) for g in self.grades.values())
+
+    @property
     def is_repair(self) -> bool:
         """Whether failures of another run were repaired, whose calls are not asked again."""
         return self.header.source is not None

@@ -16,7 +16,7 @@ from mapcoder_lite.evaluation.agreement import Agreement
 from mapcoder_lite.evaluation.attribution import AttributionTable, attribution_table
 from mapcoder_lite.evaluation.metrics import SCHEMA_VERSION as METRICS_VERSION
 from mapcoder_lite.evaluation.metrics import Metrics, measure_opened
-from mapcoder_lite.evaluation.run_files import RunFiles, is_internal, open_run
+from mapcoder_lite.evaluation.run_files import RunFiles, open_run
 from mapcoder_lite.jsonl import file_digest, read_lines, read_record
 from mapcoder_lite.problem import Record
 from mapcoder_lite.store import Manifest, RunHeader
@@ -140,7 +140,7 @@ def _recount(run: RunFiles, count: Count) -> tuple[Recount | None, list[str]]:
             trajectories=file_digest(run.path / "trajectories.jsonl"),
             student=run.header.engine_identity,
             teacher=saved.teacher,
-            num_failed=sum(not (g.is_passed or is_internal(g)) for g in run.grades.values()),
+            num_failed=run.num_failed,
         )
     except InputError as error:
         raise StoreError(f"{grades} holds too few replays for {file}: {error}") from error

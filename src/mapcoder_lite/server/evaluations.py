@@ -16,13 +16,13 @@ from pydantic import JsonValue
 from mapcoder_lite.agents import parse
 from mapcoder_lite.errors import StoreError
 from mapcoder_lite.evaluation.attempt_result import AttemptResult, attempt_result
-from mapcoder_lite.evaluation.attribution import AttributionTable
+from mapcoder_lite.evaluation.attribution import AttributionTable, is_current
 from mapcoder_lite.evaluation.findings import FindingsCount
 from mapcoder_lite.evaluation.metrics import Metrics, measure_opened
 from mapcoder_lite.evaluation.run_files import open_run
 from mapcoder_lite.evaluation.standings import comparison
 from mapcoder_lite.evaluation.systems import open_systems
-from mapcoder_lite.jsonl import file_digest, read_lines, read_record
+from mapcoder_lite.jsonl import read_lines, read_record
 from mapcoder_lite.server.bodies import Attributed, Evaluation, ProblemResult, ProblemResults
 from mapcoder_lite.server.faults import NotFound
 from mapcoder_lite.statistics import has_statistics
@@ -90,8 +90,7 @@ def attributed(folder: str, name: str) -> Attributed:
     if not file.exists():
         raise NotFound(f"run {name[:100]!r} has no attribution: `mapcoder attribute` makes one")
     table = read_record(file, AttributionTable)
-    is_current = table.trajectories == file_digest(path / "trajectories.jsonl")
-    return Attributed(table=table, is_current=is_current)
+    return Attributed(table=table, is_current=is_current(table, open_run(path)))
 
 
 def compared(folder: str, first: str, second: str) -> JsonValue:

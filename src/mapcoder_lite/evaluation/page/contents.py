@@ -14,7 +14,7 @@ from mapcoder_lite.evaluation.attempt_result import attempt_result
 from mapcoder_lite.evaluation.diagnosis import Diagnosis
 from mapcoder_lite.evaluation.findings import FindingsCount
 from mapcoder_lite.evaluation.page.packing import Packed, Texts, packed_attempt
-from mapcoder_lite.evaluation.page.redaction import redacted
+from mapcoder_lite.evaluation.page.redaction import redacted, redacted_within
 from mapcoder_lite.evaluation.run_files import RunFiles
 from mapcoder_lite.evaluation.systems import meaning_of
 from mapcoder_lite.jsonl import read_at, read_placed
@@ -131,12 +131,12 @@ def row_and_attempts(
         made = list(run.attempts(problem_id))
         heads.append([attempt_result(*attempt).model_dump(mode="json") for attempt in made])
         attempts.append([packed_attempt(one, grade, texts) for one, grade, _ in made])
-    row = {
-        "id": problem_id,
+    row: Packed = {
+        "id": redacted(problem_id),
         "title": redacted(facts.title),
-        "tags": list(facts.tags),
+        "tags": redacted_within(list(facts.tags)),
         "rating": facts.difficulty,
-        "defect": facts.defect,
+        "defect": facts.defect and redacted(facts.defect),
         "runs": heads,
         "isOne": len({meaning_of(r.files.problems[problem_id]) for r in having}) == 1,
         "in": [problem_id in run.files.problems for run in runs],

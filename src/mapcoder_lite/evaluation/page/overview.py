@@ -10,18 +10,18 @@ from pathlib import Path
 
 from pydantic import ConfigDict
 
-from mapcoder_lite.evaluation.attribution import AttributionTable
+from mapcoder_lite.evaluation.attribution import AttributionTable, is_current
 from mapcoder_lite.evaluation.compare import Difference, Duel
 from mapcoder_lite.evaluation.compare_report import standings_blocks, written_p
 from mapcoder_lite.evaluation.diagnosis import MEANINGS
 from mapcoder_lite.evaluation.metrics import Metrics
 from mapcoder_lite.evaluation.page.contents import RunOnDisk
 from mapcoder_lite.evaluation.page.packing import Packed
-from mapcoder_lite.evaluation.page.redaction import redacted
+from mapcoder_lite.evaluation.page.redaction import redacted_within
 from mapcoder_lite.evaluation.run_files import RunFiles
 from mapcoder_lite.evaluation.standings import Standings
 from mapcoder_lite.examination import rules_of
-from mapcoder_lite.jsonl import file_digest, read_record
+from mapcoder_lite.jsonl import read_record
 from mapcoder_lite.problem import Record
 from mapcoder_lite.statistics import has_statistics
 from mapcoder_lite.tables import Block
@@ -65,12 +65,13 @@ def overview(
     """
     files = [run.files for run in runs]
     names = _names(files)
-    return {
+    told = {
         "written": datetime.now(UTC).isoformat(timespec="minutes"),
         "runs": [_run(*one) for one in zip(names, runs, metrics, strict=True)],
         "systems": None if standings is None else _systems(standings),
         "marks": {mark.value: list(meaning) for mark, meaning in MEANINGS.items()},
     }
+    return redacted_within(told)
 
 
 def _names(runs: Sequence[RunFiles]) -> list[str]:
@@ -78,7 +79,7 @@ def _names(runs: Sequence[RunFiles]) -> list[str]:
     paths = [run.path.resolve() for run in runs]
     names = [path.name for path in paths]
     return [
-        redacted(f"{path.parent.name}/{path.name}" if names.count(path.name) > 1 else path.name)
+        f"{path.parent.name}/{path.name}" if names.count(path.name) > 1 else path.name
         for path in paths
     ]
 
@@ -87,14 +88,13 @@ def _run(name: str, run: RunOnDisk, metrics: Metrics) -> Packed:
     files, rules = run.files, metrics.examination.judge_version
     return {
         "name": name,
-        "metrics": metrics.model_dump(mode="json", exclude={"failures", "calibration"})
-        | {"engine": redacted(metrics.engine)},
+        "metrics": metrics.model_dump(mode="json", exclude={"failures", "calibration"}),
         "rules": "" if rules == JUDGE_VERSION else rules_of(rules),
-        "settings": redacted(files.header.config.model_dump_json(exclude_defaults=True, indent=2)),
+        "settings": files.header.config.model_dump_json(exclude_defaults=True, indent=2),
         "version": files.header.version,
         "commit": files.header.commit,
         **(_findings(run) if files.is_graded else {"failures": None, "calibration": None}),
-        "attribution": _attribution(files.path),
+        "attribution": _attribution(files),
         "funnel": _funnel(files.path / "audit.json"),
     }
 
@@ -107,16 +107,12 @@ def _findings(run: RunOnDisk) -> Packed:
     }
 
 
-def _attribution(path: Path) -> Packed | None:
+def _attribution(run: RunFiles) -> Packed | None:
     """What `mapcoder attribute` found, and whether it speaks of the run as it is now."""
-    if not (path / "attribution.json").exists():
+    if not (run.path / "attribution.json").exists() or not run.window.is_open:
         return None
-    table = read_record(path / "attribution.json", AttributionTable)
-    return table.model_dump(mode="json", exclude={"run"}) | {
-        "student": redacted(table.student),
-        "teacher": redacted(table.teacher),
-        "isCurrent": table.trajectories == file_digest(path / "trajectories.jsonl"),
-    }
+    table = read_record(run.path / "attribution.json", AttributionTable)
+    return table.model_dump(mode="json", exclude={"run"}) | {"isCurrent": is_current(table, run)}
 
 
 def _funnel(path: Path) -> Packed | None:
@@ -124,19 +120,19 @@ def _funnel(path: Path) -> Packed | None:
         return None
     audit = read_record(path, AuditFile)
     stages = [stage.model_dump() for stage in audit.funnel.stages]
-    return {"dataset": redacted(audit.dataset), "stages": stages}
+    return {"dataset": audit.dataset, "stages": stages}
 
 
 def _systems(found: Standings) -> Packed:
     """The systems, in the order of their runs, and what a terminal says of them."""
     return {
-        "against": redacted(found.against),
-        "names": [redacted(row.name) for row in found.systems],
+        "against": found.against,
+        "names": [row.name for row in found.systems],
         "numRuns": [len(row.runs) for row in found.systems],
         "blocks": [_block(block) for block in standings_blocks(found)],
         "tests": [
             {
-                "second": redacted(test.duel.second),
+                "second": test.duel.second,
                 "duel": _shown(test.duel),
                 "p": _written(test.duel.raw, test.p_holm),
                 "pSound": _written(test.duel.sound, test.p_holm_sound),
@@ -155,16 +151,15 @@ def _written(difference: Difference | None, p_holm: float | None) -> list[str]:
 
 def _block(block: Block) -> object:
     if isinstance(block, str):
-        return redacted(block)
+        return block
     return {
-        "title": redacted(block.title),
+        "title": block.title,
         "columns": list(block.columns),
-        "rows": [[redacted(cell) for cell in row] for row in block.rows],
-        "notes": [redacted(note) for note in block.notes],
+        "rows": [list(row) for row in block.rows],
+        "notes": list(block.notes),
     }
 
 
 def _shown(duel: Duel) -> Packed:
     shown = duel.model_dump(mode="json", exclude={"first", "second", "settings"})
-    settings = [f"{s.key}: {s.first} → {s.second}" for s in duel.settings]
-    return shown | {"settings": [redacted(line) for line in settings]}
+    return shown | {"settings": [f"{s.key}: {s.first} → {s.second}" for s in duel.settings]}

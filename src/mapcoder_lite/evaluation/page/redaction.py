@@ -7,6 +7,7 @@ Does not know: files, records.
 import re
 from functools import cache
 from pathlib import Path
+from typing import Any, cast
 
 _KEYS = re.compile(
     r"""
@@ -24,7 +25,9 @@ _KEYS = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-_HOMES = re.compile(r"(?<![\w<./])/(?:home|Users)/[\w.-]+|\b[A-Za-z]:\\Users\\[\w.-]+")
+_HOMES = re.compile(
+    r"(?:(?<![\w<./])|(?<=file://))/(?:home|Users)/[\w.-]+|\b[A-Za-z]:\\Users\\[\w.-]+"
+)
 HIDDEN = "[redacted]"
 
 
@@ -32,6 +35,18 @@ def redacted(text: str) -> str:
     """Return a text in which keys are replaced and home folders are called `~`."""
     shown = _HOMES.sub("~", _KEYS.sub(HIDDEN, text))
     return _own_home().sub("~", shown)
+
+
+def redacted_within(value: Any) -> Any:  # Any: JSON
+    """Return JSON with every text in it redacted, the names of fields left."""
+    if isinstance(value, str):
+        return redacted(value)
+    if isinstance(value, list | tuple):
+        return [redacted_within(one) for one in cast(list[Any], value)]
+    if isinstance(value, dict):
+        fields = cast(dict[str, Any], value)
+        return {name: redacted_within(one) for name, one in fields.items()}
+    return value
 
 
 @cache
