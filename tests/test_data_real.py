@@ -22,6 +22,7 @@ pytestmark = pytest.mark.skipif(not SHARED.exists(), reason="the shared data are
         ("apps", "apps/selected150.jsonl.gz", (128, 1602, 12, 0, 60, 22)),
         ("codecontests", "codecontests/test73.jsonl.gz", (73, 14961, 0, 0, 1, 0)),
         ("humaneval", "humaneval/HumanEvalWST.jsonl.gz", (164, 164, 3, 10, 0, 0)),
+        ("humaneval", "humaneval/HumanEvalET.jsonl.gz", (164, 17628, 95, 0, 7, 0)),
         ("mbpp", "mbpp/mbpp-py.jsonl.gz", (397, 397, 1, 1, 0, 0)),
         ("mbpp", "mbpp/MBPP.jsonl.gz", (974, 2922, 0, 0, 0, 0)),
     ],

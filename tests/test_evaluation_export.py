@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from made_runs import made_run, problem_of
 from mapcoder_lite.errors import ConfigError, SandboxError, StoreError
 from mapcoder_lite.evaluation.export_evalplus import export_evalplus
 from mapcoder_lite.evaluation.export_inspect import export_inspect
@@ -155,6 +156,15 @@ def test_inspect_reads_every_step(log: Any):
 
 
 @needs_inspect
+def test_an_id_that_a_log_cannot_hold_is_written_otherwise(tmp_path: Path):
+    logs: Any = pytest.importorskip("inspect_ai.log")
+    run = made_run(tmp_path / "r", [AC, WA], problem=lambda n: problem_of(n, id=f"a\0{n}"))
+    file = tmp_path / "r.eval"
+    assert export_inspect(run, file) == 2
+    found = logs.read_eval_log(str(file))
+    assert sorted(sample.id for sample in found.samples) == ["a\u24000", "a\u24001"]
+
+
 def test_a_log_of_another_name_is_refused(tmp_path: Path):
     run = written_run(tmp_path / "r", [AC])
     with pytest.raises(ConfigError, match=r"ends in \.eval or \.json"):

@@ -241,6 +241,12 @@ class Trajectory(Record):
         """All trials, in order."""
         return tuple(step for step in self.steps if isinstance(step, Trial))
 
+    @property
+    def coded_plans(self) -> set[int]:
+        """The plans that a program was asked for, whether the reply could be read or not."""
+        coding = (call.plan_index for call in self.calls if call.kind is CallKind.CODING)
+        return {index for index in coding if index is not None}
+
 
 class Grade(Record):
     """A trajectory's program judged on the hidden tests; kept in its own file."""

@@ -257,7 +257,7 @@ def order_of(attempts: Attempts, passed: Iterable[Unit], tried: Sequence[Tried])
     is_passed = set(passed)
     rows: list[tuple[str, bool, bool, bool]] = []
     for unit, trajectory in attempts.items():
-        ranked, coded = _ranking(trajectory), _coded(trajectory)
+        ranked, coded = _ranking(trajectory), trajectory.coded_plans
         worth: dict[int, bool] = {}
         for twins in _twins(trajectory):
             if not coded.isdisjoint(twins):
@@ -296,7 +296,7 @@ def _dropped(trajectory: Trajectory) -> list[int]:
 
 def _left(trajectory: Trajectory) -> list[int]:
     """The first plan of each text that was never coded."""
-    coded = _coded(trajectory)
+    coded = trajectory.coded_plans
     return [twins[0] for twins in _twins(trajectory) if coded.isdisjoint(twins)]
 
 
@@ -307,10 +307,6 @@ def _twins(trajectory: Trajectory) -> list[list[int]]:
     for index in sorted(_ranking(trajectory)):
         groups[texts.get(index, f"plan {index}, not recorded")].append(index)
     return list(groups.values())
-
-
-def _coded(trajectory: Trajectory) -> set[int | None]:
-    return {call.plan_index for call in trajectory.calls if call.kind is CallKind.CODING}
 
 
 def _readable(trajectory: Trajectory, kind: CallKind) -> list[Call]:

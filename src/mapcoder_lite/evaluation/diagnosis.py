@@ -201,7 +201,7 @@ def _marks(
         Mark.HARMFUL_PATCH: any(p.gain < 0 for p in patches),
         Mark.DEBUGGING_WITHOUT_EFFECT: bool(patches)
         and all(p.gain == 0 and p.is_same_verdict for p in patches),
-        Mark.PLANS_LEFT: bool(plans.keys() - _coded(trajectory) - firsts.keys()),
+        Mark.PLANS_LEFT: bool(plans.keys() - trajectory.coded_plans - firsts.keys()),
         Mark.BETTER_DROPPED: trial is not None and trial.judgement.num_passed < most,
     }
     return {mark for mark, is_held in holds.items() if is_held}
@@ -241,15 +241,6 @@ def _plans(trajectory: Trajectory) -> dict[int, str]:
         call.plan_index: " ".join(call.completion.text.split())
         for call in trajectory.calls
         if call.kind is CallKind.PLAN and call.failure is None and call.plan_index is not None
-    }
-
-
-def _coded(trajectory: Trajectory) -> set[int]:
-    """The plans that a program was asked for, read or not."""
-    return {
-        call.plan_index
-        for call in trajectory.calls
-        if call.kind is CallKind.CODING and call.plan_index is not None
     }
 
 

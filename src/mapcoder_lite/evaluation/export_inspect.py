@@ -25,6 +25,7 @@ from mapcoder_lite.evaluation.run_files import RunFiles, open_run
 from mapcoder_lite.evaluation.scores import is_scored
 from mapcoder_lite.jsonl import read_record
 from mapcoder_lite.store import Manifest, Unit
+from mapcoder_lite.tables import one_line
 from mapcoder_lite.trajectory import Call, Completion, Message, Trajectory, Trial
 
 ENDINGS = {".eval": "eval", ".json": "json"}
@@ -74,7 +75,7 @@ def _log(run: RunFiles) -> Foreign:
         dataset=logs.EvalDataset(
             name=header.config.run.problems and Path(header.config.run.problems).parent.name,
             samples=len(run.problems),
-            sample_ids=list(run.problems),
+            sample_ids=list(map(one_line, run.problems)),
         ),
         model=header.engine_identity,
         config=logs.EvalConfig(epochs=header.config.run.samples),
@@ -134,7 +135,7 @@ def _sample(run: RunFiles, trajectory: Trajectory, start: datetime) -> Foreign:
     asked = calls[0].request.messages_sent[-1].content if calls else facts.title
     answer = trajectory.program or ""
     return _logs().EvalSample(
-        id=trajectory.problem_id,
+        id=one_line(trajectory.problem_id),
         epoch=trajectory.sample + 1,
         input=asked,
         target="",
