@@ -111,6 +111,10 @@ def test_what_the_report_shows_of_it_is_counted_again(world: Path, done: Done):
         )
         old = mapcoder(world, "report", "runs/student")
         assert "speaks of attempts that were solved or judged anew since" in old.stdout
+        fewer = json.loads(told) | {"num_failed": 1}  # as if verdicts had changed since
+        (run / "attribution.json").write_text(json.dumps(fewer))
+        rejudged = mapcoder(world, "report", "runs/student")
+        assert "speaks of attempts that were solved or judged anew since" in rejudged.stdout
         table = json.loads(told)
         table["roles"][2]["share"]["mean"] += 0.25
         (run / "attribution.json").write_text(json.dumps(table))

@@ -193,11 +193,28 @@ def test_keys_and_home_folders_stay_at_home(page: Page):
     assert reply.endswith("~/keys")
 
 
+def test_no_label_of_a_run_is_left_as_it_is(tmp_path: Path):
+    """Tags, ids and defects come from whoever made the problems."""
+    run = written_run(tmp_path / "run", [AC, WA])
+    file = run / "problems.jsonl"
+    for label in ('"graphs"', '"dp"'):
+        file.write_text(file.read_text().replace(label, f'"{KEY}"'))
+    assert KEY in file.read_text()
+    page = tmp_path / "page.html"
+    write_page([open_run(run)], page, parse.confidence)
+    shown = Page(page)
+    assert HIDDEN in json.dumps(shown.overview["rows"]) and HIDDEN in json.dumps(
+        shown.overview["runs"][0]["metrics"]["tags"]
+    )
+    assert KEY not in page.read_text()
+
+
 @pytest.mark.parametrize(
     ("secret", "shown"),
     [
         ("key=sk-proj-AbCdEfGhIjKlMnOpQrSt12", f"key={HIDDEN}"),
         ("hf_abcdefghijklmnopqrstuvwxyz", HIDDEN),
+        ("file:///home/mary/keys", "file://~/keys"),
         ("Authorization: Bearer abcdefghijklmnop.qrs", f"Authorization: Bearer {HIDDEN}"),
         ("http://mary:secret@host/v1", f"http://{HIDDEN}@host/v1"),
         ("open /home/mary/a.py and /Users/tom/b", "open ~/a.py and ~/b"),
