@@ -25,6 +25,7 @@ from mapcoder_lite.evaluation.standings import standings
 from mapcoder_lite.evaluation.systems import open_systems
 from mapcoder_lite.jsonl import read_lines, write_record
 from mapcoder_lite.statistics import holm, sign_flip
+from mapcoder_lite.tables import one_line
 from mapcoder_lite.trajectory import Call, CallKind, StopReason, Trajectory
 from mapcoder_lite.verdict import Verdict
 from page_run import INSTRUCTION, attributed, say, written_run
@@ -184,6 +185,21 @@ def test_nothing_is_fetched_and_no_text_is_parsed_as_markup():
             r"|new Function|DOMParser|srcdoc|<script src|<link",
             source,
         ), name
+
+
+def test_both_pages_and_the_terminal_hide_nothing():
+    """One set in three places; tabs and ends of lines are what a page is laid out by."""
+    source = Path(__file__).parent.parent / "web" / "src" / "seen.ts"
+    own, served = (
+        re.search(r"const UNSEEN = /(.+)/gu;", text)
+        for text in (asset("dom.js"), source.read_text(encoding="utf-8"))
+    )
+    assert own is not None and served is not None and own[1] == served[1]
+    shown = re.compile(re.sub(r"\\u\{(\w+)\}", r"\\U000\1", own[1]))
+    for code in (*range(0x10000), *range(0xE0000, 0xE0080)):
+        character = chr(code)
+        is_shown = shown.match(character) is not None
+        assert is_shown == (one_line(character) != character and character not in "\t\n\r"), code
 
 
 def test_keys_and_home_folders_stay_at_home(page: Page):
