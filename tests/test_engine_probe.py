@@ -189,8 +189,8 @@ def test_a_key_is_shown_nowhere_and_a_broken_one_is_not_repeated():
 @pytest.mark.parametrize(
     ("talk", "reason"),
     [
-        (fake.say_nothing, "no answer within 0.3 s"),
-        (fake.drip, "no whole answer within 0.3 s"),
+        (fake.say_nothing, "no answer within 1.5 s"),
+        (fake.drip, "no whole answer within 1.5 s"),
         (fake.garble, "no sound HTTP"),
         (lambda connection: None, "no sound HTTP|closed|reset"),
     ],
@@ -198,10 +198,11 @@ def test_a_key_is_shown_nowhere_and_a_broken_one_is_not_repeated():
 def test_a_hostile_listener_costs_its_time_and_no_more(talk, reason: str):
     with talking(talk) as url:
         started = time.monotonic()
-        stranger = stranger_at(url, seconds=0.3)
+        # on a busy machine the first byte may take a second
+        stranger = stranger_at(url, seconds=1.5)
         seconds = time.monotonic() - started
     assert any(word in stranger.reason for word in reason.split("|")), stranger
-    assert seconds < 2
+    assert seconds < 4
 
 
 def test_the_usual_ports_are_of_this_machine_and_take_no_time():
